@@ -1,4 +1,4 @@
-"""How sure a figure is: DeLong for areas, sandwich and normal intervals for means, the bootstrap for the rest."""
+"""How sure a figure is: DeLong for areas, the normal interval for means, the bootstrap for the rest."""
 
 from __future__ import annotations
 
