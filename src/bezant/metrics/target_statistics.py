@@ -206,6 +206,23 @@ def area_under_curve(scores: AnyArray, events: AnyArray, others: AnyArray) -> fl
     return float(np.clip(e @ (below + 0.5 * o) / total, 0.0, 1.0))
 
 
+def area_standard_error(auc: float, events: float, others: float) -> float:
+    """Standard error of an area under the curve (Hanley and McNeil, 1982, equation 2).
+
+    Parameters
+    ----------
+    auc : float
+        The area.
+    events, others : float
+        Rows of each class; with fewer than one of either the error is infinite.
+    """
+    if min(events, others) < 1:
+        return float("inf")
+    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    spread = auc * (1 - auc) + (events - 1) * (q1 - auc**2) + (others - 1) * (q2 - auc**2)
+    return float(np.sqrt(max(spread, 0.0) / (events * others)))
+
+
 def _cells(codes: IntArray, folds: IntArray) -> tuple[npt.NDArray[np.int64], int, int]:
     """Number the (fold, code) cell of each row; also the numbers of folds and codes."""
     if len(codes) and (codes.min() < -1 or folds.min() < 0):

@@ -22,7 +22,7 @@ from bezant.evidence.checks.snapshot import snapshot_findings
 from bezant.evidence.checks.target import target_findings
 from bezant.evidence.checks.time_order import time_findings
 from bezant.evidence.checks.view import View, view_of
-from bezant.schema import Kind, Schema
+from bezant.schema import Schema
 from bezant.types import AnyArray
 
 
@@ -85,14 +85,15 @@ def check(
 
 def _without_leaks(view: View, findings: list[Finding]) -> View:
     """Add the leaks to the findings, each column once under its plainest sign; return the rest."""
-    times = {c.name: c for c in view.columns if c.kind is Kind.TIME}
-    late: set[str] = set()
+    judged = {c.name: c for c in view.columns}
+    late: list[str] = []
     for family in (one_outcome_findings, later_time_findings, digit_findings, alone_findings):
         found = list(family(view))
         findings.extend(found)
-        late |= {n for f in found for n in f.columns if n in times and f.code != "code-or-heaped"}
-        view = view.without(f.columns[0] for f in found if f.code != "code-or-heaped")
-    view = view.without(_keep(findings, sister_findings(view, [times[n] for n in sorted(late)]), first=True))
+        leaks = [f for f in found if f.severity != "note"]
+        late += [f.columns[0] for f in leaks if f.code != "leaks-through-digits"]
+        view = view.without(f.columns[0] for f in leaks)
+    view = view.without(_keep(findings, sister_findings(view, [judged[n] for n in late]), first=True))
     _keep(findings, snapshot_findings(view))  # these stay: they are questions
     return view
 

@@ -102,8 +102,9 @@ def duplicate_row_findings(view: View) -> Iterator[Finding]:
     clash = f", and {conflicting:,} such rows disagree about the outcome" if conflicting else ""
     yield Finding(
         "duplicate-rows", "warn" if repeats >= 0.005 * view.rows else "note", (),
-        f"{repeats:,} of {view.rows:,} rows repeat an earlier row in all {len(view.inputs)} input "
-        f"columns{clash}; drop the repeats, or keep them on one side of every split.",
+        f"{repeats:,} of {view.rows:,} rows {'repeat' if repeats > 1 else 'repeats'} an earlier row in all "
+        f"{len(view.inputs)} input columns{clash}; drop the repeats, or keep them on one side of every "
+        "split.",
         {"rows": view.rows, "repeats": repeats, "conflicting_rows": conflicting},
     )  # fmt: skip
 

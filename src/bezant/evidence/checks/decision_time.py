@@ -1,4 +1,4 @@
-"""Columns that come after the decision: times later than the ordering time, and their sisters."""
+"""Columns that come after the decision: times later than the ordering time, and sisters of such columns."""
 
 from __future__ import annotations
 
@@ -73,26 +73,26 @@ def _whole_months(column: Column, time: Column, rows: BoolArray) -> float:
 
 
 def sister_findings(view: View, late: Sequence[Column]) -> Iterator[Finding]:
-    """Find columns that belong to a time after the decision: by their name, or empty where it is.
+    """Find columns that belong to one from after the decision: by their name, or empty where it is.
 
     Parameters
     ----------
     view : View
         Its inputs are judged.
     late : sequence of Column
-        Time columns that were found to lie after the decision.
+        Columns that were found to be written after the decision or the outcome.
     """
     for column in view.inputs:
-        for date in late:
-            finding = _sister(column, date, view)
+        for other in late:
+            finding = _sister(column, other, view)
             if finding is not None:
                 yield finding
                 break
 
 
-def _sister(column: Column, date: Column, view: View) -> Finding | None:
-    stem = _stem(date.name)
-    agreement = _same_rows_empty(column, date)
+def _sister(column: Column, other: Column, view: View) -> Finding | None:
+    stem = _stem(other)
+    agreement = _same_rows_empty(column, other)
     filled = int(np.count_nonzero(~column.empty))
     if len("".join(stem)) >= _SHORTEST_STEM and _words(column.name)[: len(stem)] == stem:
         if view.time is not None and _words(view.time.name)[: len(stem)] == stem:
@@ -103,8 +103,8 @@ def _sister(column: Column, date: Column, view: View) -> Finding | None:
     else:
         return None
     return Finding(
-        "sister-of-later-time", "warn", (column.name, date.name),
-        f"{named([column.name])} ({of_rows(filled, view.rows)} filled) {why} {date.name!r}, which comes "
+        "sister-of-later", "warn", (column.name, other.name),
+        f"{named([column.name])} ({of_rows(filled, view.rows)} filled) {why} {other.name!r}, which comes "
         "after the decision, and is likely known only then; leave it out unless you know that it stands at "
         "the decision.",
         {"rows": view.rows, "filled_rows": filled, "agreement": agreement},
@@ -116,17 +116,19 @@ def _words(name: str) -> list[str]:
     return [w.lower() for w in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
 
 
-def _stem(name: str) -> list[str]:
-    """Return the words of a time's name without those that say that it is a time."""
-    words = _words(name)
+def _stem(column: Column) -> list[str]:
+    """Return the words of a time's name without those that say so, of another name without the last."""
+    words = _words(column.name)
+    if column.kind is not Kind.TIME:
+        return words[:-1]
     while words and words[-1] in _TIME_WORDS:
         words = words[:-1]
     return words
 
 
-def _same_rows_empty(column: Column, date: Column) -> float:
+def _same_rows_empty(column: Column, other: Column) -> float:
     """Phi coefficient of the two columns' emptiness; 0 where one is (nearly) always filled or empty."""
-    one, other = column.empty.astype(np.float64), (date.codes < 0).astype(np.float64)
-    if not (0.01 <= one.mean() <= 0.99 and 0.01 <= other.mean() <= 0.99):
+    pair = np.array([column.empty, other.empty], np.float64)
+    if np.any(np.abs(pair.mean(axis=1) - 0.5) > 0.49):
         return 0.0
-    return float(np.corrcoef(one, other)[0, 1])
+    return float(np.asarray(np.corrcoef(pair))[0, 1])

@@ -11,6 +11,7 @@ from bezant.evidence.checks.finding import Finding, named
 from bezant.evidence.checks.view import Column, View
 from bezant.metrics.target_statistics import (
     ExactValueGain,
+    area_standard_error,
     area_under_curve,
     code_statistic,
     quantile_bins,
@@ -31,6 +32,9 @@ MODULI = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 15, 16, 20, 24, 25, 26, 28, 30, 36
 
 FEWEST_VALUES = 8
 
+ROWS_A_VALUE = 5
+"""Codes and round amounts stand in at least this many rows each, on average."""
+
 
 @dataclass(frozen=True)
 class DigitRule:
@@ -48,11 +52,13 @@ def digit_findings(view: View) -> Iterator[Finding]:
         if column.kind is not Kind.NUMBER or len(column.values) < FEWEST_VALUES:
             continue
         gain = _gain(column, view)
-        rule = _best_rule(column, view)
         saved = 1 - gain.log_loss_exact / max(gain.log_loss_bins, 1e-12)
-        if saved >= LOSS_SAVED and gain.auc_exact - gain.auc_bins >= AREA_GAINED:
-            yield _leak(column, gain, rule, len(view.sample))
-        elif gain.auc_exact - gain.auc_bins >= AREA_GAINED and saved > 0:
+        error = area_standard_error(gain.auc_bins, view.sample_y.sum(), (1 - view.sample_y).sum())
+        if gain.auc_exact - gain.auc_bins < AREA_GAINED + 3 * error:
+            continue
+        if saved >= LOSS_SAVED:
+            yield _leak(column, gain, _best_rule(column, view), len(view.sample))
+        elif saved > 0 and column.filled >= ROWS_A_VALUE * len(column.values):
             yield _code(column, gain, len(view.sample))
 
 

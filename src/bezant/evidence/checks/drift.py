@@ -35,10 +35,11 @@ def drift_findings(view: View) -> Iterator[Finding]:
     rows = int(later.sum())
     yield from _event_share(view.y[train], view.y[later])
     found = [(c.name, *_index(c, train, later)) for c in view.inputs if c.kind is not Kind.TIME]
-    for severity, low, high in (("warn", LARGE, np.inf), ("note", MODERATE, LARGE)):
+    bands: tuple[tuple[Severity, float, float], ...] = (("warn", LARGE, np.inf), ("note", MODERATE, LARGE))
+    for severity, low, high in bands:
         moved = sorted((p, n) for n, p, chance in found if low <= p < high and p > chance)[::-1]
         if moved:
-            yield _moved(severity, moved, rows)  # type: ignore[arg-type]
+            yield _moved(severity, moved, rows)
     new = {c.name: _new_share(c, train, later) for c in view.inputs if not c.is_ordered}
     new = {n: s for n, s in new.items() if s >= NEW_SHARE}
     if new:
@@ -83,13 +84,15 @@ def _event_share(train: FloatArray, later: FloatArray) -> Iterator[Finding]:
 
 def _moved(severity: Severity, moved: list[tuple[float, str]], rows: int) -> Finding:
     names = [n for _, n in moved]
+    are = "are" if len(names) > 1 else "is"
     much = "much" if severity == "warn" else "somewhat"
-    values = ", ".join(f"{p:.2f} for {n!r}" for p, n in moved)
+    index = f"population stability index {moved[0][0]:.2f}"
+    if len(moved) > 1:
+        index += f" for {names[0]!r} down to {moved[-1][0]:.2f} for {names[-1]!r}"
     return Finding(
         "drift", severity, tuple(names),
-        f"{named(names)} {'are' if len(names) > 1 else 'is'} distributed {much} otherwise in the latest "
-        f"{rows:,} rows than before (population stability index {values}); find out why and judge the "
-        "model out-of-time.",
+        f"{named(names, most=12)} {are} distributed {much} otherwise in the latest {rows:,} rows than before "
+        f"({index}); find out why and judge the model out-of-time.",
         {"rows": rows, **{n: p for p, n in moved}},
     )  # fmt: skip
 

@@ -80,6 +80,7 @@ def _nearly_constant(column: Column, view: View, most: int) -> Finding:
     other = (column.codes != usual) & view.labelled
     events, others = int(view.y[other].sum()), int(other.sum())
     said = {0: ", none of them an event", others: ", all of them events"}.get(events, "")
+    said = said if others >= 5 else ""
     return Finding(
         "nearly-constant", "warn", (column.name,),
         f"{named([column.name])} holds one value in all but {view.rows - most:,} of {view.rows:,} "

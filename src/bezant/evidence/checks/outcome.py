@@ -8,7 +8,7 @@ import numpy as np
 
 from bezant.evidence.checks.finding import Finding, named, of_rows
 from bezant.evidence.checks.view import Column, View
-from bezant.metrics.target_statistics import code_statistic, quantile_bins
+from bezant.metrics.target_statistics import area_standard_error, code_statistic, quantile_bins
 from bezant.types import BoolArray
 
 ODDS_RATIO = 20.0
@@ -63,7 +63,7 @@ def alone_findings(view: View) -> Iterator[Finding]:
     y = view.sample_y
     for column in view.inputs:
         auc, how = max(_areas(column, view))
-        if auc - 3 * _standard_error(auc, float(y.sum()), float((1 - y).sum())) < NEARLY_PERFECT - 0.05:
+        if auc - 3 * area_standard_error(auc, float(y.sum()), float((1 - y).sum())) < NEARLY_PERFECT - 0.05:
             continue
         if auc >= NEARLY_PERFECT:
             yield Finding(
@@ -83,10 +83,3 @@ def _areas(column: Column, view: View) -> Iterator[tuple[float, str]]:
     if column.is_ordered and len(column.values):
         bins = np.append(quantile_bins(column.values, column.counts), -1)
         yield code_statistic(bins[codes], view.sample_y, view.folds)[0], "by its size"
-
-
-def _standard_error(auc: float, events: float, others: float) -> float:
-    """Standard error of an area under the curve (Hanley and McNeil, 1982, equation 2)."""
-    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    spread = auc * (1 - auc) + (events - 1) * (q1 - auc**2) + (others - 1) * (q2 - auc**2)
-    return float(np.sqrt(max(spread, 0.0) / max(events * others, 1.0)))
