@@ -9,16 +9,22 @@ typed columns (:meth:`Schema.conform`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from bezant.types import InputError
+
+_Format = TypeVar("_Format", bound=str)
 
 DEFAULT_MISSING_MARKERS = (
     "", "NA", "N/A", "na", "n/a", "NaN", "nan", "None", "none", "NULL", "null", "<NA>", "NaT",
@@ -26,11 +32,17 @@ DEFAULT_MISSING_MARKERS = (
 )  # fmt: skip
 """Texts that mean "not known"; compared after trimming white space."""
 
+ISO_8601 = "iso8601"
+"""Dates and times as in 2004-01-31, 2004-01-31 10:20:30.5 or 2004-01-31T10:20:30+02:00 (kept as UTC)."""
+
+YEAR = "year"
+"""Whole years such as 1997; tried only for a column that is said to be a time."""
+
 TIME_FORMATS = (
-    "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%SZ",
-    "%Y/%m/%d", "%d-%b-%y", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y",
-    "%m/%d/%y", "%d/%m/%y", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M", "%d-%m-%Y", "%m-%d-%Y", "%b-%Y",
-    "%b-%y", "%Y-%m", "%Y%m%d",
+    ISO_8601, "%Y/%m/%d", "%d-%b-%y", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%d.%m.%Y", "%m/%d/%Y",
+    "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M",
+    "%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d-%m-%Y",
+    "%m-%d-%Y", "%b-%Y", "%b-%y", "%Y-%m", "%Y%m%d",
 )  # fmt: skip
 """Formats tried in this order for times written as text; the first that reads most rows wins."""
 
@@ -82,7 +94,7 @@ class Field(BaseModel):
     number_format : NumberFormat, default PLAIN
         How a NUMBER is read where it comes as text.
     time_format : str, optional
-        ``strptime`` format of a TIME that comes as text; ``"year"`` for whole numbers such as 1997.
+        How a TIME that comes as text is read: a ``strptime`` format, :data:`ISO_8601` or :data:`YEAR`.
     century_pivot : int, default 2030
         Two-digit years that would lie after this year belong to the century before.
     note : str, default ""
@@ -235,7 +247,7 @@ class Schema(BaseModel):
         for f in wanted:
             columns[f.name], said = _read_column(table[f.name], f, self.missing_markers)
             notes.extend(said)
-        extra = [n for n in table.column_names if n not in self.names]
+        extra = sorted(set(table.column_names) - set(self.names))
         if extra:
             notes.append(f"{_columns(extra)} {_are(extra)} not known to the schema and left aside.")
         return Conformed(pa.table(columns), tuple(notes))
@@ -269,7 +281,8 @@ def infer_schema(
     Raises
     ------
     InputError
-        If a named column does not exist, names repeat, or the time column cannot be read as times.
+        If a named column does not exist, names repeat, the time column cannot be read as times, or
+        there is no row to learn the meaning of a text column from.
     """
     refuse_duplicate_names(table.column_names)
     roles = dict.fromkeys(ignore, Role.IGNORED) | dict.fromkeys(identifiers, Role.IDENTIFIER)
@@ -277,11 +290,16 @@ def infer_schema(
     for name in [*roles, *(kinds or {})]:
         if name not in table.column_names:
             raise unknown_column(name, table.column_names)
+    _refuse_nothing_to_learn_from(
+        table, {n for n, r in roles.items() if r is Role.IGNORED} | set(kinds or {})
+    )
     fields = []
     for name in table.column_names:
         role = roles.get(name, Role.INPUT)
         kind = (kinds or {}).get(name)
-        if role is Role.TIME:
+        if role is Role.IGNORED:  # whatever it holds, it stands in nobody's way
+            field = Field(name=name, kind=kind or Kind.TEXT)
+        elif role is Role.TIME:
             field = _infer_time(table[name], name, missing_markers, required=True)
         elif kind is Kind.TIME:
             field = _infer_time(table[name], name, missing_markers, required=False)
@@ -291,10 +309,22 @@ def infer_schema(
     return Schema(fields=tuple(fields), missing_markers=missing_markers)
 
 
+def _refuse_nothing_to_learn_from(table: pa.Table, known: set[str]) -> None:
+    if not table.num_columns:
+        raise InputError(f"The table of {table.num_rows} rows has no columns; give at least one.")
+    open_ones = [
+        n for n in table.column_names if n not in known and pa.types.is_string(_plain(table[n]).type)
+    ]
+    if not table.num_rows and open_ones:
+        raise InputError(
+            f"The table has 0 rows to learn from, not even for {_listed(open_ones)}; give at least one row, "
+            "or a schema."
+        )
+
+
 def refuse_duplicate_names(names: Iterable[str]) -> None:
     """Raise an :class:`InputError` if a column name stands more than once."""
-    names = list(names)
-    twice = sorted({n for n in names if names.count(n) > 1})
+    twice = sorted(n for n, times in Counter(names).items() if times > 1)
     if twice:
         raise InputError(
             f"{_columns(twice)} {'stands' if len(twice) == 1 else 'stand'} more than once in the table; "
@@ -316,139 +346,227 @@ def unknown_column(name: str, names: Iterable[str]) -> InputError:
 # ---------------------------------------------------------------------------------- reading values
 
 
+@dataclass(frozen=True)
+class _Distinct:
+    """The distinct texts of a column, markers turned to null, and the code of every row.
+
+    All reading of text happens once a distinct value. That is fast, and it makes the meaning of a text
+    depend on the text alone: a table scored in chunks reads exactly as it does whole.
+    """
+
+    values: pa.Array
+    codes: pa.ChunkedArray
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray, markers: tuple[str, ...]) -> _Distinct:
+        encoded = column.dictionary_encode()  # every chunk carries the dictionary of them all
+        values = encoded.chunk(0).dictionary if encoded.num_chunks else pa.array([], pa.string())
+        codes = pa.chunked_array([c.indices for c in encoded.chunks], pa.int32())
+        return cls(_trimmed(values, markers), codes)
+
+    def spread(self, values: pa.Array) -> pa.ChunkedArray:
+        """Give every row the value that belongs to its text."""
+        return pa.chunked_array([values.take(c) for c in self.codes.chunks], values.type)
+
+
 def _read_column(
     column: pa.ChunkedArray, field: Field, markers: tuple[str, ...]
 ) -> tuple[pa.ChunkedArray, list[str]]:
     """Return the column as its kind's Arrow type, and what there is to say about it."""
     column = _plain(column)
-    filled = len(column) - column.null_count
-    if field.kind is Kind.NUMBER:
-        values = _as_number(column, field.number_format, markers)
-    elif field.kind is Kind.TIME:
-        values = _as_time(column, field, markers)
-    else:
+    if field.kind in (Kind.CATEGORY, Kind.TEXT):
         return _as_text(column, markers), []
-    lost = (filled - _count_markers(column, markers)) - (len(values) - values.null_count)
+    if field.kind is Kind.TIME and not pa.types.is_temporal(column.type):
+        column = _as_text(column, markers)
+    if pa.types.is_string(column.type):
+        distinct = _Distinct.of(column, markers)
+        read = _parse_text(distinct.values, field)
+        bad = pc.and_(pc.is_valid(distinct.values), pc.is_null(read))
+        lost = _total(pc.fill_null(distinct.spread(bad), False)) if _total(bad) else 0
+        example = distinct.values.filter(bad)[0].as_py() if lost else None
+        values = distinct.spread(read)
+    else:
+        values, lost, example = _read_typed(column, field.kind)
+    said = _judge_lost(field, lost, example, rows=len(column), filled=len(values) - values.null_count + lost)
+    return values, said + _said_of_infinities(column, field.name)
+
+
+def _judge_lost(field: Field, lost: int, example: object, *, rows: int, filled: int) -> list[str]:
+    """Say how many rows could not be read, or refuse the column if they are many."""
     if not lost:
-        return values, []
-    example = _first_lost(column, values, markers)
+        return []
     word = "a number" if field.kind is Kind.NUMBER else "a time"
-    if lost > UNREADABLE_TOLERANCE * max(filled, 1):
+    if lost > UNREADABLE_TOLERANCE * filled:
         how = f" in the format {field.time_format!r}" if field.kind is Kind.TIME and field.time_format else ""
         raise InputError(
-            f"Column {field.name!r} should hold {word}{how}, but {lost} of {len(column)} rows hold "
+            f"Column {field.name!r} should hold {word}{how}, but {lost} of {rows} rows hold "
             f"something else, such as {example!r}; mend those rows or leave them empty."
         )
-    said = f"Column {field.name!r}: {lost} of {len(column)} rows are not {word} (such as {example!r})"
-    return values, [said + " and count as missing."]
+    return [
+        f"Column {field.name!r}: {lost} of {rows} rows are not {word} (such as {example!r}) "
+        "and count as missing."
+    ]
+
+
+def _said_of_infinities(column: pa.ChunkedArray, name: str) -> list[str]:
+    if not pa.types.is_floating(column.type):
+        return []
+    infinite = _total(pc.fill_null(pc.is_inf(column), False))
+    if not infinite:
+        return []
+    return [f"Column {name!r}: {infinite} of {len(column)} rows are infinite and count as missing."]
+
+
+def _total(truths: pa.Array | pa.ChunkedArray) -> int:
+    return int(pc.sum(truths).as_py() or 0)
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Undo dictionaries and string flavours."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
-        column = column.cast(pa.string())
-    if pa.types.is_null(column.type):
+    flavour = column.type
+    if pa.types.is_large_string(flavour) or pa.types.is_string_view(flavour) or pa.types.is_null(flavour):
         column = column.cast(pa.string())
     return column
 
 
-def _trimmed(column: pa.ChunkedArray, markers: tuple[str, ...]) -> pa.ChunkedArray:
-    text = pc.utf8_trim_whitespace(column)
+def _trimmed(text: pa.Array, markers: tuple[str, ...]) -> pa.Array:
+    text = pc.utf8_trim_whitespace(text)
     gone = pc.is_in(text, value_set=pa.array(markers, pa.string()))
     return pc.if_else(gone, pa.scalar(None, pa.string()), text)
 
 
-def _count_markers(column: pa.ChunkedArray, markers: tuple[str, ...]) -> int:
-    """Number of filled rows that mean "not known"."""
-    if pa.types.is_string(column.type):
-        gone = pc.is_in(pc.utf8_trim_whitespace(column), value_set=pa.array(markers, pa.string()))
-        return int(pc.sum(pc.fill_null(pc.and_(gone, pc.is_valid(column)), False)).as_py() or 0)
-    if pa.types.is_floating(column.type):
-        return int(pc.sum(pc.invert(pc.is_finite(column))).as_py() or 0)
-    return 0
-
-
-def _first_lost(column: pa.ChunkedArray, values: pa.ChunkedArray, markers: tuple[str, ...]) -> object:
-    if pa.types.is_string(column.type):
-        column = _trimmed(column, markers)
-    return column.filter(pc.and_(pc.is_valid(column), pc.is_null(values)))[0].as_py()
-
-
-def _by_distinct_value(column: pa.ChunkedArray, read: object) -> pa.ChunkedArray:
-    """Apply a costly reader to each distinct text once."""
-    encoded = column.combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
-    return pa.chunked_array([pc.take(read(encoded.dictionary), encoded.indices)])  # type: ignore[operator]
-
-
 def _as_text(column: pa.ChunkedArray, markers: tuple[str, ...]) -> pa.ChunkedArray:
-    if pa.types.is_floating(column.type):  # whole numbers lose their ".0", so 3.0 and "3" are one category
-        column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
-        if pc.all(pc.equal(column, pc.trunc(column))).as_py() and column.null_count < len(column):
-            column = column.cast(pa.int64(), safe=False)
-    if not pa.types.is_string(column.type):
+    """Return the one text of each value: ``3``, ``3.0`` and ``"3.0"`` are all ``"3"``, in every chunk."""
+    if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
+        numbers, _, _ = _read_typed(column, Kind.NUMBER)
+        # a float32 prints its own few digits, a float64 would show the rounding
+        printed = column.cast(pa.string()) if pa.types.is_float32(column.type) else numbers.cast(pa.string())
+        whole = pc.and_(pc.equal(numbers, pc.trunc(numbers)), pc.less(pc.abs(numbers), 2.0**63))
+        integers = pc.if_else(whole, numbers, None).cast(pa.int64()).cast(pa.string())
+        column = pc.if_else(
+            pc.is_valid(numbers), pc.coalesce(integers, printed), pa.scalar(None, pa.string())
+        )
+    elif not pa.types.is_string(column.type):
         try:
             column = column.cast(pa.string())
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            column = pa.chunked_array([pa.array([None if v is None else str(v) for v in column.to_pylist()])])
-            column = column.cast(pa.string())
-    return _trimmed(column, markers)
+            texts = [None if v is None else str(v) for v in column.to_pylist()]
+            column = pa.chunked_array([pa.array(texts, pa.string())])
+    distinct = _Distinct.of(column, markers)
+    return distinct.spread(_canonical(distinct.values))
 
 
-def _as_number(column: pa.ChunkedArray, fmt: NumberFormat, markers: tuple[str, ...]) -> pa.ChunkedArray:
-    if pa.types.is_string(column.type):
-        text = _trimmed(column, markers)
-        values = _by_distinct_value(text, lambda distinct: _parse_numbers(distinct, fmt))
-    elif pa.types.is_temporal(column.type):
-        return pa.chunked_array([pa.nulls(len(column), pa.float64())])
-    else:
-        values = column.cast(pa.float64(), safe=False)
-    return pc.if_else(pc.is_finite(values), values, pa.scalar(None, pa.float64()))
+def _canonical(text: pa.Array) -> pa.Array:
+    """Spell whole numbers and truth values in one way, as readers and writers differ in it."""
+    odd = pc.match_substring_regex(text, r"^(?:-?\d+\.0*|-0+|True|TRUE|False|FALSE)$")
+    if not _total(odd):
+        return text
+    text = pc.replace_substring_regex(text, r"^(-?\d+)\.0*$", r"\1")
+    text = pc.replace_substring_regex(text, r"^-(0+)$", r"\1")
+    text = pc.replace_substring_regex(text, r"^(?:True|TRUE)$", "true")
+    return pc.replace_substring_regex(text, r"^(?:False|FALSE)$", "false")
+
+
+def _read_typed(column: pa.ChunkedArray, kind: Kind) -> tuple[pa.ChunkedArray, int, object]:
+    """Cast a column that is not text; return it with the number of rows lost and one of them."""
+    wanted = pa.timestamp("us") if kind is Kind.TIME else pa.float64()
+    if (kind is Kind.TIME) is not _is_instant(column.type):
+        valid = column.drop_null()
+        empty = pa.chunked_array([pa.nulls(len(column), wanted)])
+        return empty, len(valid), valid[0].as_py() if len(valid) else None
+    if kind is Kind.TIME:
+        if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+            column = column.cast(pa.timestamp("us", "UTC"), safe=False)
+        return column.cast(wanted, safe=False), 0, None
+    return _finite(column.cast(wanted, safe=False)), 0, None
+
+
+def _is_instant(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
+
+
+def _parse_text(text: pa.Array, field: Field) -> pa.Array:
+    if field.kind is Kind.NUMBER:
+        return _parse_numbers(text, field.number_format)
+    # a model fitted on typed times also reads the one way of writing them that cannot be misread
+    return _parse_times(text, field.time_format or ISO_8601, field.century_pivot)
+
+
+_NUMBER_PATTERNS = {
+    NumberFormat.PLAIN: r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$",
+    # groups of two are those of India: 1,00,000
+    NumberFormat.US: r"^[+-]?(\d{1,3}(,\d{2,3})*,\d{3}|\d*)(\.\d*)?([eE][+-]?\d+)?$",
+    NumberFormat.EUROPEAN: r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d*)?([eE][+-]?\d+)?$",
+}
 
 
 def _parse_numbers(text: pa.Array, fmt: NumberFormat) -> pa.Array:
-    """Read numbers from text: plain, with currency and thousands separators, or European."""
+    """Read numbers from text; what does not follow the format to the letter is null, never guessed."""
     if fmt is not NumberFormat.PLAIN:
-        text = pc.replace_substring_regex(text, r"^\((.*)\)$", r"-\1")
-        text = pc.replace_substring_regex(text, r"[\s$€£¥%'_]|USD|EUR|GBP", "")
-        if fmt is NumberFormat.EUROPEAN:
-            text = pc.replace_substring(pc.replace_substring(text, ".", ""), ",", ".")
-        else:
-            text = pc.replace_substring(text, ",", "")
-    sound = pc.match_substring_regex(text, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
-    text = pc.replace_substring_regex(pc.if_else(sound, text, None), r"^\+", "")
-    return text.cast(pa.float64())
+        text = pc.replace_substring_regex(text, r"[\s\x{00a0}\x{202f}$€£¥%'_]|USD|EUR|GBP", "")
+        text = pc.replace_substring_regex(text, r"^\(([^-+].*)\)$", r"-\1")
+    else:
+        try:  # the usual case, many times faster than the patterns; it reads nothing else but inf and nan
+            return _finite(text.cast(pa.float64()))
+        except pa.ArrowInvalid:
+            pass
+    text = pc.replace_substring(text, "\u2212", "-")
+    sound = pc.match_substring_regex(text, _NUMBER_PATTERNS[fmt])
+    text = pc.if_else(
+        pc.and_(sound, pc.match_substring_regex(text, r"\d")), text, pa.scalar(None, pa.string())
+    )
+    if fmt is NumberFormat.US:
+        text = pc.replace_substring(text, ",", "")
+    elif fmt is NumberFormat.EUROPEAN:
+        text = pc.replace_substring(pc.replace_substring(text, ".", ""), ",", ".")
+    return _finite(text.cast(pa.float64()))
 
 
-def _as_time(column: pa.ChunkedArray, field: Field, markers: tuple[str, ...]) -> pa.ChunkedArray:
-    stamp = pa.timestamp("us")
-    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
-        column = column.cast(pa.timestamp("us", "UTC"), safe=False)
-    if pa.types.is_temporal(column.type):
-        return column.cast(stamp, safe=False)
-    if not pa.types.is_string(column.type):
-        column = _as_text(column, markers)
-    text = _trimmed(column, markers)
-    formats = field.time_format
-    if formats is None:
-        return pa.chunked_array([pa.nulls(len(column), stamp)])
-    return _by_distinct_value(text, lambda distinct: _parse_times(distinct, formats, field.century_pivot))
+def _finite(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    return pc.if_else(pc.is_finite(values), values, pa.scalar(None, pa.float64()))
+
+
+_DIRECTIVES = {
+    "%Y": r"\d{4}", "%y": r"\d{2}", "%m": r"\d{1,2}", "%d": r"(?P<day>\d{1,2})", "%b": r"[A-Za-z]{3,9}",
+    "%H": r"\d{1,2}", "%M": r"\d{2}", "%S": r"\d{2}",
+}  # fmt: skip
+_ISO_PATTERN = (
+    r"^\d{4}-(?:0[1-9]|1[0-2])-(?P<day>0[1-9]|[12]\d|3[01])"
+    r"(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?)?(?P<zone>Z|[+-]\d\d:?\d\d)?$"
+)
 
 
 def _parse_times(text: pa.Array, time_format: str, century_pivot: int) -> pa.Array:
-    if time_format == "year":
+    """Read times from text; a day that its month does not have (30 February) is null."""
+    if time_format == ISO_8601:
+        return _parse_iso(text)
+    if time_format == YEAR:
         sound = pc.match_substring_regex(text, r"^(18|19|20|21)\d\d$")
-        text, time_format = pc.binary_join_element_wise(pc.if_else(sound, text, None), "01-01", "-"), "%Y-%m-%d"
-    elif time_format in ("%Y-%m", "%b-%Y", "%b-%y"):  # a month is its first day
-        text, time_format = pc.binary_join_element_wise("01", text, "-"), f"%d-{time_format}"
+        text = pc.binary_join_element_wise(pc.if_else(sound, text, None), "01-01", "-")
+        time_format = "%Y-%m-%d"
+    elif "%d" not in time_format:  # a month is its first day
+        text, time_format = pc.binary_join_element_wise("01", text, " "), f"%d {time_format}"
+    text, day = _sound_text(text, time_format)
     stamps = pc.strptime(text, format=time_format, unit="us", error_is_null=True)
-    if "%Y" in time_format:  # strptime reads "97" as the year 97
-        return pc.if_else(pc.greater_equal(pc.year(stamps), 1000), stamps, None)
-    import numpy as np
+    stamps = pc.if_else(pc.equal(pc.day(stamps), day), stamps, None)  # strptime reads 30 February as 1 March
+    return stamps if "%Y" in time_format else _with_century(stamps, century_pivot)
 
+
+def _sound_text(text: pa.Array, time_format: str) -> tuple[pa.Array, pa.Array]:
+    """Keep the texts that have the format's shape, and return the day each one names."""
+    pattern = time_format.replace(".", r"\.")
+    width = r"\d{2}" if time_format == "%Y%m%d" else r"\d{1,2}"
+    for directive, shape in _DIRECTIVES.items():
+        pattern = pattern.replace(directive, shape.replace(r"\d{1,2}", width))
+    named = pc.extract_regex(text, f"^{pattern}$")
+    text = pc.if_else(pc.is_valid(named), text, pa.scalar(None, pa.string()))
+    return text, pc.struct_field(named, "day").cast(pa.int64())
+
+
+def _with_century(stamps: pa.Array, century_pivot: int) -> pa.Array:
+    """Move times after the pivot year back by a century."""
     late = pc.fill_null(pc.greater(pc.year(stamps), century_pivot), False).to_numpy(zero_copy_only=False)
     values = stamps.to_numpy(zero_copy_only=False).astype("datetime64[us]")
     months = values[late].astype("datetime64[M]")
@@ -457,110 +575,197 @@ def _parse_times(text: pa.Array, time_format: str, century_pivot: int) -> pa.Arr
     return pa.array(values, pa.timestamp("us"))
 
 
+def _parse_iso(text: pa.Array) -> pa.Array:
+    """Read dates and times such as 2004-01-31, 2004-01-31 10:20 and 2004-01-31T10:20:30.25+02:00 (as UTC)."""
+    parts = pc.extract_regex(text, _ISO_PATTERN)
+    date = pc.strptime(pc.utf8_slice_codeunits(text, 0, 10), format="%Y-%m-%d", unit="us", error_is_null=True)
+    real = pc.equal(pc.day(date), pc.struct_field(parts, "day").cast(pa.int64()))
+    zoned = pc.fill_null(pc.not_equal(pc.struct_field(parts, "zone"), ""), False)
+    text = pc.if_else(pc.fill_null(real, False), text, pa.scalar(None, pa.string()))
+    text = pc.replace_substring_regex(text, r"(\.\d{6})\d+", r"\1")  # times are kept in microseconds
+    local = pc.if_else(zoned, pa.scalar(None, pa.string()), text).cast(pa.timestamp("us"))
+    if not _total(zoned):
+        return local
+    utc = pc.if_else(zoned, text, pa.scalar(None, pa.string())).cast(pa.timestamp("us", "UTC"))
+    return pc.coalesce(local, utc.cast(pa.timestamp("us")))
+
+
 # -------------------------------------------------------------------------------------- inference
 
+SAMPLE_ROWS = 4096
+"""Rows looked at first, to rule formats out before all distinct values of a column are read."""
 
-def _infer_field(
-    column: pa.ChunkedArray, name: str, markers: tuple[str, ...], kind: Kind | None
-) -> Field:
+
+@dataclass(frozen=True)
+class _Counted:
+    """Distinct filled texts of a column, in order of appearance, and how many rows hold each."""
+
+    values: pa.Array
+    counts: pa.Array
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray, markers: tuple[str, ...]) -> _Counted:
+        counted = pc.value_counts(column)
+        values = _trimmed(counted.field("values"), markers)
+        filled = pc.is_valid(values)
+        return cls(values.filter(filled), counted.field("counts").filter(filled))
+
+    @property
+    def rows(self) -> int:
+        return _total(self.counts)
+
+    def share_read(self, read: pa.Array) -> float:
+        """Share of the filled rows that a reader could read."""
+        return _total(self.counts.filter(pc.is_valid(read))) / max(self.rows, 1)
+
+
+def _sample_of(column: pa.ChunkedArray, markers: tuple[str, ...]) -> _Counted:
+    """Count a few thousand rows drawn at random (always the same ones)."""
+    drawn = np.sort(np.random.default_rng(0).integers(0, len(column), SAMPLE_ROWS))
+    return _Counted.of(column.take(pa.array(drawn)), markers)
+
+
+def _infer_field(column: pa.ChunkedArray, name: str, markers: tuple[str, ...], kind: Kind | None) -> Field:
     column = _plain(column)
     if kind in (Kind.CATEGORY, Kind.TEXT):
         return Field(name=name, kind=kind)
     if not pa.types.is_string(column.type):
         return _infer_typed(column, name, kind)
-    text = _trimmed(column, markers)
-    distinct = pc.drop_null(pc.unique(text))
-    if kind is None and len(distinct) == 0:
+    sample = _sample_of(column, markers) if len(column) > 4 * SAMPLE_ROWS else None
+    if sample is None or sample.rows < SAMPLE_ROWS // 16:  # too few filled rows to judge by
+        sample = _Counted.of(column, markers)
+    numbers = (
+        list(NumberFormat) if kind is Kind.NUMBER else _plausible(sample, list(NumberFormat), _parse_numbers)
+    )
+    times = [] if numbers else _plausible(sample, list(TIME_FORMATS), _parse_any_time)
+    if not numbers and not times and len(sample.values) > HIGH_CARDINALITY:
+        return Field(name=name, kind=Kind.TEXT)  # nothing that the other rows hold could change this
+    return _infer_text(_Counted.of(column, markers), name, kind, numbers, times)
+
+
+def _infer_text(
+    counted: _Counted, name: str, kind: Kind | None, numbers: list[NumberFormat], times: list[str]
+) -> Field:
+    """Decide a text column on all its values, among the formats that a sample left possible."""
+    if kind is None and not counted.rows:
         return Field(name=name, kind=Kind.CATEGORY, note="every row is missing")
-    fmt, share = _number_format(text, distinct)
-    if kind is Kind.NUMBER or share >= 1 - UNREADABLE_TOLERANCE:
-        note = "" if fmt is NumberFormat.PLAIN else f"numbers as text, read as {fmt.value} ({distinct[0].as_py()!r})"
-        return Field(name=name, kind=Kind.NUMBER, number_format=fmt, note=note)
-    found = _time_format(text)
-    if found is not None and found[1] >= 1 - UNREADABLE_TOLERANCE:
-        return Field(name=name, kind=Kind.TIME, time_format=found[0], note=found[2])
-    return Field(name=name, kind=Kind.TEXT if len(distinct) > HIGH_CARDINALITY else Kind.CATEGORY)
+    enough = 1 - UNREADABLE_TOLERANCE
+    fmt, share = _best(counted, numbers, _parse_numbers) if numbers else (NumberFormat.PLAIN, 0.0)
+    if kind is Kind.NUMBER or share >= enough:
+        return Field(name=name, kind=Kind.NUMBER, number_format=fmt, note=_number_note(counted, fmt))
+    times = times or _plausible(counted, list(TIME_FORMATS), _parse_any_time)
+    if times:
+        time_format, share = _best(counted, times, _parse_any_time)
+        if share >= enough:
+            return Field(
+                name=name,
+                kind=Kind.TIME,
+                time_format=time_format,
+                note=_time_note(counted, time_format, share),
+            )
+    return Field(name=name, kind=Kind.TEXT if len(counted.values) > HIGH_CARDINALITY else Kind.CATEGORY)
 
 
 def _infer_typed(column: pa.ChunkedArray, name: str, kind: Kind | None) -> Field:
-    if pa.types.is_boolean(column.type):
+    given = column.type
+    if pa.types.is_boolean(given):
         return Field(name=name, kind=kind or Kind.CATEGORY)
-    if pa.types.is_temporal(column.type) and not pa.types.is_duration(column.type):
-        return Field(name=name, kind=Kind.TIME)
-    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
+    if _is_instant(given):
+        zone = given.tz if pa.types.is_timestamp(given) else None
+        return Field(name=name, kind=Kind.TIME, note=f"times of the zone {zone}, kept as UTC" if zone else "")
+    if pa.types.is_integer(given) or pa.types.is_floating(given) or pa.types.is_decimal(given):
         return Field(name=name, kind=kind or Kind.NUMBER)
     raise InputError(
-        f"Column {name!r} holds values of the type {column.type}, which is neither a number, a text, a truth "
-        "value nor a time; turn it into one of these or leave it out."
+        f"Column {name!r} holds values of the type {given} in its {len(column)} rows, which is neither a "
+        "number, a text, a truth value nor a time; turn it into one of these or leave it out."
     )
 
 
 def _infer_time(column: pa.ChunkedArray, name: str, markers: tuple[str, ...], *, required: bool) -> Field:
     """Infer a column that is said to be a time; refuse it if it is not."""
     column = _plain(column)
-    if pa.types.is_temporal(column.type):
-        return Field(name=name, kind=Kind.TIME)
-    text = _trimmed(column, markers) if pa.types.is_string(column.type) else _as_text(column, markers)
-    filled = len(text) - text.null_count
-    years = pc.sum(pc.match_substring_regex(text, r"^(18|19|20|21)\d\d$")).as_py() or 0
-    if filled and years == filled:
-        return Field(name=name, kind=Kind.TIME, time_format="year", note="whole years")
-    found = _time_format(text)
-    if found is None:
-        example = pc.drop_null(text)[0].as_py() if filled else None
+    if _is_instant(column.type):
+        return _infer_typed(column, name, Kind.TIME)
+    counted = _Counted.of(_as_text(column, markers), markers)
+    time_format, share = _best(counted, [YEAR, *TIME_FORMATS], _parse_any_time)
+    if share == 0:
+        example = f"such as {counted.values[0].as_py()!r}" if counted.rows else "all of them are empty"
         raise InputError(
-            f"Column {name!r} was named as the time, but none of its {len(text)} rows reads as a time "
-            f"(such as {example!r}); name another column or write the dates as 2004-01-31."
+            f"Column {name!r} was named as the time, but none of its {len(column)} rows reads as a time "
+            f"({example}); name another column or write the dates as 2004-01-31."
         )
-    time_format, share, note = found
     if required and share < 1:
-        lost = round((1 - share) * filled)
-        parsed = _parse_times(text.combine_chunks(), time_format, 2030)
-        other = text.filter(pc.and_(pc.is_valid(text), pc.is_null(parsed)))[0].as_py()
+        unread = pc.is_null(_parse_any_time(counted.values, time_format))
+        lost, other = _total(counted.counts.filter(unread)), counted.values.filter(unread)[0].as_py()
         raise InputError(
-            f"Column {name!r} holds times in more than one format: {filled - lost} rows read as {time_format!r}, "
-            f"but {lost} do not, such as {other!r}; write all of them in one format."
+            f"Column {name!r} holds times in more than one format: {counted.rows - lost} rows read as "
+            f"{time_format!r}, but {lost} do not, such as {other!r}; write all of them in one format."
         )
-    return Field(name=name, kind=Kind.TIME, time_format=time_format, note=note)
+    return Field(
+        name=name, kind=Kind.TIME, time_format=time_format, note=_time_note(counted, time_format, share)
+    )
 
 
-def _number_format(text: pa.ChunkedArray, distinct: pa.Array) -> tuple[NumberFormat, float]:
-    """Return the format that reads the largest share of the filled rows, and that share."""
-    filled = max(len(text) - text.null_count, 1)
-    commas = pc.sum(pc.match_substring_regex(distinct, r",")).as_py() or 0
-    thousands = pc.sum(pc.match_substring_regex(distinct, r"\d,\d{3}(\D|$)")).as_py() or 0
-    european = pc.sum(pc.match_substring_regex(distinct, r"\d,\d{1,2}$|\d,\d{4,}$|\.\d{3},")).as_py() or 0
-    order = [NumberFormat.PLAIN, NumberFormat.US, NumberFormat.EUROPEAN]
-    if commas and european > 0 and european >= thousands:
-        order = [NumberFormat.PLAIN, NumberFormat.EUROPEAN]
-    best = (NumberFormat.PLAIN, 0.0)
-    for fmt in order:
-        read = _by_distinct_value(text, lambda values, fmt=fmt: _parse_numbers(values, fmt))
-        share = (len(read) - read.null_count) / filled
-        if share > best[1]:
-            best = (fmt, share)
-    return best
+def _parse_any_time(text: pa.Array, time_format: str) -> pa.Array:
+    return _parse_times(text, time_format, Field.model_fields["century_pivot"].default)
 
 
-def _time_format(text: pa.ChunkedArray) -> tuple[str, float, str] | None:
-    """Return the format that reads most filled rows, its share, and a remark; None if none reads any."""
-    counted = pc.value_counts(pc.drop_null(text))
-    values, counts = counted.field("values"), counted.field("counts")
-    total = pc.sum(counts).as_py() or 0
-    scored: list[tuple[float, str]] = []
-    for time_format in TIME_FORMATS:
-        read = pc.is_valid(_parse_times(values, time_format, 2030))
-        share = (pc.sum(counts.filter(read)).as_py() or 0) / max(total, 1)
-        if share > 0:
-            scored.append((share, time_format))
-    if not scored:
-        return None
-    share = max(s for s, _ in scored)
-    winners = [f for s, f in scored if s == share]
-    note = f"times as text, read as {winners[0]}"
-    if len(winners) > 1 and {winners[0].replace("m", "d"), winners[1].replace("m", "d")}.__len__() == 1:
-        note += f" ({winners[1]} would read them too)"
-    return winners[0], share, note
+def _plausible(
+    sample: _Counted, formats: list[_Format], read: Callable[[pa.Array, _Format], pa.Array]
+) -> list[_Format]:
+    """Keep the formats that read at least half of a sample; the others cannot read 95 % of all rows."""
+    return [f for f in formats if sample.rows and sample.share_read(read(sample.values, f)) >= 0.5]
+
+
+def _best(
+    counted: _Counted, formats: list[_Format], read: Callable[[pa.Array, _Format], pa.Array]
+) -> tuple[_Format, float]:
+    """Return the first format that reads the largest share of the filled rows, and that share."""
+    best, most = formats[0], 0.0
+    for f in formats:
+        share = counted.share_read(read(counted.values, f))
+        if share > most:
+            best, most = f, share
+        if share == 1:
+            break
+    return best, most
+
+
+def _number_note(counted: _Counted, fmt: NumberFormat) -> str:
+    """Say with an example how text was turned into numbers, where there was more than one way."""
+    if fmt is NumberFormat.PLAIN:
+        return ""
+    plain = _parse_numbers(counted.values, NumberFormat.PLAIN)
+    dirty = counted.values.filter(pc.is_null(plain))
+    read = _parse_numbers(dirty, fmt)
+    if read.null_count == len(read):
+        return ""
+    text, value = dirty.filter(pc.is_valid(read))[0].as_py(), read.drop_null()[0].as_py()
+    what = "a decimal comma" if fmt is NumberFormat.EUROPEAN else "signs or thousands separators"
+    return f"numbers as text with {what}, read as {fmt.value}: {text!r} is {value:.15g}"
+
+
+def _time_note(counted: _Counted, time_format: str, share: float) -> str:
+    if time_format == YEAR:
+        return "whole years"
+    note = f"times as text, read as {time_format}"
+    swapped = _swap_day_and_month(time_format)
+    if (
+        swapped != time_format
+        and swapped in TIME_FORMATS
+        and counted.share_read(_parse_any_time(counted.values, swapped)) == share
+    ):
+        note += f" (day and month are ambiguous: {swapped} would read them too)"
+    if "%y" in time_format:
+        note += (
+            f"; two-digit years after {Field.model_fields['century_pivot'].default} are of the century before"
+        )
+    return note
+
+
+def _swap_day_and_month(time_format: str) -> str:
+    swap = {"%d": "%m", "%m": "%d"}
+    return re.sub("%[dm]", lambda found: swap[found.group()], time_format)
 
 
 # ------------------------------------------------------------------------------------------ words
