@@ -6,46 +6,40 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from bezant.evidence.comparison import Comparison
+from bezant.evidence.bootstrap import RESAMPLES
+from bezant.evidence.comparison import Comparison, compare_models, verdict_sentence
+from bezant.evidence.groups import (
+    FIGURES,
+    GROUP_SCHEMA,
+    TOP_SEGMENTS,
+    figure_estimates,
+    figures_by_group,
+    segment_values,
+    tidy_rows,
+    years,
+)
 from bezant.evidence.intervals import Estimate
+from bezant.metrics.checks import outcomes_and_probabilities
 from bezant.types import FloatArray, InputError, IntArray
 
-__all__ = ["FIGURES", "Comparison", "Estimate", "Evaluation"]
+if TYPE_CHECKING:
+    import pandas as pd
 
-FIGURES: Mapping[str, str] = MappingProxyType(
-    {
-        "roc_auc": "AUC",
-        "gini": "Gini",
-        "ks": "KS",
-        "average_precision": "average precision",
-        "log_loss": "log loss",
-        "brier": "Brier",
-        "expected_calibration_error": "ECE",
-        "calibration_slope": "slope",
-    }
-)
-"""The figures of every model and every group, and how they are called in tables."""
-
-GROUP_SCHEMA = pa.schema(
-    [
-        ("model", pa.string()),
-        ("group_by", pa.string()),
-        ("group", pa.string()),
-        ("rows", pa.int64()),
-        ("events", pa.int64()),
-        ("figure", pa.string()),
-        ("value", pa.float64()),
-        ("low", pa.float64()),
-        ("high", pa.float64()),
-    ]
-)
-"""The columns of the tidy tables: one row a model, group and figure."""
+__all__ = [
+    "FIGURES",
+    "GROUP_SCHEMA",
+    "Comparison",
+    "Estimate",
+    "Evaluation",
+    "evaluate_scores",
+    "figure_estimates",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +163,125 @@ class Evaluation:
             events=content["events"],
             **tables,
         )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return all figures as one tidy pandas frame with the columns of :data:`GROUP_SCHEMA`.
+
+        The figures on all rows come first, with ``group_by`` and ``group`` both ``"all"``.
+        """
+        overall = tidy_rows(self.figures, "all", "all", self.rows, self.events)
+        table = pa.Table.from_pylist(overall, schema=GROUP_SCHEMA)
+        frame: pd.DataFrame = pa.concat_tables([table, self.by_period, self.by_segment]).to_pandas()
+        return frame
+
+    def __str__(self) -> str:
+        heads = ["model", *FIGURES.values()]
+        order = sorted(self.figures, key=lambda model: model != self.large)
+        body = [[model, *(_cell(self.figures[model], f) for f in FIGURES)] for model in order]
+        widths = [max(map(len, column)) for column in zip(heads, *body, strict=True)]
+        lines = [
+            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+            for row in (heads, *body)
+        ]
+        about = f"{self.rows:,} rows, {self.events:,} events; {100 * self.level:g} % intervals in brackets"
+        return "\n".join([about, "", *lines, "", self.verdict, *self.notes])
+
+
+WITH_INTERVAL = ("roc_auc", "log_loss")
+"""The figures whose interval stands in the text table; the others have theirs in ``figures``."""
+
+
+def _cell(figures: Mapping[str, Estimate], figure: str) -> str:
+    if figure not in figures:
+        return ""
+    e = figures[figure]
+    if math.isnan(e.value):
+        return "-"
+    interval = f" [{e.low:.3f}, {e.high:.3f}]" if figure in WITH_INTERVAL and not math.isnan(e.low) else ""
+    return f"{e.value:.3f}{interval}"
+
+
+def evaluate_scores(
+    y: npt.ArrayLike,
+    scores: Mapping[str, npt.ArrayLike],
+    *,
+    large: str,
+    time: npt.ArrayLike | None = None,
+    segments: Mapping[str, npt.ArrayLike] | None = None,
+    random_state: int | None = 0,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+) -> Evaluation:
+    """Judge the large model beside others on the same held-out rows.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+        The outcomes, 0 or 1. They must be of rows no model was trained, tuned or calibrated on.
+    scores : mapping of str to array-like of shape (n,)
+        Every model's probabilities of 1, in the order of ``y``.
+    large : str
+        The key of the large model in ``scores``.
+    time : array-like of datetime64 of shape (n,), optional
+        When each row happened; gives the figures by year.
+    segments : mapping of str to array-like of str of shape (n,), optional
+        Columns to look into; the 8 most frequent values of each, and the others together.
+    random_state : int or None, default 0
+        Seed of the bootstrap.
+    level : float, default 0.95
+        Coverage of all intervals; a difference is significant below ``1 - level``.
+    resamples : int, default 300
+        Bootstrap samples.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a score is missing or no probability, or ``large`` has no scores.
+    """
+    if large not in scores:
+        raise InputError(
+            f"The large model {large!r} has no scores; the models are {', '.join(map(repr, scores))}."
+        )
+    outcomes, checked = _checked(y, scores)
+    by_year = {} if time is None else {"year": years(time, len(outcomes))}
+    columns = {name: segment_values(name, values, len(outcomes)) for name, values in (segments or {}).items()}
+    seeds = np.random.SeedSequence(random_state)
+    figures = figure_estimates(outcomes, checked, level=level, resamples=resamples, random_state=seeds)
+    notes: list[str] = []
+    tables = [
+        figures_by_group(outcomes, checked, groups, most, level, resamples, seeds, notes)
+        for groups, most in ((by_year, None), (columns, TOP_SEGMENTS))
+    ]
+    comparisons = compare_models(outcomes, checked, large=large, level=level)
+    return Evaluation(
+        large=large,
+        y=outcomes,
+        scores=checked,
+        figures={m: {f: by[f] for f in FIGURES} for m, by in figures.items()},
+        by_period=tables[0],
+        by_segment=tables[1],
+        comparisons=comparisons,
+        verdict=verdict_sentence(figures, comparisons, large=large, level=level),
+        notes=tuple(notes),
+        level=level,
+    )
+
+
+def _checked(
+    y: npt.ArrayLike, scores: Mapping[str, npt.ArrayLike]
+) -> tuple[npt.NDArray[np.int8], dict[str, npt.NDArray[np.float64]]]:
+    """Return outcomes and probabilities as arrays, or name the model whose scores are no good."""
+    checked = {}
+    for model, p in scores.items():
+        try:
+            outcomes, checked[model] = outcomes_and_probabilities(y, p)
+        except InputError as error:
+            raise InputError(f"Model {model!r}: {error}") from error
+    return outcomes.astype(np.int8), checked
 
 
 def _without_nan(value: Any) -> Any:
