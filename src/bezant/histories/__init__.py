@@ -1,0 +1,8 @@
+"""Histories: the container, its windows and its file form; as-of joins; readers of every source."""
+
+from bezant.histories.as_of import join_as_of
+from bezant.histories.container import Histories
+from bezant.histories.readers import BatchWriter, like_input, read_table, scan_batches
+from bezant.histories.windows import Windows
+
+__all__ = ["BatchWriter", "Histories", "Windows", "join_as_of", "like_input", "read_table", "scan_batches"]

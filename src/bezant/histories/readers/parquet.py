@@ -1,0 +1,112 @@
+"""Parquet: one file, many files, a folder of them, or a pattern such as ``loans/*.parquet``."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bezant.schema import refuse_duplicate_names
+from bezant.types import InputError
+
+SUFFIXES = (".parquet", ".pq")
+
+PathsLike = str | Path | Sequence[str | Path]
+
+
+def parquet_files(source: PathsLike) -> list[Path]:
+    """List the files that a path, a folder, a pattern or a list of these stands for, sorted within each.
+
+    Raises
+    ------
+    InputError
+        If one does not exist, or a folder or pattern holds no Parquet file.
+    """
+    if isinstance(source, str | Path):
+        return _files_of(Path(source))
+    return [file for part in source for file in _files_of(Path(part))]
+
+
+def _files_of(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = sorted(
+            f for suffix in SUFFIXES for f in path.rglob(f"*{suffix}") if not f.name.startswith(".")
+        )
+        if not found:
+            raise InputError(
+                f"The folder {str(path)!r} holds no Parquet file; name one with *.parquet in it."
+            )
+        return found
+    if path.exists():
+        return [path]
+    matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))
+    if not matches:
+        raise InputError(f"There is no file {str(path)!r}; check the path.")
+    foreign = [m for m in matches if m.suffix.lower() not in SUFFIXES]
+    if foreign:
+        raise InputError(
+            f"The pattern {str(path)!r} matches {len(foreign)} of {len(matches)} files that are not Parquet, "
+            f"such as {foreign[0].name!r}; narrow it to *.parquet."
+        )
+    return matches
+
+
+def read_parquet(source: PathsLike) -> pa.Table:
+    """Read Parquet files into one table; folders named ``key=value`` become columns.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, damaged, or has other columns than the first.
+    """
+    return _dataset(source).to_table()
+
+
+def scan_parquet(source: PathsLike, batch_rows: int = 65_536) -> Iterator[pa.Table]:
+    """Yield Parquet files in pieces of at most ``batch_rows`` rows, one row group in memory at a time."""
+    scanner = _dataset(source).scanner(batch_size=batch_rows, batch_readahead=1, fragment_readahead=1)
+    for batch in scanner.to_batches():
+        yield pa.Table.from_batches([batch])
+
+
+def _dataset(source: PathsLike) -> Any:
+    import pyarrow.dataset as ds  # brings pandas with it, which takes its time
+
+    files = parquet_files(source)
+    schemas = [_schema_of(file) for file in files]
+    for file, schema in zip(files, schemas, strict=True):
+        odd = sorted(set(schema.names) ^ set(schemas[0].names))
+        if odd:
+            raise InputError(
+                f"The Parquet file {str(file)!r} has other columns than {str(files[0])!r}: {odd[0]!r} "
+                f"stands in only one of them, as do {len(odd) - 1} others; give files with the same columns."
+            )
+    partitioning = ds.partitioning(flavor="hive")
+    found = ds.dataset([str(f) for f in files], format="parquet", partitioning=partitioning)
+    keys = [field for field in found.schema if field.name not in schemas[0].names]
+    return found.replace_schema(pa.schema([*_common(files, schemas), *keys]))
+
+
+def _schema_of(file: Path) -> pa.Schema:
+    try:
+        schema = pq.read_schema(file)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(
+            f"The file {str(file)!r} is not a sound Parquet file; write it again or convert it to CSV."
+        ) from error
+    refuse_duplicate_names(schema.names)
+    return schema.remove_metadata()
+
+
+def _common(files: list[Path], schemas: list[pa.Schema]) -> pa.Schema:
+    try:
+        return pa.unify_schemas(schemas, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise InputError(
+            f"The {len(files)} Parquet files hold one column in types that do not go together "
+            f"({str(error).splitlines()[0]}); write it in one type."
+        ) from error

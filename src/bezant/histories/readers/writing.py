@@ -1,0 +1,93 @@
+"""Writing a file batch by batch, so that it appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+import pyarrow.parquet as pq
+
+from bezant.histories.readers.parquet import SUFFIXES
+from bezant.types import InputError
+
+CSV_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+
+
+class BatchWriter:
+    """Write tables of one shape to a CSV or Parquet file; use it in a ``with`` block.
+
+    The rows go to a hidden file beside the target, which takes the target's place at the end of the
+    block. If the block raises, or the process dies, the target is as it was before.
+
+    Parameters
+    ----------
+    path : path
+        Ends in ``.csv``, ``.tsv``, ``.parquet`` or ``.pq``.
+
+    Raises
+    ------
+    InputError
+        If the suffix is another or the folder does not exist.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.rows = 0
+        suffix = self.path.suffix.lower()
+        if suffix not in (*CSV_DELIMITERS, *SUFFIXES):
+            raise InputError(
+                f"Cannot write {str(path)!r}: {suffix!r} is none of .csv, .tsv, .parquet, .pq; rename it."
+            )
+        if not self.path.parent.is_dir():
+            raise InputError(
+                f"Cannot write {str(path)!r}: there is no folder {str(self.path.parent)!r}; make it first."
+            )
+        self._delimiter = CSV_DELIMITERS.get(suffix)
+        self._part = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
+        self._file: BinaryIO | None = None
+        self._writer: Any = None
+
+    def __enter__(self) -> BatchWriter:
+        return self
+
+    def write(self, table: pa.Table) -> None:
+        """Append rows; the first table, which may be empty, fixes names and types."""
+        if self._writer is None:
+            self._file = open(self._part, "xb")  # noqa: SIM115 - closed in __exit__
+            self._writer = self._open(self._file, table.schema)
+        self._writer.write_table(table)
+        self.rows += table.num_rows
+
+    def _open(self, file: BinaryIO, schema: pa.Schema) -> Any:
+        if self._delimiter is None:
+            return pq.ParquetWriter(file, schema, compression="zstd")
+        options = arrow_csv.WriteOptions(delimiter=self._delimiter, quoting_style="needed")
+        return arrow_csv.CSVWriter(file, schema, write_options=options)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is None:
+            return
+        try:
+            self._close(keep=kind is None)
+        finally:
+            self._file.close()
+            self._part.unlink(missing_ok=True)
+
+    def _close(self, *, keep: bool) -> None:
+        assert self._file is not None
+        try:
+            self._writer.close()
+        except OSError:
+            if keep:  # otherwise the block's own error is the one to see
+                raise
+        if keep:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            os.replace(self._part, self.path)
