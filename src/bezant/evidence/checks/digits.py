@@ -111,7 +111,8 @@ def _best_rule(column: Column, view: View) -> DigitRule:
     rules = [_rule("not a whole number", 1.0, column.values % 1 != 0, events, counts)]
     for m in MODULI:
         rules.append(_rule(f"no multiple of {m:,}", float(m), column.values % m != 0, events, counts))
-    return max(rules, key=lambda r: r.auc)
+    # of rules that say the same, the widest step is the grain that the values were agreed in
+    return max(rules, key=lambda r: (round(r.auc, 3), r.modulus))
 
 
 def _rule(words: str, modulus: float, yes: BoolArray, events: AnyArray, counts: AnyArray) -> DigitRule:

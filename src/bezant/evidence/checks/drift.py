@@ -78,7 +78,7 @@ def _event_share(train: FloatArray, later: FloatArray) -> Iterator[Finding]:
             f"The event share is {before:.1%} in the earlier {len(train):,} rows and {after:.1%} in the "
             f"latest {len(later):,}; judge the model out-of-time and recalibrate it on recent rows.",
             {"earlier_share": before, "latest_share": after,
-             "earlier_rows": len(train), "latest_rows": len(later)},
+             "earlier_rows": len(train), "rows": len(later)},
         )  # fmt: skip
 
 
