@@ -1,0 +1,114 @@
+"""The data sets as a user sees them: the shipped sample always, the fetched ones where they are cached."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from bezant import datasets
+from bezant.datasets.cache import cached_path
+from bezant.schema import infer_schema
+from bezant.types import InputError
+
+FETCHED = {  # rows, events: counted by hand with DuckDB or pandas on the source files
+    "sba-loans": (897_167, 157_558),
+    "lending-club": (9_857, 517),
+    "credit-data": (4_454, 1_254),
+    "german-credit": (1_000, 300),
+    "hmda": (2_380, 285),
+    "loans-full-schema": (10_000, 178),
+}
+LEAKS = {
+    "ChgOffDate",
+    "ChgOffPrinGr",
+    "BalanceGross",
+    "Term",
+    "DisbursementGross",
+    "DisbursementDate",
+    "Bank",
+}
+
+
+@pytest.fixture(scope="module")
+def sample() -> pd.DataFrame:
+    return datasets.load("sba-sample")
+
+
+@pytest.fixture(scope="module")
+def raw_sample() -> pa.Table:
+    return datasets.load_table("sba-sample", raw=True)
+
+
+def test_the_sample_has_the_documented_columns_types_and_rate(sample):
+    task = datasets.task("sba-sample")
+    assert len(sample) == 60_000
+    assert not set(task.drop) & set(sample)
+    assert sample["default"].dtype == np.int64
+    assert set(sample["default"]) == {0, 1}
+    assert sample["default"].mean() == pytest.approx(0.1686, abs=1e-9)
+    assert sample["ApprovalDate"].dt.year.min() == 1990
+    assert sample["ApprovalDate"].dt.year.max() == 2007
+    assert sample["GrAppv"].dtype == np.float64
+    assert sample["Zip"].str.fullmatch(r"\d{5}").all()
+
+
+def test_the_raw_sample_keeps_the_leaks_for_check_to_find(raw_sample):
+    assert set(raw_sample.column_names) >= LEAKS
+    assert "Name" not in raw_sample.column_names
+    frame = raw_sample.to_pandas()
+    assert frame["LoanNr_ChkDgt"].is_unique
+    assert ((frame["MIS_Status"] == "CHGOFF") == frame["default"]).all()
+    assert frame.loc[frame["default"] == 1, "ChgOffDate"].notna().mean() > 0.99
+    odd = frame["Term"] % 12 != 0  # the leak that Term is dropped for
+    assert odd[frame["default"] == 1].mean() > 0.8
+    assert odd[frame["default"] == 0].mean() < 0.2
+
+
+def test_raw_and_typed_hold_the_same_rows_in_the_same_order(sample, raw_sample):
+    assert raw_sample["default"].to_pylist() == sample["default"].tolist()
+    assert raw_sample["GrAppv"].to_pylist() == sample["GrAppv"].tolist()
+
+
+def test_the_sample_file_is_small_and_needs_no_network(monkeypatch):
+    assert cached_path(datasets.DATASETS["sba-sample"], raw=False).stat().st_size <= 4_000_000
+    monkeypatch.setattr("subprocess.run", lambda *a, **k: pytest.fail("the sample must not be fetched"))
+    assert len(datasets.load("sba-sample")) == 60_000
+
+
+def test_the_schema_reads_the_sample_without_being_told_anything_but_target_and_time(sample):
+    schema = infer_schema(pa.Table.from_pandas(sample), target="default", time="ApprovalDate")
+    conformed = schema.conform(pa.Table.from_pandas(sample))
+    assert conformed.table.num_rows == 60_000
+
+
+def test_every_data_set_documents_its_task():
+    assert set(datasets.names()) == {"sba-sample", *FETCHED}
+    for name in datasets.names():
+        task = datasets.task(name)
+        assert task.name == name
+        assert all(sentence.endswith(".") for sentence in [*task.drop.values(), *task.notes, task.positive])
+        assert task.source
+        assert task.licence
+
+
+def test_an_unknown_name_lists_the_names():
+    with pytest.raises(InputError, match=r"no data set 'sba'; the names are sba-sample, sba-loans"):
+        datasets.load("sba")
+
+
+@pytest.mark.parametrize("name", FETCHED)
+def test_a_fetched_data_set_has_its_rows_and_events(name):
+    if not cached_path(datasets.DATASETS[name], raw=False).exists():
+        pytest.skip(f"{name} is not in the cache; bezant.datasets.load({name!r}) fetches it")
+    task = datasets.task(name)
+    table = datasets.load_table(name)
+    assert (table.num_rows, int(np.sum(table[task.target].to_numpy()))) == FETCHED[name]
+    assert table[task.target].type == pa.int64()
+    if task.time:
+        assert table[task.time].type == pa.timestamp("us")
+        assert table[task.time].null_count == 0
+    raw = datasets.load_table(name, raw=True)
+    assert raw[task.target].equals(table[task.target])
+    assert set(raw.column_names) == set(table.column_names) | set(task.drop)
