@@ -52,9 +52,9 @@ def test_a_column_empty_where_a_later_date_is_empty_is_its_sister(loans, found):
 
 def test_a_stem_that_also_names_the_decision_accuses_nobody(loans, found):
     rng = np.random.default_rng(0)
-    table = loans.append_column("ApprovalLetterDate", _days(loans, rng.integers(1, 90, loans.num_rows)))
+    table = loans.append_column("Approval_dt", _days(loans, rng.integers(1, 90, loans.num_rows)))
     table = table.append_column("ApprovalAmount", pa.array(rng.random(loans.num_rows)))
-    assert "after-decision" in found(table, "ApprovalLetterDate")
+    assert "after-decision" in found(table, "Approval_dt")
     assert "sister-of-later" not in found(table, "ApprovalAmount")
 
 
