@@ -111,7 +111,7 @@ def test_no_training_row_is_as_late_as_a_test_row(times, fraction):
 def test_a_split_refuses_empty_parts_and_shared_rows_and_is_frozen():
     with pytest.raises(InputError, match="test part"):
         Split(np.array([1]), np.array([], dtype=int))
-    with pytest.raises(InputError, match="1 rows are in both"):
+    with pytest.raises(InputError, match="hold 1 same rows"):
         Split(np.array([1, 2, 9]), np.array([2, 3]))
     split = Split(np.array([1]), np.array([0]))
     with pytest.raises(ValueError, match="read-only"):
@@ -276,6 +276,13 @@ def test_durations_may_be_text_timedelta_or_numpy():
     same = walk_forward(times, test_size=days(14), train_size=np.timedelta64(4, "W"), purge=days(1))
     assert weeks == [w.test.tolist() for w in same]
     assert weeks[0] == list(range(29, 43))
+
+
+def test_twelve_months_are_a_whole_year():
+    months = pd.date_range("2018-01-01", "2020-12-01", freq="MS").to_series()
+    walk = list(walk_forward(months, test_size="365D", first_test="2019-01-01"))
+    assert [w.test.tolist() for w in walk] == [list(range(12, 24)), list(range(24, 36))]
+    assert len(list(walk_forward(months[:-2], test_size="365D", first_test="2019-01-01"))) == 1
 
 
 def test_a_whole_day_of_a_panel_is_one_step():

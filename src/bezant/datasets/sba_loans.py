@@ -28,7 +28,7 @@ TASK = Task(
         "LoanNr_ChkDgt": "It identifies the loan.",
         "Name": "It identifies the borrower.",
         "ApprovalFY": "It repeats the year of ApprovalDate, which orders the rows.",
-        "Term": "Its digits leak the outcome: charged-off loans carry terms that are no multiple of 12.",
+        "Term": "Its digits leak the outcome: most charged-off loans carry a term that is no multiple of 12.",
         "ChgOffDate": f"{_AFTER}: a date of charge-off exists only for loans that were charged off.",
         "DisbursementDate": f"{_AFTER}: the money is paid out later.",
         "DisbursementGross": f"{_AFTER}: the sum paid out is settled later.",
