@@ -1,0 +1,68 @@
+"""From the bytes of a source to typed columns: a few rows by hand, in the sources' own spelling."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+
+import pyarrow as pa
+
+from bezant.datasets import german_credit, loans_full_schema
+from bezant.datasets.columns import read_csv_as_text
+from bezant.datasets.sba_loans import SBA_LOANS, convert
+
+HEADER = (
+    "LoanNr_ChkDgt,Name,City,State,Zip,Bank,BankState,NAICS,ApprovalDate,ApprovalFY,Term,NoEmp,NewExist,"
+    "CreateJob,RetainedJob,FranchiseCode,UrbanRural,RevLineCr,LowDoc,ChgOffDate,DisbursementDate,"
+    "DisbursementGross,BalanceGross,MIS_Status,ChgOffPrinGr,GrAppv,SBA_Appv\n"
+)
+PAID = (
+    '1000014003,"HOBBY, INC",EVANSVILLE,IN,1234,A BANK,OH,451120,28-Feb-97,1997,84,4,2,0,0,1,0,N,Y,,28-Feb-99,'
+    '"$60,000.00 ",$0.00 ,P I F,$0.00 ,"$60,000.00 ","$48,000.50 "\n'
+)
+LOST = (
+    "9,,,,0,,,0,5-Mar-66,1976A,11,1,,0,0,0,0,`,0,1-Dec-68,31-Jul-14,"
+    '"$1,234,567.00 ",$0.00 ,CHGOFF,"$1,000.00 ",$500.00 ,$250.00 \n'
+)
+UNKNOWN = PAID.replace("P I F", "")
+
+
+def test_dirty_dollars_short_years_and_short_postcodes_of_the_sba_are_read():
+    table = convert(read_csv_as_text((HEADER + PAID + LOST).encode()))
+    first, second = table.to_pylist()
+    assert first["Name"] == "HOBBY, INC"
+    assert (first["Zip"], second["Zip"]) == ("01234", "00000")
+    assert (first["GrAppv"], first["SBA_Appv"], second["DisbursementGross"]) == (60000.0, 48000.5, 1234567.0)
+    assert first["ApprovalDate"] == datetime.datetime(1997, 2, 28)
+    assert second["ApprovalDate"] == datetime.datetime(1966, 3, 5)
+    assert second["ChgOffDate"] == datetime.datetime(1968, 12, 1)
+    assert second["DisbursementDate"] == datetime.datetime(2014, 7, 31)
+    assert second["ApprovalFY"] == 1976
+    assert (second["NewExist"], second["City"], first["ChgOffDate"]) == (None, None, None)
+    assert second["RevLineCr"] == "`"
+    assert table.column_names == HEADER.strip().split(",")
+
+
+def test_sba_rows_without_an_outcome_are_left_out_of_raw_and_typed_alike():
+    source = read_csv_as_text((HEADER + PAID + UNKNOWN + LOST).encode())
+    assert SBA_LOANS.outcome(source).to_pylist() == [False, None, True]
+    two = dataclasses.replace(SBA_LOANS, rows=2)
+    for raw in (True, False):
+        assert two.labelled(source, raw=raw)["default"].to_pylist() == [0, 1]
+    assert two.labelled(source, raw=True)["GrAppv"].to_pylist() == ["$60,000.00 ", "$500.00 "]
+
+
+def test_the_counts_of_german_credit_become_whole_numbers():
+    columns = {name: ["7", "12"] for name in german_credit.WHOLE} | {"purpose": ["car", "radio"]}
+    table = german_credit.convert(pa.table(columns))
+    assert table["credit_amount"].to_pylist() == [7, 12]
+    assert table["purpose"].to_pylist() == ["car", "radio"]
+
+
+def test_a_loan_in_grace_late_or_charged_off_counts_as_behind():
+    states = ["Current", "Fully Paid", "In Grace Period", "Late (16-30 days)", "Charged Off"]
+    table = pa.table({"loan_status": states, "issue_month": ["Jan-2018"] * 4 + ["Mar-2018"]})
+    assert loans_full_schema.behind(table).to_pylist() == [False, False, True, True, True]
+    months = loans_full_schema.convert(table)["issue_month"]
+    assert months.type == pa.timestamp("us")
+    assert months[4].as_py() == datetime.datetime(2018, 3, 1)
