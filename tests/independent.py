@@ -202,8 +202,8 @@ def slow_wilson(events: int, rows: int, z: float = 1.959963984540054) -> tuple[f
     def outside(r: float) -> float:
         return abs(rate - r) - z * math.sqrt(r * (1 - r) / rows)
 
-    low = 0.0 if events == 0 else _root(outside, 0.0, rate)
-    high = 1.0 if events == rows else _root(outside, rate, 1.0)
+    low = 0.0 if events == 0 else _root(outside, 0.0, rate - 1e-12)
+    high = 1.0 if events == rows else _root(outside, rate + 1e-12, 1.0)
     return low, high
 
 
