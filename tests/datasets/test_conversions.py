@@ -17,7 +17,7 @@ HEADER = (
     "DisbursementGross,BalanceGross,MIS_Status,ChgOffPrinGr,GrAppv,SBA_Appv\n"
 )
 PAID = (
-    '1000014003,"HOBBY, INC",EVANSVILLE,IN,1234,A BANK,OH,451120,28-Feb-97,1997,84,4,2,0,0,1,0,N,Y,,28-Feb-99,'
+    '1000014003,"HOBBY, INC",EVANSTON,IN,1234,A BANK,OH,451120,28-Feb-97,1997,84,4,2,0,0,1,0,N,Y,,28-Feb-99,'
     '"$60,000.00 ",$0.00 ,P I F,$0.00 ,"$60,000.00 ","$48,000.50 "\n'
 )
 LOST = (
