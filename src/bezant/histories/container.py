@@ -290,8 +290,8 @@ def _check_order(times: Times, offsets: IntArray) -> None:
     falls[starts - 1] = False  # from one history to the next, time may go back
     if falls.any():
         raise InputError(
-            f"{falls.sum()} of {len(times)} records are earlier than the one before in their history; sort them "
-            "or use Histories.from_tables."
+            f"{falls.sum()} of {len(times)} records are earlier than the one before in their history; sort "
+            "them or use Histories.from_tables."
         )
 
 

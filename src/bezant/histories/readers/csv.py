@@ -78,8 +78,9 @@ def read_csv(path: str | Path) -> pa.Table:
 
 
 def scan_csv(path: str | Path) -> Iterator[pa.Table]:
-    """Yield a CSV file in pieces of a few megabytes, as :func:`read_csv` would read them."""
+    """Yield a CSV file in pieces of a few megabytes, after a piece without rows."""
     dialect = sniff(path)
+    yield _text_schema(dialect).empty_table()
     for batch in _batches(path, dialect):
         yield pa.Table.from_batches([batch])
 

@@ -67,8 +67,13 @@ def read_parquet(source: PathsLike) -> pa.Table:
 
 
 def scan_parquet(source: PathsLike, batch_rows: int = 65_536) -> Iterator[pa.Table]:
-    """Yield Parquet files in pieces of at most ``batch_rows`` rows, one row group in memory at a time."""
-    scanner = _dataset(source).scanner(batch_size=batch_rows, batch_readahead=1, fragment_readahead=1)
+    """Yield Parquet files in pieces of at most ``batch_rows`` rows, after a piece without rows.
+
+    Little more than one row group is in memory at a time.
+    """
+    dataset = _dataset(source)
+    yield dataset.schema.empty_table()
+    scanner = dataset.scanner(batch_size=batch_rows, batch_readahead=1, fragment_readahead=1)
     for batch in scanner.to_batches():
         yield pa.Table.from_batches([batch])
 
@@ -85,10 +90,11 @@ def _dataset(source: PathsLike) -> Any:
                 f"The Parquet file {str(file)!r} has other columns than {str(files[0])!r}: {odd[0]!r} "
                 f"stands in only one of them, as do {len(odd) - 1} others; give files with the same columns."
             )
-    partitioning = ds.partitioning(flavor="hive")
-    found = ds.dataset([str(f) for f in files], format="parquet", partitioning=partitioning)
+    paths, keyed = [str(f) for f in files], ds.partitioning(flavor="hive")
+    found = ds.dataset(paths, format="parquet", partitioning=keyed)
     keys = [field for field in found.schema if field.name not in schemas[0].names]
-    return found.replace_schema(pa.schema([*_common(files, schemas), *keys]))
+    wanted = pa.schema([*_common(files, schemas), *keys])
+    return ds.dataset(paths, schema=wanted, format="parquet", partitioning=keyed)
 
 
 def _schema_of(file: Path) -> pa.Schema:

@@ -1,0 +1,56 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from bezant.histories import BatchWriter, read_table
+from bezant.types import InputError
+
+TABLE = pa.table({"id": ["a", "b,c"], "p": [0.25, None]})
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.tsv", "out.parquet", "out.pq"])
+def test_batches_written_are_read_back(tmp_path, name):
+    with BatchWriter(tmp_path / name) as writer:
+        writer.write(TABLE)
+        writer.write(TABLE)
+    table = read_table(tmp_path / name)
+    assert table["id"].to_pylist() == ["a", "b,c"] * 2
+    assert [float(v) if v else None for v in table["p"].to_pylist()] == [0.25, None] * 2
+    assert writer.rows == 4
+    assert [f.name for f in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
+def test_an_error_in_the_block_leaves_what_was_there(tmp_path, name):
+    (tmp_path / name).write_text("before")
+    with pytest.raises(RuntimeError, match="stop"), BatchWriter(tmp_path / name) as writer:
+        writer.write(TABLE)
+        raise RuntimeError("stop")
+    assert (tmp_path / name).read_text() == "before"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
+    (tmp_path / "out.csv").write_text("before")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"), BatchWriter(tmp_path / "out.csv") as writer:
+        writer.write(TABLE)
+    assert (tmp_path / "out.csv").read_text() == "before"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_table_without_rows_makes_a_file_with_its_columns(tmp_path):
+    with BatchWriter(tmp_path / "out.parquet") as writer:
+        writer.write(TABLE.slice(0, 0))
+    assert pq.read_table(tmp_path / "out.parquet").schema.equals(TABLE.schema)
+
+
+def test_an_unknown_suffix_and_a_missing_folder_are_refused_before_anything_is_computed(tmp_path):
+    with pytest.raises(InputError, match=r"'.xlsx' is none of"):
+        BatchWriter(tmp_path / "out.xlsx")
+    with pytest.raises(InputError, match="there is no folder"):
+        BatchWriter(tmp_path / "none" / "out.csv")
