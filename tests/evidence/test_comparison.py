@@ -92,7 +92,7 @@ def test_a_win_on_probabilities_only_is_not_called_a_win() -> None:
 def test_a_difference_within_chance_is_said_to_be_one() -> None:
     sentence = verdict({"net": 0.5, "lgbm": 0.5}, n=500)
     assert "ranks, within chance, as well as lgbm" in sentence
-    assert "and its probabilities are within chance, as close (" in sentence
+    assert "and its probabilities are, within chance, as close (" in sentence
 
 
 def test_the_sentence_is_about_the_best_of_several() -> None:
@@ -105,6 +105,15 @@ def test_another_rival_is_named_where_it_has_the_closer_probabilities() -> None:
     sentence = verdict({"net": 0.1, "ranker": 0.4, "calibrated": 0.8}, {"ranker": 5.0})
     assert "ranks better than ranker" in sentence
     assert "closer than those of calibrated" in sentence
+
+
+def test_a_difference_that_does_not_survive_the_correction_is_no_win() -> None:
+    y, scores = judged({"net": 0.1, "a": 0.5, "b": 1.5}, {})
+    figures = figure_estimates(y, scores, resamples=20)
+    one = {"difference": 0.1, "low": 0.0, "high": 0.2, "p_value": 0.03, "test": "t", "adjusted_p_value": 0.06}
+    both = [Comparison("net", m, f, **one) for m in ("a", "b") for f in ("roc_auc", "log_loss")]
+    assert "within chance, as well as a" in verdict_sentence(figures, both, large="net")
+    assert "ranks better than a" in verdict_sentence(figures, both, large="net", level=0.9)
 
 
 def test_no_rival_and_one_class_are_said() -> None:

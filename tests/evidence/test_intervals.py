@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bezant.evidence import intervals as i
+from bezant.metrics.classification import calibration_slope
 from bezant.types import InputError
-from independent import slow_auc, slow_delong_covariance, slow_wilson
+from independent import slow_auc, slow_delong_covariance, slow_recalibration, slow_wilson
 
 
 def rows(n: int = 120, seed: int = 0, digits: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -41,6 +42,14 @@ def test_delong_variance_holds_for_any_ties(pairs) -> None:  # type: ignore[no-u
         assert variance == pytest.approx(slow_delong_covariance(y, [p])[0][0], abs=1e-12)
     else:
         assert math.isnan(variance)
+
+
+def test_placements_worked_by_hand() -> None:
+    # events 0.4, 0.9 among non-events 0.1, 0.4, 0.6
+    placed = i.placements([0, 0, 0, 1, 1], [0.1, 0.4, 0.6, 0.4, 0.9])
+    assert placed.events == pytest.approx([1.5 / 3, 1])
+    assert placed.non_events == pytest.approx([1, 1.5 / 2, 1 / 2])
+    assert placed.auc == pytest.approx(0.75)
 
 
 def test_a_score_does_not_differ_from_itself() -> None:
@@ -80,13 +89,36 @@ def test_mean_estimate_agrees_with_the_bootstrap() -> None:
     assert (estimate.low, estimate.high) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.006)
 
 
-def test_slope_interval_agrees_with_a_bootstrap_of_refits() -> None:
-    y, p, _ = rows(800, digits=3)
-    p = np.clip(p, 0.002, 0.998)
+def bent(n: int = 800) -> tuple[np.ndarray, np.ndarray]:
+    """Rows whose log odds are far from linear in the score's, so that the plain Fisher error is wrong."""
     rng = np.random.default_rng(1)
-    from bezant.metrics.classification import calibration_slope
+    z = rng.normal(size=n) ** 3
+    y = (rng.random(n) < np.where(np.abs(z) > 2, 0.5 + 0.1 * np.sign(z), 1 / (1 + np.exp(-2 * z)))).astype(
+        int
+    )
+    return y, np.clip(1 / (1 + np.exp(-z)), 0.001, 0.999)
 
-    slopes = [calibration_slope(y[at], p[at]) for at in rng.integers(0, 800, (300, 800))]
+
+def test_slope_interval_is_the_sandwich_summed_row_by_row() -> None:
+    y, p = bent()
+    intercept, slope = slow_recalibration(y.tolist(), p.tolist())
+    bread, meat = np.zeros((2, 2)), np.zeros((2, 2))
+    for outcome, probability in zip(y, p, strict=True):
+        x = np.array([1.0, math.log(probability / (1 - probability))])
+        q = 1 / (1 + math.exp(-intercept - slope * x[1]))
+        bread += q * (1 - q) * np.outer(x, x)
+        meat += (outcome - q) ** 2 * np.outer(x, x)
+    inverse = np.linalg.inv(bread)
+    error = math.sqrt((inverse @ meat @ inverse)[1, 1])
+    assert error != pytest.approx(math.sqrt(inverse[1, 1]), rel=0.02)
+    estimate = i.slope_estimate(y, p)
+    assert (estimate.high - estimate.low) / 2 / 1.959963984540054 == pytest.approx(error, rel=1e-6)
+
+
+def test_slope_interval_agrees_with_a_bootstrap_of_refits() -> None:
+    y, p = bent()
+    draws = np.random.default_rng(2).integers(0, len(y), (300, len(y)))
+    slopes = [calibration_slope(y[at], p[at]) for at in draws]
     estimate = i.slope_estimate(y, p)
     assert (estimate.high - estimate.low) / 2 / 1.96 == pytest.approx(np.std(slopes), rel=0.15)
 

@@ -162,7 +162,7 @@ def verdict_sentence(
     return (
         f"The large model {_RANKING[ranking]} {named} (AUC {ours['roc_auc'].value:.3f} against "
         f"{figures[rank_rival]['roc_auc'].value:.3f}, {_difference(rank, level)}) "
-        f"{'and' if ranking == closeness else 'but'} its probabilities are {close}"
+        f"{'and' if ranking == closeness else 'but'} its probabilities {close}"
         f"{'' if loss_rival == rank_rival else f' {than} those of {loss_rival}'} "
         f"(log loss {ours['log_loss'].value:.3f} against {figures[loss_rival]['log_loss'].value:.3f}, "
         f"{_difference(loss, level)})."
@@ -174,7 +174,11 @@ _RANKING = {
     0: "ranks, within chance, as well as",
     -1: "ranks worse than",
 }
-_CLOSENESS = {1: ("closer", "than"), 0: ("within chance, as close", "as"), -1: ("further off", "than")}
+_CLOSENESS = {
+    1: ("are closer", "than"),
+    0: ("are, within chance, as close", "as"),
+    -1: ("are further off", "than"),
+}
 
 
 def _outcome(comparison: Comparison, better: int, level: float) -> int:
