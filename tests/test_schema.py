@@ -152,8 +152,14 @@ def test_a_type_without_meaning_is_refused_unless_ignored(values):
     assert infer_schema(pa.table({"x": values}), ignore=["x"]).fields[0].role is Role.IGNORED
 
 
-WAYS = [pa.array(["3", "4", None]), pa.array([3, 4, None]), pa.array([3.0, 4.0, None]),
-        pa.array(["3.0", "4.", ""]), pa.array([Decimal("3.00"), Decimal("4.00"), None]), pa.array([3, 4, None], pa.float32())]  # fmt: skip
+WAYS = [
+    pa.array(["3", "4", None]),
+    pa.array(["3.0", "4.", ""]),
+    pa.array([3, 4, None]),
+    pa.array([3.0, 4.0, None]),
+    pa.array([3, 4, None], pa.float32()),
+    pa.array([Decimal("3.00"), Decimal("4.00"), None]),
+]
 
 
 @pytest.mark.parametrize("values", WAYS)
