@@ -32,7 +32,8 @@ class BoostingConfiguration:
         Shrinkage of leaf values, and of the ratios by which categories are ordered.
     min_category_rows : int or None
         A value of a high-cardinality column seen in fewer training rows than this counts as "rare";
-        None leaves high-cardinality columns out.
+        None leaves high-cardinality columns out. This and ``min_child_samples`` are lowered in tables of
+        under 50,000 rows, to 0.2 % of the rows or 20.
     """
 
     num_leaves: int = 31
@@ -367,8 +368,13 @@ class GradientBoosting:
 
 
 def _fewest(rows: int) -> int:
-    """Rows that a leaf or a category needs at most: 2 % of a small table, so that trees can split at all."""
-    return max(5, rows // 50)
+    """Rows that a leaf or a category needs at most.
+
+    In 50,000 rows and more the configuration's own 100 stands. In smaller tables 100 rows are so large a
+    share that banks and places would all be rare: 0.2 % there, but not under 20, LightGBM's own default,
+    nor under 2 % of a table so small that its trees could not split.
+    """
+    return max(min(20, max(5, rows // 50)), rows // 500)
 
 
 def _dataset(encoding: _Encoding, part: _Part, parameters: dict[str, Any], reference: Any = None) -> Any:
