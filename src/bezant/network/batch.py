@@ -1,0 +1,62 @@
+"""The one value that crosses the border between data and network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from bezant.network.fields.encoding import Encoded
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows as tensors; a whole training set is a large batch, and a batch is rows of it by index.
+
+    Attributes
+    ----------
+    numbers : float32 tensor, shape (B, P)
+        Raw numbers, NaN where missing.
+    codes : int32 tensor, shape (B, C)
+        Codes of categories.
+    statistics : float32 tensor, shape (B, S), optional
+        Out-of-fold target statistics of training rows. Where absent the network looks the codes up
+        in its own table, which was learned on all training rows: right for any *other* row.
+    target : float32 tensor, shape (B,), optional
+        What is to be predicted.
+    weight : float32 tensor, shape (B,), optional
+        Weight of each row in the loss.
+    """
+
+    numbers: Tensor
+    codes: Tensor
+    statistics: Tensor | None = None
+    target: Tensor | None = None
+    weight: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        sizes = {f.name: len(t) for f in fields(self) if (t := getattr(self, f.name)) is not None}
+        if len(set(sizes.values())) > 1:
+            raise ValueError(f"the parts of a batch have different lengths: {sizes}")
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def rows(self, index: Tensor | slice) -> Batch:
+        """Return the rows at these places, by one indexing operation a tensor."""
+        pick = (lambda t: t[index]) if isinstance(index, slice) else (lambda t: t.index_select(0, index))
+        return Batch(*(None if t is None else pick(t) for t in self.tensors()))
+
+    def to(self, device: torch.device | str) -> Batch:
+        """Return the batch on a device."""
+        return Batch(*(None if t is None else t.to(device, non_blocking=True) for t in self.tensors()))
+
+    def tensors(self) -> tuple[Tensor | None, ...]:
+        """Return the parts in the order of the constructor."""
+        return (self.numbers, self.codes, self.statistics, self.target, self.weight)
+
+    @classmethod
+    def of(cls, encoded: Encoded, **parts: Tensor | None) -> Batch:
+        """Wrap encoded rows without copying them."""
+        return cls(torch.from_numpy(encoded.numbers), torch.from_numpy(encoded.codes), **parts)

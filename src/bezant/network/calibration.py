@@ -1,0 +1,184 @@
+"""Calibration: from the network's probability to one that comes true as often as it says.
+
+Calibrators are small modules of tensors, so that they live in the saved model. They are fitted on
+rows the network was not trained on, and the one to use is chosen there too, by log loss in
+cross-validation; staying as it is, is one of the choices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+Probabilities = npt.NDArray[np.float64]
+
+METHODS = ("none", "temperature", "beta", "isotonic")
+ISOTONIC_EVENTS = 100
+"""Fewest events and non-events for isotonic regression; with fewer it follows the noise."""
+FEWEST = 10
+"""Fewest events and non-events for any calibration."""
+KNOTS = 512
+"""Most knots kept of an isotonic curve."""
+
+
+class Calibrator(nn.Module):
+    """A monotone map of probabilities, of any of the methods.
+
+    Parameters
+    ----------
+    method : {"none", "temperature", "beta", "isotonic"}
+        * none: as they are.
+        * temperature: log-odds times a slope, plus a shift (Guo et al. 2017 with Platt's intercept).
+        * beta: a * ln p - b * ln(1 - p) + c with a, b >= 0 (Kull et al. 2017).
+        * isotonic: a non-decreasing curve through at most 512 knots, linear between them.
+    values : Tensor
+        Shape (0,), (2,), (3,) or (2, knots), float64.
+
+    Notes
+    -----
+    Shape: (n,) to (n,), float64.
+    """
+
+    def __init__(self, method: str, values: Tensor) -> None:
+        super().__init__()
+        self.method = method
+        self.register_buffer("values", values.double())
+
+    def forward(self, p: Tensor) -> Tensor:
+        """Map probabilities."""
+        p = p.double().clamp(1e-7, 1 - 1e-7)
+        if self.method == "none":
+            return p
+        if self.method == "temperature":
+            return torch.sigmoid(self.values[0] * torch.logit(p) + self.values[1])
+        if self.method == "beta":
+            a, b, c = self.values
+            return torch.sigmoid(a * p.log() - b * torch.log1p(-p) + c)
+        x, y = self.values
+        right = torch.searchsorted(x, p).clamp(1, len(x) - 1)
+        share = ((p - x[right - 1]) / (x[right] - x[right - 1])).clamp(0, 1)
+        return y[right - 1] + share * (y[right] - y[right - 1])
+
+    def apply(self, p: Probabilities) -> Probabilities:  # type: ignore[override]
+        """Map a NumPy array."""
+        return self(torch.from_numpy(np.asarray(p, np.float64))).numpy()  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The calibrator that was chosen, and what decided.
+
+    Attributes
+    ----------
+    calibrator : Calibrator
+        Fitted on all held-out rows.
+    log_losses : dict of str to float
+        Cross-validated log loss of each method on the held-out rows.
+    cross_fitted : float64 array, shape (n,)
+        Held-out probabilities, each calibrated without its own fold: what honest held-out figures
+        are computed from.
+    """
+
+    calibrator: Calibrator
+    log_losses: dict[str, float]
+    cross_fitted: Probabilities
+
+
+def calibrate(p: Probabilities, y: Probabilities, *, folds: int = 5, seed: int = 0) -> Calibration:
+    """Choose and fit a calibrator.
+
+    Parameters
+    ----------
+    p : float64 array, shape (n,)
+        Probabilities of rows the network was not trained on.
+    y : float64 array, shape (n,)
+        Their outcomes, 0 or 1.
+    folds : int, default 5
+        Folds of the choice.
+    seed : int, default 0
+        Draws the folds.
+    """
+    p = np.clip(np.asarray(p, np.float64), 1e-7, 1 - 1e-7)
+    rarer = int(min(y.sum(), len(y) - y.sum()))
+    methods = METHODS if rarer >= ISOTONIC_EVENTS else METHODS[:3] if rarer >= FEWEST else METHODS[:1]
+    fold = _folds(y, folds, seed)
+    crossed = {m: _cross_fit(m, p, y, fold) for m in methods}
+    losses = {m: _log_loss(y, q) for m, q in crossed.items()}
+    best = min(methods, key=lambda m: losses[m])
+    return Calibration(fit_calibrator(best, p, y), losses, crossed[best])
+
+
+def fit_calibrator(method: str, p: Probabilities, y: Probabilities) -> Calibrator:
+    """Fit one method; :func:`calibrate` chooses among them."""
+    if method == "none":
+        return Calibrator(method, torch.empty(0))
+    if method == "temperature":
+        slope, shift = _logistic(np.log(p / (1 - p))[:, None], y)
+        return Calibrator(method, torch.tensor([slope, shift]))
+    if method == "beta":
+        return Calibrator(method, torch.tensor(_beta(p, y)))
+    return Calibrator(method, _isotonic(p, y))
+
+
+def _beta(p: Probabilities, y: Probabilities) -> list[float]:
+    a, b, c = _logistic(np.column_stack([np.log(p), -np.log1p(-p)]), y)
+    if a < 0:
+        b, c = _logistic(-np.log1p(-p)[:, None], y)
+        a = 0.0
+    elif b < 0:
+        a, c = _logistic(np.log(p)[:, None], y)
+        b = 0.0
+    return [float(a), float(b), float(c)]
+
+
+def _logistic(x: Probabilities, y: Probabilities) -> Probabilities:
+    """Coefficients of an almost unpenalised logistic regression, the intercept last."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=1e6, max_iter=1000, tol=1e-8).fit(x, y)
+    return np.append(model.coef_[0], model.intercept_[0])
+
+
+def _isotonic(p: Probabilities, y: Probabilities) -> Tensor:
+    from sklearn.isotonic import IsotonicRegression
+
+    # The curve starts and ends beyond 0 and 1: no outcome is ever certain.
+    floor = 1 / (len(y) + 2)
+    model = IsotonicRegression(y_min=floor, y_max=1 - floor, out_of_bounds="clip").fit(p, y)
+    x, level = model.X_thresholds_, model.y_thresholds_
+    x, first = np.unique(x, return_index=True)
+    level = level[first]
+    if len(x) < 2:
+        x, level = np.array([x[0] - 1e-9, x[0] + 1e-9]), np.repeat(level[:1], 2)
+    if len(x) > KNOTS:
+        kept = np.unique(np.linspace(0, len(x) - 1, KNOTS).round().astype(int))
+        x, level = x[kept], level[kept]
+    return torch.from_numpy(np.stack([x, level]))
+
+
+def _folds(y: Probabilities, folds: int, seed: int) -> npt.NDArray[np.int64]:
+    """Folds of equal size and equal event rate."""
+    order = np.random.default_rng(seed).permutation(len(y))
+    order = order[np.argsort(y[order], kind="stable")]
+    fold = np.empty(len(y), np.int64)
+    fold[order] = np.arange(len(y)) % folds
+    return fold
+
+
+def _cross_fit(method: str, p: Probabilities, y: Probabilities, fold: npt.NDArray[np.int64]) -> Probabilities:
+    out = np.empty_like(p)
+    if method == "none":
+        return p
+    for k in np.unique(fold):
+        inside = fold == k
+        out[inside] = fit_calibrator(method, p[~inside], y[~inside]).apply(p[inside])
+    return out
+
+
+def _log_loss(y: Probabilities, p: Probabilities) -> float:
+    p = np.clip(p, 1e-7, 1 - 1e-7)
+    return float(-np.mean(y * np.log(p) + (1 - y) * np.log1p(-p)))

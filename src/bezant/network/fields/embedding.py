@@ -1,0 +1,147 @@
+"""FieldEmbedding: one record, with its numbers, categories and gaps, as one vector."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from bezant.network.batch import Batch
+from bezant.network.fields.categories import CategoryEmbedding
+from bezant.network.fields.numbers import (
+    NumberEmbedding,
+    NumberEmbeddingKind,
+    RobustScale,
+    quantile_edges,
+)
+from bezant.network.fields.statistics import TargetStatistics
+
+
+class FieldConfig(BaseModel):
+    """Everything needed to build a FieldEmbedding again; its learned values are tensors.
+
+    Parameters
+    ----------
+    n_bins : tuple of int
+        Bins of each raw number, then of each target statistic.
+    cardinalities : tuple of int
+        Codes of each code column.
+    statistics : tuple of int
+        Places of the code columns that get target statistics.
+    smoothings : tuple of float
+        Strengths of smoothing, in rows.
+    number_width, category_width : int
+        Lengths of the vectors.
+    number_embedding : {"piecewise", "periodic", "both"}
+        How numbers become vectors.
+    hide : float
+        Share of codes hidden in training.
+    binary : bool
+        Whether the target is 0/1.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n_bins: tuple[int, ...]
+    cardinalities: tuple[int, ...]
+    statistics: tuple[int, ...] = ()
+    embedded: tuple[int, ...] = ()
+    smoothings: tuple[float, ...] = (10.0, 100.0)
+    number_width: int = 16
+    category_width: int = 16
+    number_embedding: NumberEmbeddingKind = "piecewise"
+    hide: float = 0.0
+    binary: bool = True
+
+
+class FieldEmbedding(nn.Module):
+    """Turn the fields of a row into one vector.
+
+    Notes
+    -----
+    Shape: a :class:`Batch` of B rows to (B, width).
+    """
+
+    def __init__(self, config: FieldConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.statistics = TargetStatistics(
+            config.cardinalities, config.statistics, config.smoothings, binary=config.binary
+        )
+        self.scale = RobustScale(len(config.n_bins))
+        self.register_buffer("embedded", torch.tensor(config.embedded, dtype=torch.int64), persistent=False)
+        self.numbers = (
+            NumberEmbedding(config.n_bins, config.number_width, config.number_embedding)
+            if config.n_bins
+            else None
+        )
+        self.categories = (
+            CategoryEmbedding(
+                tuple(config.cardinalities[c] for c in config.embedded), config.category_width, config.hide
+            )
+            if config.embedded
+            else None
+        )
+
+    @property
+    def chunks(self) -> list[int]:
+        """Length of each field's part of the vector, in order."""
+        c = self.config
+        return [c.number_width] * len(c.n_bins) + [c.category_width] * len(c.embedded)
+
+    @property
+    def width(self) -> int:
+        """Length of the row's vector."""
+        return sum(self.chunks)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Embed a batch."""
+        parts: list[Tensor] = []
+        if self.numbers is not None:
+            parts.append(self.numbers(self.scale(self._all_numbers(batch))).flatten(1))
+        if self.categories is not None:
+            parts.append(self.categories(batch.codes.index_select(1, self.embedded)).flatten(1))
+        return torch.cat([p.to(parts[0].dtype) for p in parts], 1)  # (B, width)
+
+    def _all_numbers(self, batch: Batch) -> Tensor:
+        statistics = batch.statistics if batch.statistics is not None else self.statistics(batch.codes)
+        return torch.cat([batch.numbers, statistics], 1)  # (B, P + S)
+
+
+def learn_fields(
+    batch: Batch, folds: Tensor, config: FieldConfig, most_bins: int
+) -> tuple[FieldEmbedding, Batch]:
+    """Build a FieldEmbedding from training rows.
+
+    Parameters
+    ----------
+    batch : Batch
+        All training rows, with their target.
+    folds : int64 tensor, shape (n,)
+        Fold of each row for out-of-fold statistics.
+    config : FieldConfig
+        As wished; ``n_bins`` is filled in here.
+    most_bins : int
+        At most this many bins a number.
+
+    Returns
+    -------
+    FieldEmbedding
+        With scales, bins and target statistics learned, and fresh weights.
+    Batch
+        The same rows with their out-of-fold statistics.
+    """
+    assert batch.target is not None
+    learner = TargetStatistics(config.cardinalities, config.statistics, config.smoothings, binary=config.binary)
+    out_of_fold = learner.learn(batch.codes, batch.target, folds)
+    rows = Batch(batch.numbers, batch.codes, out_of_fold, batch.target, batch.weight)
+    numbers = torch.cat([batch.numbers, out_of_fold], 1)
+    scale = RobustScale(numbers.shape[1])
+    scale.learn(numbers)
+    edges = quantile_edges(scale(numbers), most_bins)
+    fields = FieldEmbedding(config.model_copy(update={"n_bins": tuple(len(e) - 1 for e in edges)}))
+    fields.statistics.load_state_dict(learner.state_dict())
+    fields.scale.load_state_dict(scale.state_dict())
+    if fields.numbers is not None:
+        fields.numbers.learn(edges)
+    return fields, rows

@@ -1,0 +1,192 @@
+"""From typed columns to the arrays a network reads: numbers (n, P) and codes (n, C).
+
+What is learned here (vocabularies, the exact values that a number's categorical twin knows) comes
+from the training rows alone, and travels in the saved model. Everything that needs arithmetic on
+these arrays (scaling, quantiles, target statistics) is inside the network as tensors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict
+
+from bezant.schema import Field, Kind, Schema
+
+MISSING, UNKNOWN, FIRST_KNOWN = 0, 1, 2
+"""Codes of "not filled in" and "never seen, or too rare, in training"; known values come after."""
+
+MICROSECONDS_A_DAY = 86_400_000_000
+
+
+class NumberColumn(BaseModel):
+    """One column of the number matrix: a field itself, or something computed from a time field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    field: str
+    part: str = "value"  # "value", "days", "month", "weekday"
+
+
+class CodeColumn(BaseModel):
+    """One column of the code matrix.
+
+    ``texts`` lists the known values of a category; ``values`` the known exact values of the
+    categorical twin of a number. One of the two is empty.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    field: str
+    texts: tuple[str, ...] = ()
+    values: tuple[float, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Number of codes, missing and unknown included."""
+        return len(self.texts) + len(self.values) + FIRST_KNOWN
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The arrays of n rows.
+
+    Attributes
+    ----------
+    numbers : float32 array, shape (n, P)
+        Raw values; NaN where missing.
+    codes : int32 array, shape (n, C)
+        ``MISSING``, ``UNKNOWN`` or the place of the value in its column's vocabulary.
+    """
+
+    numbers: npt.NDArray[np.float32]
+    codes: npt.NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        if self.numbers.ndim != 2 or self.codes.ndim != 2 or len(self.numbers) != len(self.codes):
+            raise ValueError(f"numbers {self.numbers.shape} and codes {self.codes.shape} do not fit together")
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+class Encoding(BaseModel):
+    """How a typed table becomes arrays; learned by :func:`learn_encoding`, saved as JSON.
+
+    Parameters
+    ----------
+    numbers : tuple of NumberColumn
+        The P columns of the number matrix.
+    codes : tuple of CodeColumn
+        The C columns of the code matrix.
+    time : str, optional
+        The ordering time, from which the ages of other times are counted.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    numbers: tuple[NumberColumn, ...]
+    codes: tuple[CodeColumn, ...]
+    time: str | None = None
+
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        """Number of codes of each code column."""
+        return tuple(c.size for c in self.codes)
+
+    def encode(self, table: pa.Table) -> Encoded:
+        """Return the arrays of a typed table (see :meth:`bezant.schema.Schema.conform`)."""
+        n = table.num_rows
+        numbers = np.empty((n, len(self.numbers)), np.float32)
+        for j, column in enumerate(self.numbers):
+            numbers[:, j] = self._numbers_of(table, column)
+        codes = np.empty((n, len(self.codes)), np.int32)
+        for j, code in enumerate(self.codes):
+            codes[:, j] = _codes_of(table[code.field], code)
+        return Encoded(numbers, codes)
+
+    def _numbers_of(self, table: pa.Table, column: NumberColumn) -> npt.NDArray[np.float64]:
+        if column.part == "value":
+            return to_float(table[column.field])
+        stamps = table[column.field]
+        if column.part == "month":
+            return to_float(pc.month(stamps))
+        if column.part == "weekday":
+            return to_float(pc.day_of_week(stamps))
+        days = to_float(stamps.cast(pa.int64())) / MICROSECONDS_A_DAY
+        if self.time is None:
+            return days
+        return to_float(table[self.time].cast(pa.int64())) / MICROSECONDS_A_DAY - days
+
+
+def learn_encoding(
+    table: pa.Table, schema: Schema, *, twins: tuple[str, ...] = (), min_count: int = 5, max_values: int = 50_000
+) -> Encoding:
+    """Learn the vocabularies of the training rows.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        The training rows, typed.
+    schema : Schema
+        What the columns mean; only its inputs are encoded.
+    twins : tuple of str
+        Number fields that get a categorical twin.
+    min_count : int, default 5
+        Values that fewer training rows have share the code of the unknown, which is thereby trained.
+    max_values : int, default 50,000
+        At most this many values a column are kept, the most frequent first.
+    """
+    numbers: list[NumberColumn] = []
+    codes: list[CodeColumn] = []
+    for field in schema.inputs:
+        if field.kind is Kind.NUMBER:
+            numbers.append(NumberColumn(field=field.name))
+            if field.name in twins:
+                known = _frequent(table[field.name], min_count, max_values)
+                codes.append(CodeColumn(field=field.name, values=tuple(sorted(known))))
+        elif field.kind is Kind.TIME:
+            numbers.extend(NumberColumn(field=field.name, part=p) for p in ("days", "month", "weekday"))
+        else:
+            codes.append(_vocabulary(table[field.name], field, min_count, max_values))
+    return Encoding(numbers=tuple(numbers), codes=tuple(codes), time=schema.time)
+
+
+def _vocabulary(column: pa.ChunkedArray, field: Field, min_count: int, max_values: int) -> CodeColumn:
+    # A small table cannot spare the rare values of a plain category; two rows are enough there.
+    count = min_count if field.kind is Kind.TEXT else min(min_count, 2)
+    return CodeColumn(field=field.name, texts=tuple(_frequent(column, count, max_values)))
+
+
+def _frequent(column: pa.ChunkedArray, min_count: int, max_values: int) -> list[object]:
+    """Values of at least ``min_count`` rows, most frequent first, ties in the order of the values."""
+    counted = pc.value_counts(pc.drop_null(column))
+    table = pa.table({"value": counted.field("values"), "count": counted.field("counts")})
+    table = table.filter(pc.greater_equal(table["count"], min_count))
+    table = table.sort_by([("count", "descending"), ("value", "ascending")])
+    return list(table["value"].slice(0, max_values).to_pylist())
+
+
+def _codes_of(column: pa.ChunkedArray, code: CodeColumn) -> npt.NDArray[np.int32]:
+    if code.values:
+        return _codes_of_values(to_float(column), np.asarray(code.values))
+    found = pc.index_in(column, value_set=pa.array(code.texts, pa.string()))
+    codes = pc.fill_null(pc.add(found, FIRST_KNOWN), UNKNOWN)
+    codes = pc.if_else(pc.is_null(column), MISSING, codes)
+    return np.asarray(codes.to_numpy(), np.int32)
+
+
+def _codes_of_values(values: npt.NDArray[np.float64], known: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
+    place = np.minimum(np.searchsorted(known, values), len(known) - 1)
+    codes = np.where(known[place] == values, place + FIRST_KNOWN, UNKNOWN)
+    return np.where(np.isnan(values), MISSING, codes).astype(np.int32)
+
+
+def to_float(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    """Return an Arrow column as float64, NaN where it is null."""
+    values = column.cast(pa.float64()).to_numpy()
+    return np.asarray(values, np.float64)

@@ -1,0 +1,42 @@
+"""The probability of an event."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from bezant.network.heads.linear import MemberLinear, weighted_mean
+
+
+class BinaryHead(nn.Module):
+    """Probability of 1 against 0, trained by log loss; see the package for the contract."""
+
+    def __init__(self, members: int, width: int) -> None:
+        super().__init__()
+        self.unit = MemberLinear(members, width)
+
+    def start_at(self, mean: float) -> None:
+        """Begin at the training rate, so that the first steps are not spent on finding it."""
+        rate = min(max(mean, 1e-4), 1 - 1e-4)
+        nn.init.constant_(self.unit.bias, float(torch.logit(torch.tensor(rate))))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the members' log-odds (B, K)."""
+        return self.unit(x)  # type: ignore[no-any-return]
+
+    def loss(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return the mean of the members' log losses."""
+        wanted = target[:, None].expand_as(output)
+        losses = functional.binary_cross_entropy_with_logits(output, wanted, reduction="none")
+        return weighted_mean(losses, weight)
+
+    def predict(self, output: Tensor) -> Tensor:
+        """Return the mean of the members' probabilities (B,)."""
+        return output.sigmoid().mean(1)
+
+    def judge(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return the log loss of the mean probability."""
+        p = prediction.double().clamp(1e-7, 1 - 1e-7)
+        target = target.double()
+        return weighted_mean(-(target * p.log() + (1 - target) * (1 - p).log()), weight)

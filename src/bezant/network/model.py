@@ -1,0 +1,150 @@
+"""The network: FieldEmbedding, then trunk, then head; built from its configuration alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from bezant.network.batch import Batch
+from bezant.network.fields.embedding import FieldConfig, FieldEmbedding, learn_fields
+from bezant.network.heads.binary import BinaryHead
+from bezant.network.heads.severity import SeverityHead
+from bezant.network.sizes import SIZES, SizeName
+from bezant.network.trunks.mlp import MLPTrunk
+from bezant.network.trunks.tabm import TabMTrunk
+
+TrunkName = Literal["mlp", "tabm"]
+HeadName = Literal["binary", "severity"]
+
+SCORING_ROWS = 16_384
+"""Rows scored at once: large enough for the matrix products, small enough to stay in memory."""
+
+
+class NetworkConfig(BaseModel):
+    """Everything needed to build a network again; its learned values are tensors.
+
+    Parameters
+    ----------
+    size : {"tiny", "small", "base", "large", "xl"}, default "small"
+        A row of :data:`bezant.network.sizes.SIZES`.
+    trunk : {"tabm", "mlp"}, default "tabm"
+        What mixes the fields.
+    head : {"binary", "severity"}, default "binary"
+        What is predicted.
+    dropout : float, default 0.1
+        Share of a block's units left out of each training step.
+    fields : FieldConfig, optional
+        Filled in by :func:`learn_network`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: SizeName = "small"
+    trunk: TrunkName = "tabm"
+    head: HeadName = "binary"
+    dropout: float = 0.1
+    fields: FieldConfig | None = None
+
+
+class Network(nn.Module):
+    """A network over the fields of a row.
+
+    Notes
+    -----
+    Shape: a :class:`Batch` of B rows to the members' raw outputs (B, K). Scoring is in single
+    precision; training may compute the trunk in bfloat16 (:meth:`computing_in`).
+    """
+
+    def __init__(self, config: NetworkConfig, fields: FieldEmbedding | None = None) -> None:
+        super().__init__()
+        if config.fields is None:
+            raise ValueError("a network is built from a configuration whose fields are known")
+        size = SIZES[config.size]
+        self.config = config
+        self.fields = fields if fields is not None else FieldEmbedding(config.fields)
+        width_in = self.fields.width
+        self.trunk: MLPTrunk | TabMTrunk
+        if config.trunk == "tabm":
+            self.trunk = TabMTrunk(
+                width_in,
+                chunks=self.fields.chunks,
+                members=size.members,
+                width=size.width,
+                depth=size.depth,
+                dropout=config.dropout,
+            )
+        else:
+            self.trunk = MLPTrunk(width_in, width=size.width, depth=size.depth, dropout=config.dropout)
+        head = {"binary": BinaryHead, "severity": SeverityHead}[config.head]
+        self.head: BinaryHead | SeverityHead = head(self.trunk.members, self.trunk.width)
+        self._dtype = torch.float32
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the members' raw outputs (B, K)."""
+        return self.head(self.trunk(self.fields(batch).to(self._dtype)))  # type: ignore[no-any-return]
+
+    def loss(self, output: Tensor, batch: Batch) -> Tensor:
+        """Return the training loss of a batch that carries its target."""
+        assert batch.target is not None
+        return self.head.loss(output, batch.target, batch.weight)
+
+    def judge(self, batch: Batch) -> float:
+        """Return the loss of the one answer a row, over rows of any number."""
+        assert batch.target is not None
+        return float(self.head.judge(self.predict(batch), batch.target, batch.weight))
+
+    @torch.no_grad()
+    def predict(self, batch: Batch) -> Tensor:
+        """Return one answer a row, float32 (B,), computed in pieces of bounded size."""
+        training = self.training
+        self.eval()
+        starts = range(0, max(len(batch), 1), SCORING_ROWS)
+        parts = [self.head.predict(self(batch.rows(slice(s, s + SCORING_ROWS)))) for s in starts]
+        self.train(training)
+        return torch.cat(parts)
+
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """Return the weight matrices between hidden layers: what the optimizer muon is made for."""
+        return [p for p in self.trunk.parameters() if p.ndim == 2 and p.shape[0] > self.trunk.members]
+
+    @contextmanager
+    def computing_in(self, dtype: torch.dtype) -> Iterator[None]:
+        """Compute trunk and head in another precision for a while; parameters stay as they are."""
+        before, self._dtype = self._dtype, dtype
+        try:
+            yield
+        finally:
+            self._dtype = before
+
+
+def learn_network(batch: Batch, folds: Tensor, config: NetworkConfig) -> tuple[Network, Batch]:
+    """Build a network for training rows: learn its statistics, draw its weights.
+
+    Parameters
+    ----------
+    batch : Batch
+        All training rows with their target.
+    folds : int64 tensor, shape (n,)
+        Folds for out-of-fold target statistics.
+    config : NetworkConfig
+        With ``fields`` as wished; bins are filled in.
+
+    Returns
+    -------
+    Network, Batch
+        The network, and the rows with their out-of-fold statistics, ready for training.
+    """
+    assert config.fields is not None and batch.target is not None
+    size = SIZES[config.size]
+    wished = config.fields.model_copy(
+        update={"number_width": size.number_width, "category_width": size.category_width}
+    )
+    fields, rows = learn_fields(batch, folds, wished, size.bins)
+    network = Network(config.model_copy(update={"fields": fields.config}), fields)
+    network.head.start_at(float(batch.target.mean()))
+    return network, rows

@@ -1,0 +1,28 @@
+"""The plain multilayer perceptron: one member."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+
+class MLPTrunk(nn.Module):
+    """Linear, ReLU, dropout, ``depth`` times.
+
+    Notes
+    -----
+    Shape: (B, D) to (1, B, W), in the precision of what comes in.
+    """
+
+    def __init__(self, width_in: int, *, width: int, depth: int, dropout: float) -> None:
+        super().__init__()
+        self.members, self.width, self.dropout = 1, width, dropout
+        self.layers = nn.ModuleList(nn.Linear(width if i else width_in, width) for i in range(depth))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mix the row's fields."""
+        for layer in self.layers:
+            x = torch.relu(functional.linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype)))
+            x = functional.dropout(x, self.dropout, self.training)
+        return x[None]  # (1, B, W)

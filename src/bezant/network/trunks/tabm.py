@@ -1,0 +1,92 @@
+"""TabM: K members that share nearly all weights (Gorishniy et al. 2025, ICLR, arXiv:2410.24210).
+
+Each member scales the inputs and outputs of the shared layers with vectors of its own (BatchEnsemble,
+Wen et al. 2020), which is enough to make them disagree; their mean is better than any one of them.
+
+The usual form scales the activations: three passes over (B, K, W) numbers a layer, all of them bound
+by memory. Scaling is linear, so it may as well be done to the weights, once a step: member k's layer
+is ``x @ (s_k * W * r_k).T + b_k``, and a layer is one batched matrix product. The result is the same
+(the tests compare it with package ``tabm``); docs/log.md has what it saves.
+"""
+
+from __future__ import annotations
+
+import tabm
+import torch
+from torch import Tensor, nn
+
+
+class SharedLinear(nn.Module):
+    """K linear maps that share one matrix.
+
+    Parameters
+    ----------
+    layer : tabm.LinearBatchEnsemble
+        Whose parameters, initialised, are taken over: weight (W, D), r (K, D), s (K, W), bias (K, W).
+
+    Notes
+    -----
+    Shape: (B, D) or (K, B, D) to (K, B, W).
+    """
+
+    def __init__(self, layer: tabm.LinearBatchEnsemble) -> None:
+        super().__init__()
+        self.weight, self.r, self.s, self.bias = layer.weight, layer.r, layer.s, layer.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply all K maps."""
+        weights = self.s[:, :, None] * self.weight * self.r[:, None, :]  # (K, W, D)
+        if x.ndim == 2:
+            x = x.expand(len(self.r), *x.shape)
+        return torch.baddbmm(self.bias[:, None, :].to(x.dtype), x, weights.to(x.dtype).transpose(1, 2))
+
+
+class TabMTrunk(nn.Module):
+    """A parameter-efficient ensemble of K perceptrons.
+
+    Parameters
+    ----------
+    width_in : int
+        Length D of a row's vector.
+    chunks : list of int
+        Lengths of the fields' parts of it; each member starts from a random weighting of *fields*.
+    members, width, depth : int
+        K, the width W of a block, the number of blocks.
+    dropout : float
+        Dropout rate in each block.
+
+    Notes
+    -----
+    Shape: (B, D) to (K, B, W).
+    """
+
+    def __init__(
+        self, width_in: int, *, chunks: list[int], members: int, width: int, depth: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.members, self.width = members, width
+        blocks = tabm.make_tabm_backbone(
+            d_in=width_in,
+            n_blocks=depth,
+            d_block=width,
+            dropout=0.0,
+            k=members,
+            arch_type="tabm",
+            start_scaling_init="normal",
+            start_scaling_init_chunks=chunks,
+        ).blocks
+        self.layers = nn.ModuleList(SharedLinear(block[0]) for block in blocks)
+        self.dropout = dropout
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mix the row's fields, in K ways."""
+        for layer in self.layers:
+            x = torch.relu(layer(x))
+            if self.training and self.dropout:
+                x = x * self._mask(x)
+        return x
+
+    def _mask(self, x: Tensor) -> Tensor:
+        keep = 1 - self.dropout
+        mask = torch.empty(len(x), 1, x.shape[2], device=x.device).bernoulli_(keep).div_(keep)
+        return mask.to(x.dtype)

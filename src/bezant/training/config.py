@@ -1,0 +1,64 @@
+"""How a network is trained, in one configuration that travels with the model."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+OptimizerName = Literal[
+    "gd", "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "muon"
+]
+ScheduleName = Literal["constant", "cosine", "one-cycle"]
+PrecisionName = Literal["auto", "float32", "bfloat16"]
+
+
+class TrainingConfig(BaseModel):
+    """How a network is trained; unknown keys are refused.
+
+    Parameters
+    ----------
+    optimizer : {"gd", "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "muon"}
+        What turns gradients into steps; "gd" takes all rows at once.
+    learning_rate : float, optional
+        Highest learning rate; the optimizer's usual one if not given.
+    weight_decay : float, optional
+        Decoupled for adamw and muon (0.03 if not given), an L2 penalty for the others (0).
+    batch_size : int, default 256
+        Rows a step.
+    max_epochs : int, default 16
+        Passes over the rows at most; the schedule is laid over all of them.
+    patience : int, default 4
+        Stop after this many epochs without a better held-out loss.
+    schedule : {"constant", "cosine", "one-cycle"}, default "cosine"
+        How the learning rate moves after the warm-up.
+    warmup : float, default 0.05
+        Share of the steps over which the learning rate rises from zero.
+    clip_norm : float, default 1.0
+        Gradients longer than this are shortened to it; 0 leaves them.
+    averaging : float, default 0.998
+        Decay of the exponential average of the weights that is judged and kept; 0 keeps the last.
+    precision : {"auto", "float32", "bfloat16"}, default "auto"
+        Of the trunk's matrix products in training. "auto" takes bfloat16 where the device has
+        matrix units for it. Weights, embeddings, losses and all scoring stay in single precision.
+    seed : int, default 0
+        Draws of weights, batches and dropout.
+    checkpoint_seconds : float, default 30.0
+        Least time between two checkpoints inside an epoch; each epoch ends with one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    optimizer: OptimizerName = "adamw"
+    learning_rate: float | None = Field(default=None, gt=0)
+    weight_decay: float | None = Field(default=None, ge=0)
+    batch_size: int = Field(default=256, ge=1)
+    max_epochs: int = Field(default=16, ge=1)
+    patience: int = Field(default=4, ge=1)
+    schedule: ScheduleName = "cosine"
+    warmup: float = Field(default=0.05, ge=0, lt=1)
+    clip_norm: float = Field(default=1.0, ge=0)
+    averaging: float = Field(default=0.998, ge=0, lt=1)
+    precision: PrecisionName = "auto"
+    seed: int = 0
+    checkpoint_seconds: float = Field(default=30.0, ge=0)

@@ -1,0 +1,364 @@
+"""The one training loop. It knows rows, a network and a configuration, and no desk.
+
+All rows stay in memory as a few tensors, and a batch is one indexing operation for each of them, so
+that a step is bound by matrix products. The weights that are judged and kept are a running average
+of the trained ones. Everything that decides the next step is in the checkpoint, so a killed run goes
+on to bit-identical weights.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from bezant.network.batch import Batch
+from bezant.training import checkpoint as checkpoints
+from bezant.training.config import TrainingConfig
+from bezant.training.optimizers import best_precision, make_optimizers, rate_at, set_rates
+from bezant.types import InputError
+
+Ending = Literal["finished", "early", "interrupted"]
+
+
+class Trainable(Protocol):
+    """What the loop asks of a network."""
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """Return raw outputs."""
+
+    def loss(self, output: Tensor, batch: Batch) -> Tensor:
+        """Return the scalar to descend."""
+
+    def judge(self, batch: Batch) -> float:
+        """Return the held-out loss; less is better."""
+
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """Return the matrices between hidden layers."""
+
+    def computing_in(self, dtype: torch.dtype) -> AbstractContextManager[None]:
+        """Compute matrix products in another precision for a while."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Return all parameters."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the rows.
+
+    Attributes
+    ----------
+    number : int
+        From 1.
+    train_loss : float
+        Mean loss of the steps, members apart, dropout on.
+    held_out_loss : float or None
+        Loss of the averaged weights on the held-out rows.
+    """
+
+    number: int
+    train_loss: float
+    held_out_loss: float | None
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """What happened.
+
+    Attributes
+    ----------
+    epochs : tuple of Epoch
+        In order.
+    best_epoch : int
+        The one whose weights were kept; 0 if the run ended before its first epoch did.
+    ended : {"finished", "early", "interrupted"}
+        Why it ended.
+    rows_per_second : float
+        Rows trained on per second of training steps, this process alone.
+    notes : tuple of str
+        What went differently than asked.
+    """
+
+    epochs: tuple[Epoch, ...]
+    best_epoch: int
+    ended: Ending
+    rows_per_second: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What an observer is told after a step."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    held_out_loss: float | None
+    seconds_left: float
+
+
+Observer = Callable[[Progress], None]
+
+
+def train(
+    network: Trainable,
+    rows: Batch,
+    held_out: Batch | None,
+    config: TrainingConfig,
+    *,
+    stop_after: int | None = None,
+    checkpoint: Path | None = None,
+    observe: Observer | None = None,
+) -> TrainingRun:
+    """Train a network in place; it ends with the best averaged weights.
+
+    Parameters
+    ----------
+    network : Trainable module
+        Its parameters are changed.
+    rows : Batch
+        All training rows, with target.
+    held_out : Batch, optional
+        Rows that choose the epoch and end the run early; without them the last epoch is kept.
+    config : TrainingConfig
+        How to train.
+    stop_after : int, optional
+        End after this many epochs of a schedule that is laid out for ``config.max_epochs``: the way
+        to repeat a run whose best epoch is known, on more rows.
+    checkpoint : path, optional
+        File to write the state to, and to go on from if it is there.
+    observe : callable, optional
+        Told a :class:`Progress` now and then.
+
+    Raises
+    ------
+    InputError
+        If there are no rows, the loss is not a number, or the checkpoint is another run's.
+    """
+    if not len(rows):
+        raise InputError("There are no rows to train on.")
+    with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they were
+        return _Run(network, rows, held_out, config, stop_after, checkpoint, observe).go()
+
+
+class _Run:
+    """The state of one training run, and the steps that move it."""
+
+    def __init__(
+        self,
+        network: Trainable,
+        rows: Batch,
+        held_out: Batch | None,
+        config: TrainingConfig,
+        stop_after: int | None,
+        path: Path | None,
+        observe: Observer | None,
+    ) -> None:
+        assert isinstance(network, nn.Module)
+        self.config, self.path, self.observe = config, path, observe
+        self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
+        device = self.accelerator.device
+        self.network: Any = network
+        self.model = self.accelerator.prepare_model(network)
+        self.rows, self.held_out = rows.to(device), held_out.to(device) if held_out is not None else None
+        self.parameters = [p for p in network.parameters() if p.requires_grad]
+        self.average = [p.detach().clone() for p in self.parameters]
+        self.best = self.average
+        self.optimizers = make_optimizers(self.parameters, self.network.hidden_matrices(), config)
+        self.prepared = [self.accelerator.prepare_optimizer(o) for o in self.optimizers]
+        self.dtype = self._precision(device)
+        batch = len(rows) if config.optimizer == "gd" else config.batch_size * self.accelerator.num_processes
+        self.steps = max(1, round(len(rows) / batch))
+        self.last_epoch = min(stop_after or config.max_epochs, config.max_epochs)
+        self.epoch, self.step, self.loss_sum = 0, 0, torch.zeros((), device=device, dtype=torch.float64)
+        self.epochs: list[Epoch] = []
+        self.best_epoch, self.best_value = 0, math.inf
+        self.notes: list[str] = []
+        self.trained_rows, self.seconds, self.saved_at = 0, 0.0, time.monotonic()
+
+    def _precision(self, device: torch.device) -> torch.dtype:
+        if self.config.precision == "auto":
+            return best_precision(device)
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[self.config.precision]
+
+    # ------------------------------------------------------------------------------------ the run
+
+    def go(self) -> TrainingRun:
+        torch.manual_seed(self.config.seed)
+        self.identity = self._identity() if self.path is not None else ""
+        self._resume()
+        ended: Ending = "finished"
+        try:
+            with self.network.computing_in(self.dtype):
+                while self.epoch < self.last_epoch and not self._stale():
+                    self._run_epoch()
+            if self.epoch < self.last_epoch:
+                ended = "early"
+        except KeyboardInterrupt:
+            ended = "interrupted"
+            self.notes.append(
+                f"Training was interrupted in epoch {self.epoch + 1}; the best weights so far were kept."
+            )
+            if not self.best_epoch:
+                self.best = self.average
+        self._keep_best()
+        speed = self.trained_rows / self.seconds if self.seconds else 0.0
+        return TrainingRun(tuple(self.epochs), self.best_epoch, ended, speed, tuple(self.notes))
+
+    def _stale(self) -> bool:
+        return self.held_out is not None and self.epoch - self.best_epoch >= self.config.patience
+
+    def _run_epoch(self) -> None:
+        self.model.train()
+        order = torch.randperm(len(self.rows), generator=torch.Generator().manual_seed(self._epoch_seed()))
+        parts = [p.to(self.rows.numbers.device) for p in order.tensor_split(self.steps)]
+        while self.step < self.steps:
+            start = time.perf_counter()
+            self._train_step(parts[self.step])
+            self.seconds += time.perf_counter() - start
+            self.trained_rows += len(parts[self.step])
+            self.step += 1
+            self._tell()
+            if self.step < self.steps and time.monotonic() - self.saved_at >= self.config.checkpoint_seconds:
+                self._save()
+        self._end_epoch()
+
+    def _epoch_seed(self) -> int:
+        return (self.config.seed * 1_000_003 + self.epoch) % 2**63
+
+    def _train_step(self, part: Tensor) -> None:
+        place, world = self.accelerator.process_index, self.accelerator.num_processes
+        batch = self.rows.rows(part if world == 1 else part[place::world])
+        step, steps = self.epoch * self.steps + self.step, self.config.max_epochs * self.steps
+        set_rates(self.optimizers, rate_at(step, steps, self.config.schedule, self.config.warmup))
+        loss = self.network.loss(self.model(batch), batch)
+        self.accelerator.backward(loss)
+        if self.config.clip_norm:
+            self.accelerator.clip_grad_norm_(self.parameters, self.config.clip_norm)
+        for optimizer in self.prepared:
+            optimizer.step()
+            optimizer.zero_grad()
+        decay = min(self.config.averaging, (1 + step) / (10 + step))
+        with torch.no_grad():
+            torch._foreach_lerp_(self.average, self.parameters, 1 - decay)
+            self.loss_sum += loss.detach()
+
+    def _end_epoch(self) -> None:
+        mean = float(self.loss_sum) / self.steps
+        if not math.isfinite(mean):
+            raise InputError(
+                f"The training loss is no longer a number in epoch {self.epoch + 1}; lower the learning rate of "
+                f"{self.config.optimizer}."
+            )
+        value = self._judge()
+        self.epoch, self.step = self.epoch + 1, 0
+        self.loss_sum.zero_()
+        self.epochs.append(Epoch(self.epoch, mean, value))
+        if value is None or value < self.best_value:
+            self.best_epoch, self.best_value = self.epoch, math.inf if value is None else value
+            self.best = [a.clone() for a in self.average]
+        self._save()
+
+    def _judge(self) -> float | None:
+        if self.held_out is None:
+            return None
+        with self._averaged(), self.network.computing_in(torch.float32):
+            return float(self.network.judge(self.held_out))
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Put the averaged weights into the network for a while."""
+        trained = [p.detach().clone() for p in self.parameters]
+        self._set(self.average)
+        try:
+            yield
+        finally:
+            self._set(trained)
+
+    @torch.no_grad()
+    def _set(self, values: list[Tensor]) -> None:
+        torch._foreach_copy_(self.parameters, values)
+
+    def _keep_best(self) -> None:
+        self._set(self.best)
+        self.network.eval()
+        self.network.cpu()
+
+    def _tell(self) -> None:
+        if self.observe is None or not self.accelerator.is_main_process:
+            return
+        done = self.epoch * self.steps + self.step
+        left = (self.last_epoch * self.steps - done) * self.seconds * len(self.rows) / self.steps
+        held_out = self.epochs[-1].held_out_loss if self.epochs else None
+        self.observe(
+            Progress(
+                self.epoch + 1,
+                self.last_epoch,
+                self.step,
+                self.steps,
+                float(self.loss_sum) / self.step,
+                held_out,
+                left / max(self.trained_rows, 1),
+            )
+        )
+
+    # --------------------------------------------------------------------------------- checkpoint
+
+    def _identity(self) -> str:
+        held_out = self.held_out.tensors() if self.held_out is not None else ()
+        settings = f"{self.config.model_dump_json()} {self.last_epoch} {self.accelerator.num_processes}"
+        return checkpoints.fingerprint((*self.rows.tensors(), *held_out, *self.average), settings)
+
+    def _save(self) -> None:
+        if self.path is None or not self.accelerator.is_main_process:
+            return
+        tensors = {f"{group}/{i}": t for group in ("average", "best") for i, t in enumerate(getattr(self, group))}
+        tensors |= {f"weight/{i}": p for i, p in enumerate(self.parameters)}
+        tensors |= {"random": torch.get_rng_state(), "loss_sum": self.loss_sum}
+        tensors |= checkpoints.optimizer_tensors(self.optimizers)
+        state = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "epochs": [asdict(e) for e in self.epochs],
+            "best_epoch": self.best_epoch,
+            "best_value": None if math.isinf(self.best_value) else self.best_value,
+        }
+        # Copies: the average goes on changing, and safetensors refuses tensors that share memory.
+        whole = {k: v.detach().cpu().clone() for k, v in tensors.items()}
+        try:
+            checkpoints.write(self.path, checkpoints.Checkpoint(whole, state), self.identity)
+        except OSError as error:
+            note = f"A checkpoint could not be written to {str(self.path)!r} ({error.strerror}); training went on."
+            if note not in self.notes:
+                self.notes.append(note)
+        self.saved_at = time.monotonic()
+
+    @torch.no_grad()
+    def _resume(self) -> None:
+        saved = checkpoints.read(self.path, self.identity) if self.path is not None else None
+        if saved is None:
+            return
+        for group, into in (("weight", self.parameters), ("average", self.average)):
+            for i, tensor in enumerate(into):
+                tensor.copy_(saved.tensors[f"{group}/{i}"])
+        device = self.rows.numbers.device
+        self.best = [saved.tensors[f"best/{i}"].to(device) for i in range(len(self.average))]
+        checkpoints.restore_optimizers(self.optimizers, saved.tensors)
+        self.loss_sum.copy_(saved.tensors["loss_sum"])
+        torch.set_rng_state(saved.tensors["random"])
+        state = saved.state
+        self.epoch, self.step = state["epoch"], state["step"]
+        self.epochs = [Epoch(**e) for e in state["epochs"]]
+        self.best_epoch = state["best_epoch"]
+        self.best_value = math.inf if state["best_value"] is None else state["best_value"]

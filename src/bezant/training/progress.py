@@ -1,0 +1,50 @@
+"""A progress bar that says what a user wants to know: the loss, the held-out figure, the time left."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from bezant.training.loop import Observer, Progress
+
+ProgressChoice = Literal["auto", True, False]
+
+
+@contextmanager
+def shown(title: str, choice: ProgressChoice = "auto") -> Iterator[Observer | None]:
+    """Yield an observer for :func:`bezant.training.loop.train` that draws on standard error.
+
+    Parameters
+    ----------
+    title : str
+        What is being trained.
+    choice : {"auto", True, False}
+        "auto" draws only where somebody can see it: standard error is a terminal.
+    """
+    if choice is False or (choice == "auto" and not sys.stderr.isatty()):
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"))
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, said="", total=None)
+
+        def observe(progress: Progress) -> None:
+            done = (progress.epoch - 1) * progress.steps + progress.step
+            bar.update(task, total=progress.epochs * progress.steps, completed=done, said=_words(progress))
+
+        yield observe
+
+
+def _words(progress: Progress) -> str:
+    held_out = "" if progress.held_out_loss is None else f"  held-out {progress.held_out_loss:.4f}"
+    minutes, seconds = divmod(round(progress.seconds_left), 60)
+    return (
+        f"epoch {progress.epoch}/{progress.epochs}  loss {progress.loss:.4f}{held_out}  "
+        f"{minutes}:{seconds:02d} left"
+    )
