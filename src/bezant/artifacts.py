@@ -113,7 +113,9 @@ def load_folder(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     expected = set(manifest["files"])
     for name in sorted(found ^ expected):
         what = "is missing from" if name in expected else "does not belong to"
-        raise ArtifactError(f"The file {name!r} {what} the saved model at {str(path)!r}; save the model again.")
+        raise ArtifactError(
+            f"The file {name!r} {what} the saved model at {str(path)!r}; save the model again."
+        )
     contents: dict[str, bytes] = {}
     for name, wanted in sorted(manifest["files"].items()):
         contents[name] = (path / name).read_bytes()

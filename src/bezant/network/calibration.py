@@ -14,6 +14,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from bezant.metrics.classification import log_loss
+from bezant.metrics.target_statistics import stratified_folds
+
 Probabilities = npt.NDArray[np.float64]
 
 METHODS = ("none", "temperature", "beta", "isotonic")
@@ -63,7 +66,7 @@ class Calibrator(nn.Module):
         share = ((p - x[right - 1]) / (x[right] - x[right - 1])).clamp(0, 1)
         return y[right - 1] + share * (y[right] - y[right - 1])
 
-    def apply(self, p: Probabilities) -> Probabilities:  # type: ignore[override]
+    def calibrated(self, p: Probabilities) -> Probabilities:
         """Map a NumPy array."""
         return self(torch.from_numpy(np.asarray(p, np.float64))).numpy()  # type: ignore[no-any-return]
 
@@ -105,9 +108,9 @@ def calibrate(p: Probabilities, y: Probabilities, *, folds: int = 5, seed: int =
     p = np.clip(np.asarray(p, np.float64), 1e-7, 1 - 1e-7)
     rarer = int(min(y.sum(), len(y) - y.sum()))
     methods = METHODS if rarer >= ISOTONIC_EVENTS else METHODS[:3] if rarer >= FEWEST else METHODS[:1]
-    fold = _folds(y, folds, seed)
+    fold = stratified_folds(y, folds, seed)
     crossed = {m: _cross_fit(m, p, y, fold) for m in methods}
-    losses = {m: _log_loss(y, q) for m, q in crossed.items()}
+    losses = {m: log_loss(y, q) for m, q in crossed.items()}
     best = min(methods, key=lambda m: losses[m])
     return Calibration(fit_calibrator(best, p, y), losses, crossed[best])
 
@@ -160,25 +163,11 @@ def _isotonic(p: Probabilities, y: Probabilities) -> Tensor:
     return torch.from_numpy(np.stack([x, level]))
 
 
-def _folds(y: Probabilities, folds: int, seed: int) -> npt.NDArray[np.int64]:
-    """Folds of equal size and equal event rate."""
-    order = np.random.default_rng(seed).permutation(len(y))
-    order = order[np.argsort(y[order], kind="stable")]
-    fold = np.empty(len(y), np.int64)
-    fold[order] = np.arange(len(y)) % folds
-    return fold
-
-
 def _cross_fit(method: str, p: Probabilities, y: Probabilities, fold: npt.NDArray[np.int64]) -> Probabilities:
     out = np.empty_like(p)
     if method == "none":
         return p
     for k in np.unique(fold):
         inside = fold == k
-        out[inside] = fit_calibrator(method, p[~inside], y[~inside]).apply(p[inside])
+        out[inside] = fit_calibrator(method, p[~inside], y[~inside]).calibrated(p[inside])
     return out
-
-
-def _log_loss(y: Probabilities, p: Probabilities) -> float:
-    p = np.clip(p, 1e-7, 1 - 1e-7)
-    return float(-np.mean(y * np.log(p) + (1 - y) * np.log1p(-p)))

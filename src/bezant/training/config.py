@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-OptimizerName = Literal[
-    "gd", "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "muon"
-]
+OptimizerName = Literal["gd", "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "muon"]
 ScheduleName = Literal["constant", "cosine", "one-cycle"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
 
@@ -24,12 +23,14 @@ class TrainingConfig(BaseModel):
         Highest learning rate; the optimizer's usual one if not given.
     weight_decay : float, optional
         Decoupled for adamw and muon (0.03 if not given), an L2 penalty for the others (0).
-    batch_size : int, default 256
-        Rows a step.
-    max_epochs : int, default 16
-        Passes over the rows at most; the schedule is laid over all of them.
-    patience : int, default 4
-        Stop after this many epochs without a better held-out loss.
+    batch_size : int, optional
+        Rows a step; 32 to 256 by the number of rows if not given.
+    max_epochs : int, optional
+        Passes over the rows at most; the schedule is laid over all of them. If not given, as many as
+        make about 4,000 steps, 12 to 200.
+    patience : int, optional
+        Stop after this many epochs without a better held-out loss; a sixth of the epochs, but at
+        least 4, if not given.
     schedule : {"constant", "cosine", "one-cycle"}, default "cosine"
         How the learning rate moves after the warm-up.
     warmup : float, default 0.05
@@ -52,9 +53,9 @@ class TrainingConfig(BaseModel):
     optimizer: OptimizerName = "adamw"
     learning_rate: float | None = Field(default=None, gt=0)
     weight_decay: float | None = Field(default=None, ge=0)
-    batch_size: int = Field(default=256, ge=1)
-    max_epochs: int = Field(default=16, ge=1)
-    patience: int = Field(default=4, ge=1)
+    batch_size: int | None = Field(default=None, ge=1)
+    max_epochs: int | None = Field(default=None, ge=1)
+    patience: int | None = Field(default=None, ge=1)
     schedule: ScheduleName = "cosine"
     warmup: float = Field(default=0.05, ge=0, lt=1)
     clip_norm: float = Field(default=1.0, ge=0)
@@ -62,3 +63,14 @@ class TrainingConfig(BaseModel):
     precision: PrecisionName = "auto"
     seed: int = 0
     checkpoint_seconds: float = Field(default=30.0, ge=0)
+
+    def resolved(self, rows: int) -> TrainingConfig:
+        """Return the configuration with batch size, epochs and patience that suit a number of rows.
+
+        Steps, not epochs, are what training needs: a small table is gone through more often and in
+        smaller batches.
+        """
+        batch = self.batch_size or min(max(2 ** round(math.log2(max(rows, 2) / 64)), 32), 256)
+        epochs = self.max_epochs or min(max(round(4000 * batch / max(rows, 1)), 12), 200)
+        patience = self.patience or max(4, epochs // 6)
+        return self.model_copy(update={"batch_size": batch, "max_epochs": epochs, "patience": patience})

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -94,6 +94,12 @@ class TrainingRun:
     rows_per_second: float
     notes: tuple[str, ...] = ()
 
+    @classmethod
+    def restore(cls, document: Mapping[str, Any]) -> TrainingRun:
+        """Build it again from ``dataclasses.asdict``, as JSON gives it back."""
+        epochs = tuple(Epoch(**e) for e in document["epochs"])
+        return cls(**{**document, "epochs": epochs, "notes": tuple(document["notes"])})
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -149,7 +155,7 @@ def train(
     if not len(rows):
         raise InputError("There are no rows to train on.")
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they were
-        return _Run(network, rows, held_out, config, stop_after, checkpoint, observe).go()
+        return _Run(network, rows, held_out, config.resolved(len(rows)), stop_after, checkpoint, observe).go()
 
 
 class _Run:
@@ -178,8 +184,11 @@ class _Run:
         self.optimizers = make_optimizers(self.parameters, self.network.hidden_matrices(), config)
         self.prepared = [self.accelerator.prepare_optimizer(o) for o in self.optimizers]
         self.dtype = self._precision(device)
+        assert config.batch_size and config.max_epochs and config.patience  # resolved by train()
+        self.patience = config.patience
         batch = len(rows) if config.optimizer == "gd" else config.batch_size * self.accelerator.num_processes
         self.steps = max(1, round(len(rows) / batch))
+        self.all_steps = config.max_epochs * self.steps
         self.last_epoch = min(stop_after or config.max_epochs, config.max_epochs)
         self.epoch, self.step, self.loss_sum = 0, 0, torch.zeros((), device=device, dtype=torch.float64)
         self.epochs: list[Epoch] = []
@@ -217,7 +226,7 @@ class _Run:
         return TrainingRun(tuple(self.epochs), self.best_epoch, ended, speed, tuple(self.notes))
 
     def _stale(self) -> bool:
-        return self.held_out is not None and self.epoch - self.best_epoch >= self.config.patience
+        return self.held_out is not None and self.epoch - self.best_epoch >= self.patience
 
     def _run_epoch(self) -> None:
         self.model.train()
@@ -240,8 +249,8 @@ class _Run:
     def _train_step(self, part: Tensor) -> None:
         place, world = self.accelerator.process_index, self.accelerator.num_processes
         batch = self.rows.rows(part if world == 1 else part[place::world])
-        step, steps = self.epoch * self.steps + self.step, self.config.max_epochs * self.steps
-        set_rates(self.optimizers, rate_at(step, steps, self.config.schedule, self.config.warmup))
+        step = self.epoch * self.steps + self.step
+        set_rates(self.optimizers, rate_at(step, self.all_steps, self.config.schedule, self.config.warmup))
         loss = self.network.loss(self.model(batch), batch)
         self.accelerator.backward(loss)
         if self.config.clip_norm:
@@ -323,7 +332,9 @@ class _Run:
     def _save(self) -> None:
         if self.path is None or not self.accelerator.is_main_process:
             return
-        tensors = {f"{group}/{i}": t for group in ("average", "best") for i, t in enumerate(getattr(self, group))}
+        tensors = {
+            f"{group}/{i}": t for group in ("average", "best") for i, t in enumerate(getattr(self, group))
+        }
         tensors |= {f"weight/{i}": p for i, p in enumerate(self.parameters)}
         tensors |= {"random": torch.get_rng_state(), "loss_sum": self.loss_sum}
         tensors |= checkpoints.optimizer_tensors(self.optimizers)

@@ -94,6 +94,11 @@ class CheckReport:
             indent=2,
         )
 
+    @classmethod
+    def from_json(cls, text: str) -> CheckReport:
+        """Return the report written by :meth:`to_json`."""
+        return cls(tuple(Finding(**{**f, "columns": tuple(f["columns"])}) for f in json.loads(text)))
+
     def __str__(self) -> str:
         if not self.findings:
             return "Nothing found."

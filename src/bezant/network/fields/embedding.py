@@ -132,7 +132,9 @@ def learn_fields(
         The same rows with their out-of-fold statistics.
     """
     assert batch.target is not None
-    learner = TargetStatistics(config.cardinalities, config.statistics, config.smoothings, binary=config.binary)
+    learner = TargetStatistics(
+        config.cardinalities, config.statistics, config.smoothings, binary=config.binary
+    )
     out_of_fold = learner.learn(batch.codes, batch.target, folds)
     rows = Batch(batch.numbers, batch.codes, out_of_fold, batch.target, batch.weight)
     numbers = torch.cat([batch.numbers, out_of_fold], 1)

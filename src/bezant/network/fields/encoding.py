@@ -124,7 +124,12 @@ class Encoding(BaseModel):
 
 
 def learn_encoding(
-    table: pa.Table, schema: Schema, *, twins: tuple[str, ...] = (), min_count: int = 5, max_values: int = 50_000
+    table: pa.Table,
+    schema: Schema,
+    *,
+    twins: tuple[str, ...] = (),
+    min_count: int = 5,
+    max_values: int = 50_000,
 ) -> Encoding:
     """Learn the vocabularies of the training rows.
 
@@ -180,7 +185,9 @@ def _codes_of(column: pa.ChunkedArray, code: CodeColumn) -> npt.NDArray[np.int32
     return np.asarray(codes.to_numpy(), np.int32)
 
 
-def _codes_of_values(values: npt.NDArray[np.float64], known: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
+def _codes_of_values(
+    values: npt.NDArray[np.float64], known: npt.NDArray[np.float64]
+) -> npt.NDArray[np.int32]:
     place = np.minimum(np.searchsorted(known, values), len(known) - 1)
     codes = np.where(known[place] == values, place + FIRST_KNOWN, UNKNOWN)
     return np.where(np.isnan(values), MISSING, codes).astype(np.int32)

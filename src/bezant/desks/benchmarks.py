@@ -1,0 +1,127 @@
+"""The traditional models beside the large one: same rows, same held-out part, same calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pyarrow as pa
+import torch
+
+from bezant.network.calibration import Calibrator, calibrate
+from bezant.schema import Schema
+from bezant.traditional.gradient_boosting import GradientBoosting
+from bezant.traditional.scorecard import Scorecard
+from bezant.traditional.textbook import TextbookCNN, TextbookMLP, TextbookRNN
+from bezant.training.table import HeldOut
+from bezant.types import FloatArray, InputError
+
+BenchmarkChoice = bool | Literal["full"]
+
+CLASSES: dict[str, Any] = {
+    "gradient-boosting": GradientBoosting,
+    "scorecard": Scorecard,
+    "textbook-mlp": TextbookMLP,
+    "textbook-cnn": TextbookCNN,
+    "textbook-rnn": TextbookRNN,
+}
+"""Every traditional model of a table, by the name it has in a saved model."""
+
+STANDARD = ("gradient-boosting", "scorecard")
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A fitted traditional model with its calibration.
+
+    Attributes
+    ----------
+    key : str
+        A key of :data:`CLASSES`.
+    model : object
+        Fitted on all rows.
+    calibrator : Calibrator
+        Chosen and fitted on the same held-out rows as the large model's.
+    """
+
+    key: str
+    model: Any
+    calibrator: Calibrator
+
+    @property
+    def name(self) -> str:
+        """Name in tables and pictures."""
+        return str(self.model.name)
+
+    def score_table(self, table: pa.Table) -> FloatArray:
+        """Return calibrated probabilities, shape (n,), for typed rows."""
+        return self.calibrator.calibrated(self.model.score_table(table))
+
+    def document(self) -> dict[str, Any]:
+        """Return everything as JSON-ready values."""
+        values = self.calibrator.values.flatten().tolist()
+        shape = list(self.calibrator.values.shape)
+        calibration = {"method": self.calibrator.method, "values": values, "shape": shape}
+        return {"key": self.key, "model": self.model.to_document(), "calibration": calibration}
+
+    @classmethod
+    def restore(cls, document: Mapping[str, Any]) -> Benchmark:
+        """Build it again from :meth:`document`."""
+        said = document["calibration"]
+        values = torch.tensor(said["values"], dtype=torch.float64).reshape(said["shape"])
+        model = CLASSES[document["key"]].from_document(document["model"])
+        return cls(document["key"], model, Calibrator(said["method"], values))
+
+
+@dataclass(frozen=True)
+class Benchmarks:
+    """The traditional models of one fit.
+
+    Attributes
+    ----------
+    models : tuple of Benchmark
+        In the order of the tables.
+    judged : dict of str to float64 array
+        By name: held-out probabilities on the judging rows, made as the large model's are.
+    notes : tuple of str
+        What they did differently than asked.
+    """
+
+    models: tuple[Benchmark, ...]
+    judged: dict[str, FloatArray]
+    notes: tuple[str, ...]
+
+
+def fit_benchmarks(
+    table: pa.Table, schema: Schema, y: FloatArray, parts: HeldOut, choice: BenchmarkChoice, seed: int
+) -> Benchmarks:
+    """Fit the traditional models under the protocol of :func:`bezant.training.table.fit_table`."""
+    keys = () if choice is False else STANDARD if choice is True else tuple(CLASSES)
+    models: list[Benchmark] = []
+    judged: dict[str, FloatArray] = {}
+    notes: list[str] = []
+    if len(parts.judging):
+        training, stopping, judging = (
+            table.take(i) for i in (parts.training, parts.stopping, parts.judging)
+        )
+    for key in keys if len(parts.judging) else ():
+        try:
+            first = CLASSES[key]().fit(
+                training,
+                schema,
+                y[parts.training],
+                stopping_table=stopping,
+                stopping_y=y[parts.stopping],
+                random_state=seed,
+            )
+            calibration = calibrate(first.score_table(judging), y[parts.judging], seed=seed)
+            final = first.final(table, schema, y, random_state=seed)
+        except InputError as error:
+            notes.append(f"The traditional model {key} could not be fitted: {error}")
+            continue
+        benchmark = Benchmark(key, final, calibration.calibrator)
+        models.append(benchmark)
+        judged[benchmark.name] = calibration.cross_fitted
+        notes.extend(final.notes_)
+    return Benchmarks(tuple(models), judged, tuple(notes))

@@ -1,0 +1,426 @@
+"""The credit desk: the probability that a borrower defaults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from bezant.artifacts import save_folder
+from bezant.desks.benchmarks import Benchmark, BenchmarkChoice, fit_benchmarks
+from bezant.desks.intake import Leaks, held_out_rows, take_in
+from bezant.desks.labels import as_events, read_labels, two_classes
+from bezant.desks.record import FitRecord, fit_record
+from bezant.desks.validation import validation_content
+from bezant.evidence.checks import CheckReport
+from bezant.evidence.evaluation import Evaluation, evaluate_scores
+from bezant.histories import read_table
+from bezant.network.model import NetworkConfig, TrunkName
+from bezant.network.scoring import TableModel
+from bezant.network.sizes import SizeName
+from bezant.reports import write
+from bezant.schema import Role, Schema
+from bezant.training.config import TrainingConfig
+from bezant.training.loop import TrainingRun
+from bezant.training.progress import ProgressChoice, shown
+from bezant.training.table import TablePlan, fit_table
+from bezant.types import AnyArray, FloatArray, Frame, InputError
+
+LARGE = "bezant"
+"""The large model's name in tables and pictures."""
+
+KIND = "CreditRisk"
+
+
+class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Probability of default from applications, by a large network judged beside traditional models.
+
+    Parameters
+    ----------
+    time : str, optional
+        Column that orders the rows, such as the day of approval. It is not an input. With it the
+        latest rows are held out, so that the figures are those of a model that looks ahead; without
+        it the held-out rows are drawn at random, which flatters a model of a changing world.
+    size : {"tiny", "small", "base", "large", "xl"}, default "small"
+        Size of the network.
+    trunk : {"tabm", "mlp"}, default "tabm"
+        What mixes the fields.
+    benchmark : bool or "full", default True
+        Also fit gradient boosting and a scorecard on the same rows; "full" adds the textbook networks.
+    schema : Schema, optional
+        What the columns mean; inferred if not given.
+    training : TrainingConfig or mapping, optional
+        How to train.
+    holdout : float, default 0.15
+        Share of the rows that stop the training, judge and calibrate. The final model is trained on
+        them too, for the number of epochs they chose.
+    leaks : {"report", "drop", "refuse"}, default "report"
+        What to do about columns that look as if they knew the outcome: say so in ``notes_``, leave
+        them aside, or refuse to fit.
+    checkpoint : path, optional
+        Folder for checkpoints; a killed fit that is started again goes on from them.
+    progress : {"auto", True, False}, default "auto"
+        Show a progress bar on standard error; "auto" does if that is a terminal.
+    random_state : int, optional
+        Repeats a fit exactly, on one machine with one number of threads. None is 0.
+
+    Attributes
+    ----------
+    classes_ : array of shape (2,)
+        The two labels; the last is the event.
+    schema_ : Schema
+        The columns the model reads.
+    evaluation_ : Evaluation or None
+        Held-out figures beside the traditional models'; None where too few rows could be held out.
+    check_ : CheckReport
+        What was found in the rows before training.
+    notes_ : tuple of str
+        Everything that was skipped, imputed, truncated or replaced.
+    history_ : tuple of TrainingRun
+        The run with early stopping, then the one on all rows.
+    record_ : FitRecord
+        Configuration, versions, hash of the data, summary of the columns.
+
+    Examples
+    --------
+    >>> import bezant as bz
+    >>> loans = bz.datasets.load("sba-sample")
+    >>> train, test = bz.splits.out_of_time(loans, time="ApprovalDate", cutoff="2004-01-01")
+    >>> risk = bz.CreditRisk(time="ApprovalDate").fit(train.drop(columns="default"), train["default"])
+    >>> risk.predict_proba(test).shape
+    """
+
+    def __init__(
+        self,
+        *,
+        time: str | None = None,
+        size: SizeName = "small",
+        trunk: TrunkName = "tabm",
+        benchmark: BenchmarkChoice = True,
+        schema: Schema | None = None,
+        training: TrainingConfig | Mapping[str, Any] | None = None,
+        holdout: float = 0.15,
+        leaks: Leaks = "report",
+        checkpoint: str | Path | None = None,
+        progress: ProgressChoice = "auto",
+        random_state: int | None = None,
+    ) -> None:
+        self.time = time
+        self.size = size
+        self.trunk = trunk
+        self.benchmark = benchmark
+        self.schema = schema
+        self.training = training
+        self.holdout = holdout
+        self.leaks = leaks
+        self.checkpoint = checkpoint
+        self.progress = progress
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn what this estimator can do."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        return tags
+
+    # ------------------------------------------------------------------------------------- fitting
+
+    def fit(self, X: Frame, y: Any) -> Self:
+        """Fit the network, and the traditional models beside it.
+
+        Parameters
+        ----------
+        X : frame with n rows
+            pandas, Polars, Arrow, NumPy, or anything :func:`bezant.histories.read_table` reads.
+        y : array-like of shape (n,)
+            The outcomes: two labels, of which the last in order (1, True, ...) is the event.
+
+        Raises
+        ------
+        InputError
+            If something about the rows prevents a fit; one sentence says what and how to mend it.
+        """
+        seed = self._seed()
+        table = self._read(X, fitting=True, y=y)
+        labels = read_labels(y, table.num_rows)
+        classes = two_classes(labels)
+        events = as_events(labels, classes)
+        intake = take_in(table, events, time=self.time, schema=self.schema, leaks=self.leaks, seed=seed)
+        held_out = held_out_rows(events, intake.times, self._holdout(), seed)
+        folder = Path(self.checkpoint) if self.checkpoint is not None else None
+        plan = self._plan(seed)
+        fitted = fit_table(
+            intake.table,
+            intake.schema,
+            events,
+            held_out,
+            plan,
+            shown=lambda title: shown(title, self.progress),
+            checkpoint=folder,
+        )
+        interrupted = any(run.ended == "interrupted" for run in fitted.runs)
+        choice = False if interrupted else self.benchmark
+        rivals = fit_benchmarks(intake.table, intake.schema, events, fitted.parts, choice, seed)
+        self.classes_ = classes
+        self.model_ = fitted.model
+        self.schema_ = fitted.model.schema
+        self.benchmarks_ = rivals.models
+        self.calibration_ = fitted.calibration.log_losses if fitted.calibration else {}
+        self.check_ = intake.check
+        self.history_ = fitted.runs
+        judging = fitted.parts.judging
+        self.evaluation_ = (
+            evaluate_scores(
+                events[judging],
+                {LARGE: fitted.judged, **rivals.judged},
+                large=LARGE,
+                time=intake.times[judging] if intake.times is not None else None,
+                random_state=seed,
+            )
+            if len(judging)
+            else None
+        )
+        label_note = _label_note(classes)
+        self.notes_ = (*label_note, *intake.notes, *fitted.notes, *rivals.notes)
+        self.record_ = fit_record(
+            configuration=self._configuration(plan),
+            table=intake.table,
+            schema=intake.schema,
+            y=events,
+            times=intake.times,
+        )
+        self._set_names(X, table)
+        return self
+
+    def _seed(self) -> int:
+        return 0 if self.random_state is None else int(self.random_state)
+
+    def _holdout(self) -> float:
+        if not 0 < self.holdout < 1:
+            raise InputError(f"holdout is a share between 0 and 1, not {self.holdout!r}; 0.15 is usual.")
+        return self.holdout
+
+    def _plan(self, seed: int) -> TablePlan:
+        training = self.training or TrainingConfig()
+        if not isinstance(training, TrainingConfig):
+            training = TrainingConfig.model_validate(training)
+        network = NetworkConfig(size=self.size, trunk=self.trunk, head="binary")
+        return TablePlan(network=network, training=training.model_copy(update={"seed": seed}))
+
+    def _configuration(self, plan: TablePlan) -> dict[str, Any]:
+        given = {
+            k: v
+            for k, v in self.get_params(deep=False).items()
+            if k not in ("schema", "checkpoint", "progress", "training")
+        }
+        return {**given, "plan": plan.model_dump(mode="json", exclude={"network": {"fields"}})}
+
+    def _read(self, X: Frame, *, fitting: bool, y: Any = None) -> pa.Table:
+        """Return the rows as a table; a plain matrix is checked as scikit-learn checks it."""
+        if isinstance(X, np.ndarray | list | tuple) or hasattr(X, "__array_interface__") or _is_sparse(X):
+            checks = {"dtype": None, "ensure_all_finite": "allow-nan", "reset": fitting}
+            if fitting and y is None:
+                raise ValueError("This CreditRisk estimator requires y to be passed, but the target y is None.")
+            X = validate_data(self, X, **checks)
+            if X.dtype == object:
+                X = X.astype(np.float64) if _all_numbers(X) else X
+        table = read_table(X)
+        if fitting and not table.num_rows:
+            raise InputError("The table has no rows; give it the histories to learn from.")
+        return table
+
+    def _set_names(self, X: Frame, table: pa.Table) -> None:
+        self.n_features_in_ = len(table.column_names)
+        if not isinstance(X, np.ndarray | list | tuple):
+            self.feature_names_in_ = np.array(table.column_names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+    # ------------------------------------------------------------------------------------- scoring
+
+    def score_table(self, table: pa.Table) -> FloatArray:
+        """Return the probability of the event, shape (n,), for an Arrow table of n rows."""
+        check_is_fitted(self, "model_")
+        return self.model_.score_table(table)
+
+    def predict_proba(self, X: Frame) -> FloatArray:
+        """Return calibrated probabilities, shape (n, 2), in the order of ``classes_``."""
+        check_is_fitted(self, "model_")
+        p = self.score_table(self._read(X, fitting=False))
+        return np.column_stack([1 - p, p])
+
+    def predict(self, X: Frame) -> AnyArray:
+        """Return the likelier label of each row, shape (n,)."""
+        return np.asarray(self.classes_[(self.predict_proba(X)[:, 1] > 0.5).astype(int)])
+
+    # -------------------------------------------------------------------------------------- judging
+
+    def evaluate(self, X: Frame, y: Any, *, segments: Sequence[str] = ()) -> Evaluation:
+        """Judge the model and the traditional ones on rows that none of them has seen.
+
+        Parameters
+        ----------
+        X : frame with n rows
+        y : array-like of shape (n,)
+        segments : sequence of str
+            Columns by whose values the figures are also given.
+
+        Returns
+        -------
+        Evaluation
+            Figures with intervals, by year if X has the time column, significance, and a verdict.
+        """
+        return self._judge(X, y, segments)[0]
+
+    def report(
+        self,
+        path: str | Path,
+        X: Frame,
+        y: Any,
+        *,
+        segments: Sequence[str] = (),
+        created: str | None = None,
+        title: str = "Credit risk: validation report",
+    ) -> Path:
+        """Write a self-contained HTML validation report on rows the model has not seen.
+
+        Parameters
+        ----------
+        path : path
+            File to write.
+        X, y, segments
+            As in :meth:`evaluate`.
+        created : str, optional
+            Moment to print, ISO form; now if not given.
+        title : str
+            Heading.
+        """
+        evaluation, table, events, times = self._judge(X, y, segments)
+        content = validation_content(
+            title=title,
+            created=created,
+            evaluation=evaluation,
+            table=table,
+            events=events,
+            times=times,
+            model=self.model_,
+            calibration=self.calibration_,
+            check=self.check_,
+            runs=self.history_,
+            record=self.record_,
+            notes=self.notes_,
+        )
+        return write(content, Path(path))
+
+    def _judge(
+        self, X: Frame, y: Any, segments: Sequence[str]
+    ) -> tuple[Evaluation, pa.Table, FloatArray, AnyArray | None]:
+        check_is_fitted(self, "model_")
+        table = self._read(X, fitting=False)
+        events = as_events(read_labels(y, table.num_rows), self.classes_)
+        typed = self.model_.conform(table).table
+        scores = {LARGE: self.model_.score_typed(typed)}
+        scores |= {b.name: b.score_table(typed) for b in self.benchmarks_}
+        times = self._times(table)
+        columns = {name: self._segment(table, name) for name in segments}
+        evaluation = evaluate_scores(
+            events, scores, large=LARGE, time=times, segments=columns, random_state=self._seed()
+        )
+        return evaluation, typed, events, times
+
+    def _times(self, table: pa.Table) -> AnyArray | None:
+        name = self.schema_.time
+        if name is None or name not in table.column_names:
+            return None
+        return np.asarray(self.schema_.conform(table, roles=[Role.TIME]).table[name].to_numpy())
+
+    def _segment(self, table: pa.Table, name: str) -> AnyArray:
+        if name not in table.column_names:
+            raise InputError(f"There is no column {name!r} to give figures by; name one of the table's columns.")
+        values = table[name].cast(pa.string()).to_numpy(zero_copy_only=False)
+        return np.asarray(values, dtype=object)
+
+    # --------------------------------------------------------------------------------------- saving
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model to a folder, whole or not at all; :func:`bezant.load` reads it.
+
+        Returns
+        -------
+        Path
+            The folder: safetensors, JSON, and a manifest of hashes. No pickle.
+        """
+        check_is_fitted(self, "model_")
+        documents = {
+            "model": {"kind": KIND, "classes": self.classes_.tolist(), "columns": self._columns(), **self.model_.document()},
+            "parameters": self._parameters(),
+            "record": self.record_.document(),
+            "benchmarks": [b.document() for b in self.benchmarks_],
+            "evidence": {
+                "evaluation": json.loads(self.evaluation_.to_json()) if self.evaluation_ else None,
+                "check": json.loads(self.check_.to_json()),
+                "calibration": self.calibration_,
+                "history": [asdict(run) for run in self.history_],
+                "notes": list(self.notes_),
+            },
+        }
+        save_folder(path, self.model_.tensors(), documents)
+        return Path(path)
+
+    @classmethod
+    def restore(cls, tensors: Mapping[str, torch.Tensor], documents: Mapping[str, Any]) -> Self:
+        """Build the estimator again from what :meth:`save` wrote; use :func:`bezant.load`."""
+        given = dict(documents["parameters"])
+        schema = given.pop("schema")
+        risk = cls(**given, schema=Schema.model_validate(schema) if schema else None)
+        evidence = documents["evidence"]
+        risk.model_ = TableModel.restore(tensors, documents["model"])
+        risk.schema_ = risk.model_.schema
+        risk.classes_ = np.array(documents["model"]["classes"])
+        risk.benchmarks_ = tuple(Benchmark.restore(d) for d in documents["benchmarks"])
+        risk.calibration_ = evidence["calibration"]
+        said = evidence["evaluation"]
+        risk.evaluation_ = Evaluation.from_json(json.dumps(said)) if said else None
+        risk.check_ = CheckReport.from_json(json.dumps(evidence["check"]))
+        risk.history_ = tuple(TrainingRun.restore(d) for d in evidence["history"])
+        risk.notes_ = tuple(evidence["notes"])
+        risk.record_ = FitRecord.restore(documents["record"])
+        names = documents["model"]["columns"]
+        risk.n_features_in_, risk.feature_names_in_ = len(names), np.array(names, dtype=object)
+        return risk
+
+    def _columns(self) -> list[str]:
+        return [str(n) for n in getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)])]
+
+    def _parameters(self) -> dict[str, Any]:
+        """Constructor arguments as JSON-ready values; what only concerned the run is left out."""
+        given = self.get_params(deep=False)
+        training = given["training"]
+        if isinstance(training, TrainingConfig):
+            given["training"] = training.model_dump(mode="json")
+        given["schema"] = self.schema.model_dump(mode="json") if self.schema else None
+        return {k: v for k, v in given.items() if k not in ("checkpoint", "progress")}
+
+
+def _label_note(classes: AnyArray) -> tuple[str, ...]:
+    if list(classes) in ([0, 1], [False, True]):
+        return ()
+    return (f"The event is the label {classes[1]!r}, the last in order; {classes[0]!r} is its absence.",)
+
+
+def _is_sparse(X: Any) -> bool:
+    return type(X).__module__.startswith("scipy.sparse")
+
+
+def _all_numbers(X: AnyArray) -> bool:
+    return all(isinstance(v, int | float | np.number) or v is None for v in X.ravel())

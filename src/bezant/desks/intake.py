@@ -1,0 +1,133 @@
+"""From what the user gives to what a network is fitted to: schema, typed rows, findings, held-out rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bezant.evidence.checks import CheckReport, check
+from bezant.schema import Role, Schema, infer_schema
+from bezant.splits import out_of_time_indices, stratified
+from bezant.types import AnyArray, FloatArray, InputError, IntArray
+
+Leaks = Literal["report", "drop", "refuse"]
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Rows that are ready to be fitted.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        Typed columns: the inputs, and the ordering time.
+    schema : Schema
+        What they mean.
+    times : datetime64 array, shape (n,), or None
+        The ordering time.
+    check : CheckReport
+        What was found in the rows.
+    notes : tuple of str
+        What was left aside or replaced.
+    """
+
+    table: pa.Table
+    schema: Schema
+    times: AnyArray | None
+    check: CheckReport
+    notes: tuple[str, ...]
+
+
+def take_in(
+    table: pa.Table, y: FloatArray, *, time: str | None, schema: Schema | None, leaks: Leaks, seed: int
+) -> Intake:
+    """Infer, check and type the rows.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        As the user gave it, without the target.
+    y : float64 array, shape (n,)
+        1 for the event.
+    time : str, optional
+        Column that orders the rows.
+    schema : Schema, optional
+        What the columns mean, where the user knows better.
+    leaks : {"report", "drop", "refuse"}
+        What to do about columns that look as if they knew the outcome.
+    seed : int
+        Draws the rows of the checks.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to learn from, or ``leaks`` is "refuse" and there are some.
+    """
+    schema = schema or infer_schema(table, time=time)
+    if time is not None and schema.time != time:
+        schema = schema.with_role(Role.TIME, time)
+    schema = schema.select(Role.INPUT, Role.TIME)
+    conformed = schema.conform(table)
+    notes = [*conformed.notes, *(f"Column {f.name!r}: {f.note}." for f in schema.inputs if f.note)]
+    times = _times(conformed.table, schema.time)
+    report = check(conformed.table, schema, y, random_state=seed)
+    schema, said = _without(schema, conformed.table, report, leaks)
+    notes.extend(said)
+    if not schema.inputs:
+        raise InputError(
+            f"None of the {len(table.column_names)} columns can be learned from: all are constant, empty or names of "
+            "rows; add columns that describe the rows."
+        )
+    kept = schema.select(Role.INPUT, Role.TIME)
+    return Intake(conformed.table.select(list(kept.names)), kept, times, report, tuple(notes))
+
+
+def held_out_rows(y: FloatArray, times: AnyArray | None, share: float, seed: int) -> IntArray:
+    """Return the rows to hold out: the latest where rows have times, else drawn at random by class."""
+    if times is not None and len(np.unique(times)) > 1:
+        return out_of_time_indices(times, fraction=share).test
+    return stratified(y, share, seed).test
+
+
+def _times(table: pa.Table, time: str | None) -> AnyArray | None:
+    if time is None:
+        return None
+    missing = table[time].null_count
+    if missing:
+        raise InputError(
+            f"Column {time!r} orders the rows but is missing in {missing} of {table.num_rows} rows; fill it in or "
+            "leave those rows out."
+        )
+    return np.asarray(table[time].to_numpy())
+
+
+def _without(
+    schema: Schema, table: pa.Table, report: CheckReport, leaks: Leaks
+) -> tuple[Schema, list[str]]:
+    """Leave aside what cannot be learned from, and leaks if so wished; say each."""
+    notes: list[str] = []
+    for field in schema.inputs:
+        distinct = pc.count_distinct(table[field.name], mode="only_valid").as_py()
+        if distinct == 0 or (distinct == 1 and table[field.name].null_count == 0):
+            what = "is missing in" if distinct == 0 else "has one and the same value in"
+            notes.append(f"Column {field.name!r} {what} all {table.num_rows} rows and was left aside.")
+            schema = schema.with_role(Role.IGNORED, field.name)
+    inputs = {f.name for f in schema.inputs}
+    for finding in report.findings:
+        named = [c for c in finding.columns if c in inputs]
+        if finding.code == "identifier":
+            schema = schema.with_role(Role.IDENTIFIER, *named)
+            notes.extend(f"Column {c!r} only names its row and was left aside." for c in named)
+        elif finding.severity == "refuse" and named:
+            if leaks == "refuse":
+                raise InputError(finding.sentence)
+            if leaks == "drop":
+                schema = schema.with_role(Role.IGNORED, *named)
+                notes.extend(f"Column {c!r} looks as if it knew the outcome and was left aside." for c in named)
+            else:
+                notes.append(finding.sentence)
+    return schema, notes

@@ -1,0 +1,119 @@
+"""The outcome column: any two labels in, 0 and 1 out, and one clear sentence for anything else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bezant.histories import read_table
+from bezant.types import AnyArray, FloatArray, InputError
+
+
+def read_labels(y: Any, rows: int) -> AnyArray:
+    """Return the outcomes as an array of shape (n,): numbers, truth values or texts.
+
+    Raises
+    ------
+    InputError
+        If some are missing, infinite, or there are not as many as rows.
+    """
+    values = _array(y)
+    if len(values) != rows:
+        raise InputError(
+            f"The target has {len(values)} values for {rows} rows; give one for each, in the same order."
+        )
+    missing = _missing(values)
+    if missing:
+        raise InputError(
+            f"The target is missing (NaN, infinity or empty) in {missing} of {rows} rows; leave those rows out: "
+            "a model can only learn from known outcomes."
+        )
+    return values
+
+
+def two_classes(values: AnyArray) -> AnyArray:
+    """Return the two labels in order, the event last.
+
+    Raises
+    ------
+    InputError
+        If there is only one label, or more than two.
+    """
+    classes = np.unique(values)
+    if len(classes) == 1:
+        raise InputError(
+            f"All {len(values)} rows of the target belong to one class, {classes[0]!r}; a model needs rows of both, "
+            "so add rows with the other outcome."
+        )
+    if len(classes) != 2:
+        shown = ", ".join(repr(c) for c in classes[:5]) + (", ..." if len(classes) > 5 else "")
+        raise InputError(
+            "Only binary classification is supported. The type of the target is "
+            f"{_kind_of_target(values)}: it has {len(classes)} different values ({shown}) in {len(values)} rows; "
+            "make it 0 and 1, where 1 is the event such as default."
+        )
+    return classes
+
+
+def _kind_of_target(values: AnyArray) -> str:
+    numeric = np.issubdtype(values.dtype, np.floating)
+    return "continuous" if numeric and np.any(values != np.floor(values)) else "multiclass"
+
+
+def as_events(values: AnyArray, classes: AnyArray) -> FloatArray:
+    """Return 1.0 where a row has the last of two classes, else 0.0.
+
+    Raises
+    ------
+    InputError
+        If a value is neither of the two.
+    """
+    strange = ~np.isin(values, classes)
+    if strange.any():
+        raise InputError(
+            f"The target holds {np.unique(values[strange])[0]!r} in {int(strange.sum())} of {len(values)} rows, but "
+            f"the model was fitted to {classes[0]!r} and {classes[1]!r}; recode those rows."
+        )
+    return (values == classes[-1]).astype(np.float64)
+
+
+def _array(y: Any) -> AnyArray:
+    if isinstance(y, np.ndarray | list | tuple):
+        values = np.asarray(y)
+    elif hasattr(y, "to_numpy"):
+        values = np.asarray(y.to_numpy())
+    else:
+        values = np.asarray(read_table({"y": y})["y"].to_numpy())
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = _ravelled(values)
+    if values.ndim != 1:
+        raise InputError(f"The target must be one column of values, not an array of shape {values.shape}.")
+    if values.dtype == object:
+        kept = [v for v in values if v is not None and v == v]
+        if kept and all(isinstance(v, bool | int | float | np.number) for v in kept):
+            return values.astype(np.float64)
+    return values
+
+
+def _ravelled(values: AnyArray) -> AnyArray:
+    import warnings
+
+    from sklearn.exceptions import DataConversionWarning
+
+    warnings.warn(
+        "A column-vector y was passed when a 1d array was expected. Please change the shape of y to "
+        "(n_samples,), for example using ravel().",
+        DataConversionWarning,
+        stacklevel=5,
+    )
+    return values.ravel()
+
+
+def _missing(values: npt.NDArray[Any]) -> int:
+    if np.issubdtype(values.dtype, np.floating):
+        return int((~np.isfinite(values)).sum())
+    if values.dtype == object:
+        return sum(v is None or v != v or v == "" for v in values)
+    return 0

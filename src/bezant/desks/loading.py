@@ -1,0 +1,41 @@
+"""Open a saved model, whichever desk it came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bezant.artifacts import load_folder
+from bezant.desks.credit import KIND, CreditRisk
+from bezant.types import ArtifactError
+
+DESKS: dict[str, Any] = {KIND: CreditRisk}
+"""Estimators by the kind that stands in a saved model."""
+
+
+def load(path: str | Path) -> Any:
+    """Open a saved model after checking every byte of it.
+
+    Parameters
+    ----------
+    path : path
+        The folder that ``save`` wrote.
+
+    Returns
+    -------
+    estimator
+        Fitted, of the class that was saved.
+
+    Raises
+    ------
+    ArtifactError
+        If a file is missing, foreign, or changed by as little as one byte; it names the file.
+    """
+    tensors, documents = load_folder(path)
+    kind = documents.get("model", {}).get("kind")
+    if kind not in DESKS:
+        raise ArtifactError(
+            f"The folder {str(path)!r} holds a model of the kind {kind!r}, which this version of bezant does not "
+            "know; install a newer bezant."
+        )
+    return DESKS[kind].restore(tensors, documents)

@@ -1,0 +1,95 @@
+"""A trained network with all it needs to score a table: schema, encoding, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from bezant.network.batch import Batch
+from bezant.network.calibration import Calibrator
+from bezant.network.fields.encoding import Encoding
+from bezant.network.model import Network, NetworkConfig
+from bezant.schema import Conformed, Role, Schema
+from bezant.types import FloatArray
+
+
+@dataclass(frozen=True)
+class TableModel:
+    """From a table to one calibrated answer a row; the only code path there is.
+
+    Attributes
+    ----------
+    schema : Schema
+        What the columns mean.
+    encoding : Encoding
+        How they become arrays.
+    network : Network
+        Trained.
+    calibrator : Calibrator
+        Fitted on rows the network was not trained on.
+    """
+
+    schema: Schema
+    encoding: Encoding
+    network: Network
+    calibrator: Calibrator
+
+    def conform(self, table: pa.Table) -> Conformed:
+        """Return the typed columns this model reads; an InputError says what is wrong with them."""
+        roles = [Role.INPUT]
+        if any(column.part == "days" for column in self.encoding.numbers):
+            roles.append(Role.TIME)
+        return self.schema.conform(table, roles=roles)
+
+    def score_table(self, table: pa.Table) -> FloatArray:
+        """Return calibrated answers, float64 of shape (n,), for raw or typed rows."""
+        return self.score_typed(self.conform(table).table)
+
+    def score_typed(self, table: pa.Table) -> FloatArray:
+        """Return calibrated answers for rows that :meth:`conform` made."""
+        return self.calibrator.calibrated(self.raw_scores(table))
+
+    def raw_scores(self, table: pa.Table) -> FloatArray:
+        """Return the network's own answers, before calibration, for typed rows."""
+        if table.num_rows == 0:
+            return np.empty(0)
+        batch = Batch.of(self.encoding.encode(table))
+        return self.network.predict(batch).double().numpy()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return every tensor by name, ready to be saved."""
+        named = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        return named | {f"calibrator.{k}": v for k, v in self.calibrator.state_dict().items()}
+
+    def document(self) -> dict[str, Any]:
+        """Return everything else as JSON-ready values."""
+        return {
+            "schema": self.schema.model_dump(mode="json"),
+            "encoding": self.encoding.model_dump(mode="json"),
+            "network": self.network.config.model_dump(mode="json"),
+            "calibration": self.calibrator.method,
+        }
+
+    @classmethod
+    def restore(cls, tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> TableModel:
+        """Build the model again from what :meth:`tensors` and :meth:`document` gave."""
+        network = Network(NetworkConfig.model_validate(document["network"]))
+        network.load_state_dict(_part(tensors, "network."))
+        network.eval()
+        calibrator = Calibrator(document["calibration"], tensors["calibrator.values"].to(torch.float64))
+        return cls(
+            Schema.model_validate(document["schema"]),
+            Encoding.model_validate(document["encoding"]),
+            network,
+            calibrator,
+        )
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

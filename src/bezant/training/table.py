@@ -1,0 +1,262 @@
+"""Fit a network to a table: held-out part, early stopping, calibration, and the last fit on all rows.
+
+The held-out rows (the latest ones, where rows have a time) are dealt into two halves. One says when to
+stop; the other judges and calibrates, and has no say in anything it judges. Then the network is
+trained again on all rows for as many epochs as were found best: the latest rows are the most like
+those to come, and a model that left them out is a model of yesterday.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from bezant.metrics.target_statistics import exact_value_gain, stratified_folds
+from bezant.network.batch import Batch
+from bezant.network.calibration import Calibration, Calibrator, calibrate
+from bezant.network.fields.embedding import FieldConfig
+from bezant.network.fields.encoding import Encoding, learn_encoding, to_float
+from bezant.network.model import Network, NetworkConfig, learn_network
+from bezant.network.scoring import TableModel
+from bezant.schema import Kind, Schema
+from bezant.training.config import TrainingConfig
+from bezant.training.loop import Observer, TrainingRun, train
+from bezant.types import FloatArray, IntArray
+
+FOLDS = 10
+"""Folds of the out-of-fold target statistics."""
+
+STATISTICS_FROM = 10
+"""Categories of at least this many known values get target statistics."""
+
+EMBEDDED_UP_TO = 64
+"""Categories of at most this many known values get vectors of their own. With more of them, vector and
+statistic together would let the network work out a row's own target."""
+
+LEAST_HELD_OUT = 20
+"""Fewest rows of each class in the held-out part; smaller tables are fitted without one."""
+
+Shown = Callable[[str], AbstractContextManager[Observer | None]]
+
+
+class TablePlan(BaseModel):
+    """How a table is fitted.
+
+    Parameters
+    ----------
+    network : NetworkConfig
+        Size, trunk and head.
+    training : TrainingConfig
+        Optimizer, epochs and the rest.
+    least_rows_a_value : int, optional
+        A value of a category that fewer training rows have counts as unknown. If not given: 0.1 % of
+        the rows, but at least 2 and at most 100.
+    refit : bool, default True
+        Train again on all rows, the held-out ones too, once the number of epochs is known.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: NetworkConfig = NetworkConfig()
+    training: TrainingConfig = TrainingConfig()
+    least_rows_a_value: int | None = Field(default=None, ge=1)
+    refit: bool = True
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The parts of a table, as row numbers.
+
+    Attributes
+    ----------
+    training, stopping, judging : integer arrays
+        Disjoint; together all rows. The last two are empty where the table is too small.
+    """
+
+    training: IntArray
+    stopping: IntArray
+    judging: IntArray
+
+    @classmethod
+    def of(cls, held_out: IntArray, y: FloatArray, seed: int) -> HeldOut:
+        """Deal held-out rows into halves of the same event rate; none if there are too few."""
+        outcomes = y[held_out]
+        rarer = min(outcomes.sum(), len(outcomes) - outcomes.sum())
+        if rarer < LEAST_HELD_OUT:
+            held_out, outcomes = held_out[:0], outcomes[:0]
+        half = stratified_folds(outcomes, 2, seed)
+        training = np.setdiff1d(np.arange(len(y)), held_out)
+        return cls(training, held_out[half == 0], held_out[half == 1])
+
+
+@dataclass(frozen=True)
+class FittedTable:
+    """What a fit gives.
+
+    Attributes
+    ----------
+    model : TableModel
+        The one to use: trained on all rows, calibrated by the held-out ones.
+    parts : HeldOut
+        Which rows served for what.
+    judged : float64 array
+        Held-out answers on ``parts.judging``, of the network that has not seen them and calibrated
+        without them.
+    calibration : Calibration or None
+        How the calibrator was chosen; None without held-out rows.
+    runs : tuple of TrainingRun
+        The run with early stopping, then the one on all rows.
+    notes : tuple of str
+        What was skipped or went differently.
+    """
+
+    model: TableModel
+    parts: HeldOut
+    judged: FloatArray
+    calibration: Calibration | None
+    runs: tuple[TrainingRun, ...]
+    notes: tuple[str, ...]
+
+
+def fit_table(
+    table: pa.Table,
+    schema: Schema,
+    y: FloatArray,
+    held_out: IntArray,
+    plan: TablePlan,
+    *,
+    shown: Shown,
+    checkpoint: Path | None = None,
+) -> FittedTable:
+    """Fit a network to typed rows.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        All rows, typed by the schema.
+    schema : Schema
+        What the columns mean.
+    y : float64 array, shape (n,)
+        Target of each row.
+    held_out : integer array
+        Rows that choose the epoch, judge and calibrate.
+    plan : TablePlan
+        How.
+    shown : callable
+        Gives, for a title, a context whose value is an observer of training or None.
+    checkpoint : path, optional
+        Folder for checkpoints; a killed fit goes on from them.
+    """
+    plan = plan.model_copy(update={"training": plan.training.resolved(len(y))})
+    seed = plan.training.seed
+    parts = HeldOut.of(held_out, y, seed)
+    notes: list[str] = []
+    inner = table.take(parts.training) if len(parts.judging) else table
+    encoding, network, rows = _prepare(inner, schema, y[parts.training], plan)
+    stopping = (
+        _batch(table.take(parts.stopping), encoding, y[parts.stopping]) if len(parts.stopping) else None
+    )
+    with shown("Training" if stopping is not None else "Training on all rows") as observe:
+        run = train(
+            network, rows, stopping, plan.training, checkpoint=_file(checkpoint, "held-out"), observe=observe
+        )
+    notes.extend(run.notes)
+    plain = Calibrator("none", torch.empty(0))
+    first = TableModel(schema, encoding, network, plain)
+    if not len(parts.judging):
+        notes.append(
+            f"With {len(y)} rows, {int(y.sum())} of them events, there are too few to hold any out: the model is "
+            "neither calibrated nor judged on rows it has not seen."
+        )
+        return FittedTable(first, parts, np.empty(0), None, (run,), tuple(notes))
+    calibration = calibrate(first.raw_scores(table.take(parts.judging)), y[parts.judging], seed=seed)
+    model = TableModel(schema, encoding, network, calibration.calibrator)
+    runs = [run]
+    if plan.refit and run.ended != "interrupted":
+        again, on_all = _refit(table, schema, y, plan, run.best_epoch, shown, checkpoint)
+        runs.append(on_all)
+        notes.extend(on_all.notes)
+        if on_all.ended != "interrupted":
+            model = TableModel(schema, again.encoding, again.network, calibration.calibrator)
+    return FittedTable(model, parts, calibration.cross_fitted, calibration, tuple(runs), tuple(notes))
+
+
+def _prepare(
+    table: pa.Table, schema: Schema, y: FloatArray, plan: TablePlan
+) -> tuple[Encoding, Network, Batch]:
+    """Learn everything from these rows that is learned before training."""
+    least = plan.least_rows_a_value or int(np.clip(len(y) // 1000, 2, 100))
+    binary = plan.network.head == "binary"
+    encoding = learn_encoding(table, schema, twins=_twins(table, schema, y, binary), min_count=least)
+    known = [size - 2 for size in encoding.cardinalities]
+    fields = FieldConfig(
+        n_bins=(),
+        cardinalities=encoding.cardinalities,
+        statistics=tuple(i for i, n in enumerate(known) if n >= STATISTICS_FROM),
+        embedded=tuple(i for i, n in enumerate(known) if n <= EMBEDDED_UP_TO),
+        binary=binary,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(plan.training.seed)
+        folds = torch.from_numpy(
+            stratified_folds(y if binary else y > np.median(y), FOLDS, plan.training.seed)
+        )
+        config = plan.network.model_copy(update={"fields": fields})
+        network, rows = learn_network(_batch(table, encoding, y), folds, config)
+    return encoding, network, rows
+
+
+def _batch(table: pa.Table, encoding: Encoding, y: FloatArray) -> Batch:
+    return Batch.of(encoding.encode(table), target=torch.from_numpy(np.asarray(y, np.float32)))
+
+
+def _refit(
+    table: pa.Table,
+    schema: Schema,
+    y: FloatArray,
+    plan: TablePlan,
+    epochs: int,
+    shown: Shown,
+    checkpoint: Path | None,
+) -> tuple[TableModel, TrainingRun]:
+    encoding, network, rows = _prepare(table, schema, y, plan)
+    with shown("Training on all rows") as observe:
+        run = train(
+            network,
+            rows,
+            None,
+            plan.training,
+            stop_after=max(epochs, 1),
+            checkpoint=_file(checkpoint, "final"),
+            observe=observe,
+        )
+    return TableModel(schema, encoding, network, Calibrator("none", torch.empty(0))), run
+
+
+def _file(folder: Path | None, name: str) -> Path | None:
+    return folder / f"{name}.safetensors" if folder is not None else None
+
+
+def _twins(table: pa.Table, schema: Schema, y: FloatArray, binary: bool) -> tuple[str, ...]:
+    """Number fields whose exact values say more about the target than their bins do."""
+    chosen = []
+    labels = y if binary else (y > np.median(y)).astype(np.float64)
+    for field in schema.inputs:
+        if field.kind is not Kind.NUMBER:
+            continue
+        values = to_float(table[field.name])
+        known = values[~np.isnan(values)]
+        distinct = len(np.unique(known))
+        if distinct < 3 or distinct > len(known) / 10 or np.any(known != np.round(known)):
+            continue
+        gain = exact_value_gain(values, labels)
+        if gain.log_loss_exact < gain.log_loss_bins - 2e-4 or distinct <= 10:
+            chosen.append(field.name)
+    return tuple(chosen)
