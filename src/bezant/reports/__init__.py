@@ -1,0 +1,24 @@
+"""Reports worth showing: figures, and the self-contained HTML validation report."""
+
+from bezant.reports.content import (
+    CalibrationChoice,
+    ColumnSummary,
+    DataSummary,
+    Finding,
+    LearningCurve,
+    ReportContent,
+    Severity,
+)
+from bezant.reports.html import render, write
+
+__all__ = [
+    "CalibrationChoice",
+    "ColumnSummary",
+    "DataSummary",
+    "Finding",
+    "LearningCurve",
+    "ReportContent",
+    "Severity",
+    "render",
+    "write",
+]
