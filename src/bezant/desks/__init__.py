@@ -2,5 +2,6 @@
 
 from bezant.desks.credit import CreditRisk
 from bezant.desks.loading import load
+from bezant.desks.optimizers import compare_optimizers
 
-__all__ = ["CreditRisk", "load"]
+__all__ = ["CreditRisk", "compare_optimizers", "load"]

@@ -188,6 +188,20 @@ def fit_table(
     return FittedTable(model, parts, calibration.cross_fitted, calibration, tuple(runs), tuple(notes))
 
 
+def prepare_for_training(
+    table: pa.Table, schema: Schema, y: FloatArray, held_out: IntArray, plan: TablePlan
+) -> tuple[Callable[[], tuple[Network, Batch]], Batch]:
+    """Return what gives a fresh network with its training rows, and the held-out rows to judge it on."""
+    training = np.setdiff1d(np.arange(len(y)), held_out)
+    rows = table.take(training)
+    encoding = _prepare(rows, schema, y[training], plan)[0]
+
+    def make() -> tuple[Network, Batch]:
+        return _prepare(rows, schema, y[training], plan)[1:]
+
+    return make, _batch(table.take(held_out), encoding, y[held_out])
+
+
 def _prepare(
     table: pa.Table, schema: Schema, y: FloatArray, plan: TablePlan
 ) -> tuple[Encoding, Network, Batch]:
