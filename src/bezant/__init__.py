@@ -1,0 +1,80 @@
+"""Large deep models for finance: trained on your histories, judged against the traditional model.
+
+Names are imported when they are first used, so that ``import bezant`` takes a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bezant import datasets, splits
+    from bezant.desks import CreditRisk, compare_optimizers, load
+    from bezant.evidence.checks import CheckReport, check
+    from bezant.evidence.evaluation import Evaluation, evaluate_scores
+    from bezant.schema import Field, Kind, Role, Schema, infer_schema
+    from bezant.training.config import TrainingConfig
+    from bezant.types import ArtifactError, InputError, MissingExtraError
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ArtifactError": "bezant.types",
+    "CheckReport": "bezant.evidence.checks",
+    "CreditRisk": "bezant.desks",
+    "Evaluation": "bezant.evidence.evaluation",
+    "Field": "bezant.schema",
+    "InputError": "bezant.types",
+    "Kind": "bezant.schema",
+    "MissingExtraError": "bezant.types",
+    "Role": "bezant.schema",
+    "Schema": "bezant.schema",
+    "TrainingConfig": "bezant.training.config",
+    "check": "bezant.evidence.checks",
+    "compare_optimizers": "bezant.desks",
+    "datasets": "bezant.datasets",
+    "evaluate_scores": "bezant.evidence.evaluation",
+    "infer_schema": "bezant.schema",
+    "load": "bezant.desks",
+    "splits": "bezant.splits",
+}
+"""Where each public name lives; a module's own name stands for the module."""
+
+__all__ = [
+    "ArtifactError",
+    "CheckReport",
+    "CreditRisk",
+    "Evaluation",
+    "Field",
+    "InputError",
+    "Kind",
+    "MissingExtraError",
+    "Role",
+    "Schema",
+    "TrainingConfig",
+    "__version__",
+    "check",
+    "compare_optimizers",
+    "datasets",
+    "evaluate_scores",
+    "infer_schema",
+    "load",
+    "splits",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name the first time it is asked for (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'bezant' has no attribute {name!r}")
+    module = importlib.import_module(home)
+    value = module if home == f"bezant.{name}" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, whether they have been used or not."""
+    return sorted(__all__)

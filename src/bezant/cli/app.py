@@ -1,0 +1,84 @@
+"""The command ``bezant``: its groups, and what an error looks like to whoever typed it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from bezant import __version__
+from bezant.cli import compare, data, demo, fit, scoring
+from bezant.cli.console import EXIT_INPUT, EXIT_INTERRUPTED, say
+from bezant.types import InputError, MissingExtraError
+
+
+class Door(TyperGroup):
+    """A group whose commands end in one sentence and an exit code, never in a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; turn errors about the input and Ctrl-C into sentences on stderr."""
+        try:
+            return super().invoke(ctx)
+        except (InputError, MissingExtraError) as error:
+            say(f"Error: {error}", "red")
+            raise SystemExit(EXIT_INPUT) from error
+        except KeyboardInterrupt as error:
+            say("Stopped by Ctrl-C; no output was left half written.")
+            raise SystemExit(EXIT_INTERRUPTED) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            where = f" {str(error.filename)!r}" if error.filename else ""
+            say(f"Error: the system refused{where} ({error.strerror or error}).", "red")
+            raise SystemExit(EXIT_INPUT) from error
+
+
+app = typer.Typer(
+    name="bezant",
+    cls=Door,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with: bezant demo   (real loans that ship inside, no network, a few minutes)",
+)
+_fit = typer.Typer(no_args_is_help=True, help="Train a large model and judge it beside the traditional ones.")
+_datasets = typer.Typer(invoke_without_command=True, help=data.DATASETS_HELP, epilog=data.DATASETS_EXAMPLE)
+
+
+@app.callback()
+def bezant(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    """Large deep models for finance: trained on your histories, judged against the traditional model."""
+    if version:
+        print(f"bezant {__version__}")
+        raise typer.Exit()
+
+
+app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
+app.add_typer(_datasets, name="datasets")
+_datasets.callback()(data.datasets)
+_datasets.command("list", epilog=data.LIST_EXAMPLE)(data.list_datasets)
+_datasets.command("show", epilog=data.SHOW_EXAMPLE)(data.show_dataset)
+_datasets.command("fetch", epilog=data.FETCH_EXAMPLE)(data.fetch_dataset)
+app.command("check", epilog=data.CHECK_EXAMPLE)(data.check_file)
+app.add_typer(_fit, name="fit")
+_fit.command("credit", epilog=fit.EXAMPLE)(fit.fit_credit)
+app.command("predict", epilog=scoring.PREDICT_EXAMPLE)(scoring.predict)
+app.command("evaluate", epilog=scoring.EVALUATE_EXAMPLE)(scoring.evaluate)
+app.command("report", epilog=scoring.REPORT_EXAMPLE)(scoring.report)
+app.command("compare-optimizers", epilog=compare.EXAMPLE)(compare.compare)
+
+
+def main() -> NoReturn:
+    """Run the command line; never returns."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger().setLevel(logging.WARNING)
+    logging.getLogger("bezant").setLevel(logging.INFO)
+    app(prog_name="bezant")
+    sys.exit(0)

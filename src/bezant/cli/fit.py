@@ -1,0 +1,222 @@
+"""``bezant fit credit``: train, calibrate, judge, save; the same command again resumes a killed fit."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bezant.cli.console import print_json, refuse_unwritable, say, show
+from bezant.cli.data import data_line, schema_of
+from bezant.cli.sources import (
+    FEWEST_ROWS,
+    AsJson,
+    Cutoff,
+    Drop,
+    File,
+    Labelled,
+    Positive,
+    Target,
+    Time,
+    read_labelled,
+    split_rows,
+)
+from bezant.types import InputError
+
+if TYPE_CHECKING:
+    from bezant.desks.credit import CreditRisk
+    from bezant.evidence.evaluation import Evaluation
+
+EXAMPLE = (
+    "Example: bezant fit credit loans.csv --target default --time ApprovalDate --cutoff 2004-01-01 "
+    "--out models/loans --report report.html"
+)
+
+
+class SizeName(StrEnum):
+    """How large the network is."""
+
+    TINY = "tiny"
+    SMALL = "small"
+    BASE = "base"
+    LARGE = "large"
+    XL = "xl"
+
+
+class TrunkName(StrEnum):
+    """What the network is made of."""
+
+    TABM = "tabm"
+    MLP = "mlp"
+
+
+class Optimizer(StrEnum):
+    """What turns gradients into steps."""
+
+    GD = "gd"
+    SGD = "sgd"
+    MOMENTUM = "momentum"
+    NESTEROV = "nesterov"
+    ADAGRAD = "adagrad"
+    RMSPROP = "rmsprop"
+    ADAM = "adam"
+    ADAMW = "adamw"
+    MUON = "muon"
+
+
+Size = Annotated[SizeName, typer.Option("--size", help="Size of the network: about 0.1M to 1B parameters.")]
+Trunk = Annotated[TrunkName, typer.Option("--trunk", help="tabm is an ensemble in one network; mlp is one.")]
+Epochs = Annotated[
+    int | None,
+    typer.Option("--epochs", min=1, help="Passes over the rows at most; it stops by itself earlier."),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed repeats the fit.")]
+
+
+def fit_credit(
+    file: File,
+    target: Target = None,
+    time: Time = None,
+    positive: Positive = None,
+    drop: Drop = None,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the model goes.")] = Path(
+        "models/credit"
+    ),
+    cutoff: Cutoff = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="HTML", help="Write a validation report there.")
+    ] = None,
+    size: Size = SizeName.SMALL,
+    trunk: Trunk = TrunkName.TABM,
+    optimizer: Annotated[
+        Optimizer | None,
+        typer.Option("--optimizer", help="See bezant compare-optimizers; the default is adamw."),
+    ] = None,
+    epochs: Epochs = None,
+    seed: Seed = 0,
+    benchmark: Annotated[
+        bool, typer.Option("--benchmark/--no-benchmark", help="Fit the traditional models on the same rows.")
+    ] = True,
+    textbook: Annotated[
+        bool, typer.Option("--textbook", help="Fit the networks of the tutorials as well.")
+    ] = False,
+    schema: Annotated[
+        Path | None,
+        typer.Option(metavar="JSON", help="What the columns mean, from bezant check --save-schema."),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where training saves its state; by default beside --out."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model that gives each applicant a probability of default, and judge it.
+
+    The file is checked first; a part of the rows (the latest, with --time) is held out to stop, calibrate and
+    judge. A fit that was killed goes on where it was when the same command is typed again.
+    """
+    if textbook and not benchmark:
+        raise InputError("--textbook and --no-benchmark contradict each other; leave one of them out.")
+    for path in (out, report):
+        if path is not None:
+            refuse_unwritable(path, source=file)
+    rows = read_labelled(file, target, time=time, positive=positive, drop=drop or ())
+    train, test = split_rows(rows, cutoff) if cutoff else (rows, None)
+    refuse_few(train)
+    _say_start(train, test, as_json)
+    risk = make_risk(
+        train,
+        size=size.value,
+        trunk=trunk.value,
+        benchmark="full" if textbook else benchmark,
+        schema=None if schema is None else schema_of(train, schema),
+        training=_training(optimizer, epochs, seed),
+        checkpoint=checkpoint or out.with_name(out.name + ".checkpoint"),
+        random_state=seed,
+    )
+    risk.fit(train.table, train.y)
+    risk.save(out)
+    held_out = risk.evaluation_ if test is None else risk.evaluate(test.table, test.y)
+    if report is not None:
+        risk.report(report, *(() if test is None else (test.table, test.y)))
+    _show_fit(risk, held_out, cutoff, out, report, as_json)
+
+
+def make_risk(rows: Labelled, **settings: Any) -> CreditRisk:
+    """Return an unfitted estimator for these rows."""
+    from bezant.desks.credit import CreditRisk
+
+    return CreditRisk(time=rows.time, **settings)
+
+
+def refuse_few(rows: Labelled) -> None:
+    """Refuse to fit on fewer than :data:`FEWEST_ROWS` rows."""
+    if len(rows.y) < FEWEST_ROWS:
+        raise InputError(
+            f"There are only {len(rows.y)} rows of {rows.target!r} to learn from; give at least "
+            f"{FEWEST_ROWS}."
+        )
+    if rows.y.min() == rows.y.max():
+        raise InputError(
+            f"Column {rows.target!r} has only one outcome ({rows.y[0]:.0f}) in the {len(rows.y)} rows to "
+            "learn from; choose a later cutoff or add rows of the other outcome."
+        )
+
+
+def _training(optimizer: Optimizer | None, epochs: int | None, seed: int) -> Any:
+    from bezant.training.config import TrainingConfig
+
+    chosen: dict[str, Any] = {"seed": seed}
+    if optimizer is not None:
+        chosen["optimizer"] = optimizer.value
+    if epochs is not None:
+        chosen["max_epochs"] = epochs
+    return TrainingConfig(**chosen)
+
+
+def _say_start(train: Labelled, test: Labelled | None, as_json: bool) -> None:
+    for note in train.notes:
+        say(note, "dim")
+    if as_json:
+        return
+    show(f"Learn from  {data_line(train)}")
+    if test is not None:
+        show(f"Judge on    {data_line(test)}")
+
+
+def _show_fit(
+    risk: CreditRisk, held_out: Evaluation, cutoff: str | None, out: Path, report: Path | None, as_json: bool
+) -> None:
+    if as_json:
+        print_json(
+            {
+                "model": str(out),
+                "report": None if report is None else str(report),
+                "judged_on": f"rows from {cutoff} on" if cutoff else "held-out rows",
+                "findings": json.loads(risk.check_.to_json()),
+                "notes": list(risk.notes_),
+                "evaluation": json.loads(held_out.to_json()),
+            }
+        )
+        return
+    from bezant.cli.tables import show_evaluation
+
+    show_findings(risk)
+    show()
+    show_evaluation(held_out)
+    show()
+    for note in risk.notes_:
+        show(f"Note: {note}", "dim")
+    show(f"Model   {out}")
+    if report is not None:
+        show(f"Report  {report}")
+
+
+def show_findings(risk: CreditRisk) -> None:
+    """Print what the check before the fit found, without its mere notes."""
+    for finding in risk.check_.findings:
+        if finding.severity != "note":
+            show(f"{finding.severity}: {finding.sentence}", "yellow")

@@ -1,0 +1,184 @@
+"""``bezant predict | evaluate | report``: what a saved model says about other rows."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time as clock
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pyarrow as pa
+import typer
+
+from bezant.cli.console import print_json, refuse_unwritable, say, show
+from bezant.cli.sources import (
+    AsJson,
+    Cutoff,
+    File,
+    Labelled,
+    Positive,
+    Target,
+    read_labelled,
+    scan_source,
+    split_rows,
+)
+from bezant.schema import unknown_column
+from bezant.types import InputError
+
+if TYPE_CHECKING:
+    from bezant.desks.credit import CreditRisk
+
+PREDICT_EXAMPLE = "Example: bezant predict models/loans new.csv --out scores.csv --id LoanNr"
+EVALUATE_EXAMPLE = "Example: bezant evaluate models/loans later.csv --target default --segment State"
+REPORT_EXAMPLE = "Example: bezant report models/loans later.csv --target default --out report.html"
+
+BATCH_ROWS = 65_536
+"""Rows that are in memory at a time."""
+
+Model = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="A folder that 'bezant fit' wrote, such as models/credit.")
+]
+
+
+def predict(
+    model: Model,
+    file: File,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Where the scores go: .csv, .tsv or .parquet.")
+    ],
+    identifiers: Annotated[
+        list[str] | None,
+        typer.Option("--id", metavar="COLUMN", help="A column to copy beside the score; may be repeated."),
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Copy all columns beside the score.")] = False,
+    column: Annotated[
+        str, typer.Option("--column", metavar="NAME", help="Name of the column of scores.")
+    ] = "probability",
+    as_json: AsJson = False,
+) -> None:
+    """Write the probability of default of every row, in the order of the file.
+
+    The file is read and written in pieces, so that it may be larger than memory. The output appears whole at
+    the end, or not at all.
+    """
+    refuse_unwritable(out, source=file)
+    if keep and identifiers:
+        raise InputError("--keep copies all columns already; leave --id out.")
+    risk = load_model(model)
+    started = clock.perf_counter()
+    rows = _score_file(risk, file, out, None if keep else tuple(identifiers or ()), column)
+    seconds = clock.perf_counter() - started
+    if as_json:
+        print_json({"out": str(out), "rows": rows, "seconds": seconds, "rows_per_second": rows / seconds})
+    else:
+        show(f"{rows:,} rows in {seconds:.1f} s ({rows / seconds:,.0f} rows a second): {out}")
+
+
+def _score_file(risk: CreditRisk, file: str, out: Path, kept: tuple[str, ...] | None, column: str) -> int:
+    """Score a file in pieces into another and return the number of rows."""
+    from bezant.histories.readers import BatchWriter
+
+    with BatchWriter(out) as writer:
+        for table in _counted(scan_source(file, BATCH_ROWS)):
+            names = list(table.column_names if kept is None else kept)
+            for name in names:
+                if name not in table.column_names:
+                    raise unknown_column(name, table.column_names)
+            if column in names:
+                raise InputError(f"There is a column {column!r} already; name the scores with --column NAME.")
+            scores = pa.array(risk.score_table(table))
+            writer.write(table.select(names).append_column(column, scores))
+        if not writer.rows:
+            raise InputError(f"The file {file!r} has a header but 0 rows; there is nothing to score.")
+        return writer.rows
+
+
+def _counted(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Pass tables on, and keep the number of rows on a terminal's last line."""
+    rows, live = 0, sys.stderr.isatty()
+    for table in tables:
+        if table.num_rows:
+            yield table
+        rows += table.num_rows
+        if live:
+            print(f"\r{rows:,} rows", end="", file=sys.stderr, flush=True)
+    if live:
+        print("\r", end="", file=sys.stderr, flush=True)
+
+
+def load_model(path: Path) -> CreditRisk:
+    """Load a saved model; one sentence says why it cannot be."""
+    import bezant
+
+    if not path.exists():
+        raise InputError(f"There is no model {str(path)!r}; name a folder that 'bezant fit' wrote.")
+    if not path.is_dir():
+        raise InputError(
+            f"{str(path)!r} is a file, but a model is a folder; name the folder that 'bezant fit' wrote."
+        )
+    return bezant.load(path)
+
+
+Segment = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--segment", metavar="COLUMN", help="Figures for each value of this column; may be repeated."
+    ),
+]
+
+
+def evaluate(
+    model: Model,
+    file: File,
+    target: Target = None,
+    positive: Positive = None,
+    cutoff: Cutoff = None,
+    segment: Segment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a saved model on rows whose outcome is known, beside its traditional models.
+
+    Use rows that the model was not trained on.
+    """
+    from bezant.cli.tables import show_evaluation, show_segments
+
+    risk = load_model(model)
+    rows = _rows_to_judge(risk, file, target, positive, cutoff)
+    for name in segment or ():
+        if name not in rows.table.column_names:
+            raise unknown_column(name, rows.table.column_names)
+    evaluation = risk.evaluate(rows.table, rows.y, segments=tuple(segment or ()))
+    if as_json:
+        print_json(json.loads(evaluation.to_json()))
+        return
+    show_evaluation(evaluation)
+    show_segments(evaluation)
+    for note in evaluation.notes:
+        show(f"Note: {note}", "dim")
+
+
+def report(
+    model: Model,
+    file: File,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="HTML", help="Where the report goes.")],
+    target: Target = None,
+    positive: Positive = None,
+    cutoff: Cutoff = None,
+) -> None:
+    """Write the validation report of a saved model on rows whose outcome is known: one HTML file."""
+    refuse_unwritable(out, source=file)
+    risk = load_model(model)
+    rows = _rows_to_judge(risk, file, target, positive, cutoff)
+    risk.report(out, rows.table, rows.y)
+    show(f"Report  {out}")
+
+
+def _rows_to_judge(
+    risk: Any, file: str, target: str | None, positive: str | None, cutoff: str | None
+) -> Labelled:
+    rows = read_labelled(file, target, time=risk.time, positive=positive, both=False)
+    for note in rows.notes:
+        say(note, "dim")
+    return split_rows(rows, cutoff)[1] if cutoff else rows

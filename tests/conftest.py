@@ -1,0 +1,14 @@
+"""Settings of all tests: one thread a process, no deadlines on a machine that others share."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported by whatever needs it
+os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("COLUMNS", "100")
+
+from hypothesis import settings
+
+settings.register_profile("bezant", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("bezant")
