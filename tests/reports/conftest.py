@@ -104,7 +104,7 @@ def make_content(y, scores, times):
         times=times,
         findings=(
             Finding(Severity.NOTE, "Column 'Bank' has many values."),
-            Finding(Severity.PROBLEM, "Column 'ChgOffDate' is filled in only after the outcome."),
+            Finding(Severity.REFUSE, "Column 'ChgOffDate' is filled in only after the outcome."),
         ),
         importance=pa.table(
             {"column": names, "importance": importance, "low": importance - 0.004, "high": importance + 0.004}

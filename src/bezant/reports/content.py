@@ -18,10 +18,10 @@ IMPORTANCE_COLUMNS = ("column", "importance", "low", "high")
 
 
 class Severity(StrEnum):
-    """How much a finding matters to whoever relies on the model."""
+    """How much a finding matters; the same words as :data:`bezant.evidence.checks.Severity`."""
 
-    PROBLEM = "problem"
-    WARNING = "warning"
+    REFUSE = "refuse"
+    WARN = "warn"
     NOTE = "note"
 
 
@@ -105,20 +105,23 @@ class LearningCurve:
     ----------
     epoch : (e,) array of int
         Number of the epoch.
-    train_loss, validation_loss, validation_auc : (e,) arrays of float
-        Mean log loss on the training rows; log loss and ROC-AUC on the held-out rows.
+    train_loss, validation_loss : (e,) arrays of float
+        Mean log loss on the training rows and on the held-out rows.
     best_epoch : int
         The epoch whose weights were kept.
+    validation_auc : (e,) array of float, optional
+        ROC-AUC on the held-out rows, where it was measured.
     """
 
     epoch: AnyArray
     train_loss: FloatArray
     validation_loss: FloatArray
-    validation_auc: FloatArray
     best_epoch: int
+    validation_auc: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        lengths = {len(self.train_loss), len(self.validation_loss), len(self.validation_auc)}
+        measured = (self.train_loss, self.validation_loss, self.validation_auc)
+        lengths = {len(values) for values in measured if values is not None}
         if lengths != {len(self.epoch)}:
             raise InputError(
                 f"The learning curve has {len(self.epoch)} epochs but losses of the lengths "

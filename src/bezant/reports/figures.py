@@ -22,6 +22,7 @@ from bezant.reports.canvas import (
 from bezant.reports.parts import (
     end_labels,
     key,
+    mark_epoch,
     name_axis,
     name_margin,
     percent,
@@ -282,39 +283,40 @@ def learning(
     epoch: AnyArray,
     train_loss: FloatArray,
     validation_loss: FloatArray,
-    validation_auc: FloatArray,
+    validation_auc: FloatArray | None,
     best: int,
 ) -> str:
     """Draw the losses and, beneath, the held-out AUC of each epoch, with the epoch that was kept.
 
     Parameters
     ----------
-    epoch, train_loss, validation_loss, validation_auc : (e,) arrays
+    epoch, train_loss, validation_loss : (e,) arrays
         One value an epoch.
+    validation_auc : (e,) array or None
+        Held-out AUC; without it the losses have the whole picture.
     best : int
         The epoch whose weights were kept.
     """
+    marker = "o" if len(epoch) == 1 else ""
+    losses = {"training": (train_loss, QUIET), "held-out": (validation_loss, LARGE)}
     with canvas("learning", "Losses and held-out AUC by epoch") as picture:
-        upper = picture.axes(left=0.62, bottom=1.62, right=0.85)
-        lower = picture.axes(left=0.62, top=HEIGHT - 1.42, right=0.85)
-        ends = {}
-        for values, color, name in ((train_loss, QUIET, "training"), (validation_loss, LARGE, "held-out")):
-            upper.plot(epoch, values, color=color, linewidth=1.6, marker="o" if len(epoch) == 1 else "")
-            ends[name] = (float(values[-1]), color, name == "held-out")
-        lower.plot(epoch, validation_auc, color=LARGE, linewidth=1.6, marker="o" if len(epoch) == 1 else "")
+        upper = lower = picture.axes(left=0.66, bottom=0.48 if validation_auc is None else 1.62, right=0.85)
+        for values, color in losses.values():
+            upper.plot(epoch, values, color=color, linewidth=1.6, marker=marker)
+        ends = {name: (float(values[-1]), color, color == LARGE) for name, (values, color) in losses.items()}
         end_labels(upper, ends)
-        end_labels(lower, {"held-out": (float(validation_auc[-1]), LARGE, True)})
-        for axes in (upper, lower):
-            axes.axvline(best, color=INK, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
-            axes.yaxis.get_major_locator().set_params(nbins=4)
-            axes.yaxis.set_label_coords(-0.135, 0.5)
-        late = best > 0.7 * float(epoch[-1])
-        upper.annotate(
-            f"kept: epoch {best}", (best, 1.0), (-5 if late else 5, 0), xycoords=upper.get_xaxis_transform(),
-            textcoords="offset points", ha="right" if late else "left", va="top", size=8, color=QUIET,
-        )  # fmt: skip
-        upper.tick_params(labelbottom=False)
+        mark_epoch(upper, best, float(epoch[0]), float(epoch[-1]))
         upper.set_ylabel("log loss")
-        lower.set(xlabel="epoch", ylabel="AUC")
+        if validation_auc is not None:
+            upper.tick_params(labelbottom=False)
+            lower = picture.axes(left=0.66, top=HEIGHT - 1.42, right=0.85)
+            lower.plot(epoch, validation_auc, color=LARGE, linewidth=1.6, marker=marker)
+            end_labels(lower, {"held-out": (float(validation_auc[-1]), LARGE, True)})
+            lower.axvline(best, color=INK, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
+            lower.set_ylabel("AUC")
+        for axes in (upper, lower):
+            axes.yaxis.get_major_locator().set_params(nbins=4)
+            axes.yaxis.set_label_coords(-0.145, 0.5)
+        lower.set_xlabel("epoch")
         lower.xaxis.get_major_locator().set_params(integer=True)
     return picture.svg

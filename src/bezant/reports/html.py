@@ -58,6 +58,9 @@ CONTENTS = (
 )
 """Anchors of the sections, and their names in the list of contents."""
 
+SEVERITY_WORDS = {Severity.REFUSE: "Problem", Severity.WARN: "Warning", Severity.NOTE: "Note"}
+"""What a reader sees before a finding."""
+
 NO_SCORES = "The scores of the test rows were not kept, so the pictures drawn from them are left out."
 ONE_OUTCOME = "The test rows hold one outcome only, so there is nothing to rank or to calibrate."
 NO_PERIODS = "The test rows have no times, so nothing is shown by period."
@@ -142,7 +145,10 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "training_gaps": training_gaps,
         "calibration": _calibration(content),
         "data_sentence": _data_sentence(content.data),
-        "findings": sorted(content.findings, key=_gravity)[:MOST_SENTENCES],
+        "findings": [
+            (SEVERITY_WORDS[finding.severity], finding)
+            for finding in sorted(content.findings, key=_gravity)[:MOST_SENTENCES]
+        ],
         "columns": _columns(content.data),
         "columns_left_off": _left_off(len(content.data.columns), MOST_COLUMNS, "columns"),
         "configuration": _settings(content.configuration),
@@ -203,7 +209,7 @@ def _reliability(evaluation: Evaluation) -> Drawn:
         peer=beside,
     )
     slope = evaluation.figures[large].get("calibration_slope")
-    said = f" Calibration slope {number(slope.value, 'calibration_slope')}, ideal 1." if slope else ""
+    said = f" Slope {number(slope.value, 'calibration_slope')} (ideal: 1)." if slope else ""
     caption = f"Bins of equal size; bars are {percent(evaluation.level, 0)} intervals.{said}"
     return Drawn("Calibration: predicted against observed", caption, Markup(svg))
 
@@ -355,11 +361,15 @@ def _gravity(finding: Finding) -> int:
 
 
 def _left_off(found: int, most: int, what: str) -> str:
-    return f"{found - most:,} more {what} are not shown." if found > most else ""
+    """Return a sentence for what a cap leaves off, or nothing; ``what`` is a plural in s."""
+    left = found - most
+    if left <= 0:
+        return ""
+    return f"1 more {what[:-1]} is not shown." if left == 1 else f"{left:,} more {what} are not shown."
 
 
 def _notes(content: ReportContent) -> list[str]:
-    notes = [*content.notes, *content.evaluation.notes]
+    notes = list(dict.fromkeys([*content.notes, *content.evaluation.notes]))
     more = _left_off(len(content.findings), MOST_SENTENCES, "findings")
     return notes[:MOST_SENTENCES] + [
         said for said in (_left_off(len(notes), MOST_SENTENCES, "notes"), more) if said

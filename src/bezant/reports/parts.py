@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bezant.reports.canvas import QUIET, WIDTH, LineStyle, short
+from bezant.reports.canvas import INK, QUIET, WIDTH, LineStyle, short
 from bezant.types import AnyArray, FloatArray
 
 
@@ -109,6 +109,16 @@ def end_labels(axes: Any, ends: Mapping[str, tuple[float, str, bool]]) -> None:
             textcoords="offset points", color=color, va="center", size=8.5, annotation_clip=False,
             fontweight="bold" if strong else "normal",
         )  # fmt: skip
+
+
+def mark_epoch(axes: Any, best: int, first: float, last: float) -> None:
+    """Draw a line at the epoch that was kept and name it, on the side where there is room."""
+    axes.axvline(best, color=INK, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
+    side, away = ("right", -5) if best > first + 0.6 * (last - first) else ("left", 5)
+    axes.annotate(
+        f"kept: epoch {best}", (best, 1.0), (away, 0), xycoords=axes.get_xaxis_transform(),
+        textcoords="offset points", ha=side, va="top", size=8, color=QUIET,
+    )  # fmt: skip
 
 
 def name_margin(names: Mapping[str, object] | Sequence[str]) -> float:

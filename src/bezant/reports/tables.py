@@ -296,7 +296,7 @@ def _group_table(table: pa.Table, kind: str, evaluation: Evaluation, figure: str
             by_group[row["group"]].append(row)
     rows = tuple(_group_row(group, found, models, figure) for group, found in by_group.items())
     left = len(groups) - len(shown)
-    said = f"{left} more groups are not listed here; the evaluation holds them." if left else ""
+    said = f"{left:,} more groups are not listed here; the evaluation holds them." if left else ""
     return GroupTable(kind, label(figure), models, rows, said)
 
 
