@@ -102,9 +102,7 @@ def fit_benchmarks(
     judged: dict[str, FloatArray] = {}
     notes: list[str] = []
     if len(parts.judging):
-        training, stopping, judging = (
-            table.take(i) for i in (parts.training, parts.stopping, parts.judging)
-        )
+        training, stopping, judging = (table.take(i) for i in (parts.training, parts.stopping, parts.judging))
     for key in keys if len(parts.judging) else ():
         try:
             first = CLASSES[key]().fit(

@@ -12,17 +12,16 @@ import numpy as np
 import pyarrow as pa
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from bezant.artifacts import save_folder
 from bezant.desks.benchmarks import Benchmark, BenchmarkChoice, fit_benchmarks
-from bezant.desks.intake import Leaks, held_out_rows, take_in
+from bezant.desks.intake import Leaks, held_out_rows, is_matrix, read_rows, take_in
 from bezant.desks.labels import as_events, read_labels, two_classes
 from bezant.desks.record import FitRecord, fit_record
 from bezant.desks.validation import validation_content
 from bezant.evidence.checks import CheckReport
 from bezant.evidence.evaluation import Evaluation, evaluate_scores
-from bezant.histories import read_table
 from bezant.network.model import NetworkConfig, TrunkName
 from bezant.network.scoring import TableModel
 from bezant.network.sizes import SizeName
@@ -151,7 +150,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If something about the rows prevents a fit; one sentence says what and how to mend it.
         """
         seed = self._seed()
-        table = self._read(X, fitting=True, y=y)
+        table = read_rows(self, X, fitting=True, y=y)
         labels = read_labels(y, table.num_rows)
         classes = two_classes(labels)
         events = as_events(labels, classes)
@@ -203,7 +202,10 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _seed(self) -> int:
-        return 0 if self.random_state is None else int(self.random_state)
+        given = 0 if self.random_state is None else self.random_state
+        if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 0:
+            raise InputError(f"random_state is a whole number from 0 on or None, not {given!r}; give 0, say.")
+        return int(given)
 
     def _holdout(self) -> float:
         if not 0 < self.holdout < 1:
@@ -225,26 +227,26 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         }
         return {**given, "plan": plan.model_dump(mode="json", exclude={"network": {"fields"}})}
 
-    def _read(self, X: Frame, *, fitting: bool, y: Any = None) -> pa.Table:
-        """Return the rows as a table; a plain matrix is checked as scikit-learn checks it."""
-        if isinstance(X, np.ndarray | list | tuple) or hasattr(X, "__array_interface__") or _is_sparse(X):
-            checks = {"dtype": None, "ensure_all_finite": "allow-nan", "reset": fitting}
-            if fitting and y is None:
-                raise ValueError("This CreditRisk estimator requires y to be passed, but the target y is None.")
-            X = validate_data(self, X, **checks)
-            if X.dtype == object:
-                X = X.astype(np.float64) if _all_numbers(X) else X
-        table = read_table(X)
-        if fitting and not table.num_rows:
-            raise InputError("The table has no rows; give it the histories to learn from.")
-        return table
+    def _read(self, X: Frame) -> pa.Table:
+        return read_rows(self, X, fitting=False)
 
     def _set_names(self, X: Frame, table: pa.Table) -> None:
         self.n_features_in_ = len(table.column_names)
-        if not isinstance(X, np.ndarray | list | tuple):
+        if not is_matrix(X):
             self.feature_names_in_ = np.array(table.column_names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy needs; the findings are frozen mappings, which Python cannot copy."""
+        state: dict[str, Any] = super().__getstate__()
+        return {**state, "check_": self.check_.to_json()} if "check_" in state else state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take it over."""
+        super().__setstate__(state)
+        if "check_" in state:
+            self.check_ = CheckReport.from_json(state["check_"])
 
     # ------------------------------------------------------------------------------------- scoring
 
@@ -256,12 +258,13 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Frame) -> FloatArray:
         """Return calibrated probabilities, shape (n, 2), in the order of ``classes_``."""
         check_is_fitted(self, "model_")
-        p = self.score_table(self._read(X, fitting=False))
+        p = self.score_table(self._read(X))
         return np.column_stack([1 - p, p])
 
     def predict(self, X: Frame) -> AnyArray:
         """Return the likelier label of each row, shape (n,)."""
-        return np.asarray(self.classes_[(self.predict_proba(X)[:, 1] > 0.5).astype(int)])
+        likely = self.predict_proba(X)[:, 1] > 0.5
+        return np.asarray(self.classes_[likely.astype(int)])
 
     # -------------------------------------------------------------------------------------- judging
 
@@ -326,7 +329,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self, X: Frame, y: Any, segments: Sequence[str]
     ) -> tuple[Evaluation, pa.Table, FloatArray, AnyArray | None]:
         check_is_fitted(self, "model_")
-        table = self._read(X, fitting=False)
+        table = self._read(X)
         events = as_events(read_labels(y, table.num_rows), self.classes_)
         typed = self.model_.conform(table).table
         scores = {LARGE: self.model_.score_typed(typed)}
@@ -346,7 +349,9 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _segment(self, table: pa.Table, name: str) -> AnyArray:
         if name not in table.column_names:
-            raise InputError(f"There is no column {name!r} to give figures by; name one of the table's columns.")
+            raise InputError(
+                f"There is no column {name!r} to give figures by; name one of the table's columns."
+            )
         values = table[name].cast(pa.string()).to_numpy(zero_copy_only=False)
         return np.asarray(values, dtype=object)
 
@@ -362,7 +367,12 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "model_")
         documents = {
-            "model": {"kind": KIND, "classes": self.classes_.tolist(), "columns": self._columns(), **self.model_.document()},
+            "model": {
+                "kind": KIND,
+                "classes": self.classes_.tolist(),
+                "columns": self._columns(),
+                **self.model_.document(),
+            },
             "parameters": self._parameters(),
             "record": self.record_.document(),
             "benchmarks": [b.document() for b in self.benchmarks_],
@@ -400,7 +410,9 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return risk
 
     def _columns(self) -> list[str]:
-        return [str(n) for n in getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)])]
+        return [
+            str(n) for n in getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)])
+        ]
 
     def _parameters(self) -> dict[str, Any]:
         """Constructor arguments as JSON-ready values; what only concerned the run is left out."""
@@ -408,6 +420,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         training = given["training"]
         if isinstance(training, TrainingConfig):
             given["training"] = training.model_dump(mode="json")
+        given["random_state"] = None if self.random_state is None else self._seed()
         given["schema"] = self.schema.model_dump(mode="json") if self.schema else None
         return {k: v for k, v in given.items() if k not in ("checkpoint", "progress")}
 
@@ -416,11 +429,3 @@ def _label_note(classes: AnyArray) -> tuple[str, ...]:
     if list(classes) in ([0, 1], [False, True]):
         return ()
     return (f"The event is the label {classes[1]!r}, the last in order; {classes[0]!r} is its absence.",)
-
-
-def _is_sparse(X: Any) -> bool:
-    return type(X).__module__.startswith("scipy.sparse")
-
-
-def _all_numbers(X: AnyArray) -> bool:
-    return all(isinstance(v, int | float | np.number) or v is None for v in X.ravel())

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from sklearn.utils.validation import validate_data
 
 from bezant.evidence.checks import CheckReport, check
+from bezant.histories import read_table
 from bezant.schema import Role, Schema, infer_schema
 from bezant.splits import out_of_time_indices, stratified
-from bezant.types import AnyArray, FloatArray, InputError, IntArray
+from bezant.types import AnyArray, FloatArray, Frame, InputError, IntArray
 
 Leaks = Literal["report", "drop", "refuse"]
 
@@ -40,6 +43,49 @@ class Intake:
     times: AnyArray | None
     check: CheckReport
     notes: tuple[str, ...]
+
+
+def read_rows(estimator: Any, X: Frame, *, fitting: bool, y: Any = None) -> pa.Table:
+    """Return rows as a table; a plain matrix is checked as scikit-learn checks it.
+
+    Parameters
+    ----------
+    estimator : scikit-learn estimator
+        Whose number of columns a matrix must have, or sets when ``fitting``.
+    X : frame with n rows
+        Anything :func:`bezant.histories.read_table` reads, or a matrix.
+    fitting : bool
+        Whether the rows are to be learned from; there must then be some, and outcomes ``y``.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read as a table, or there is nothing to learn from.
+    """
+    if fitting and y is None:
+        name = type(estimator).__name__
+        raise InputError(f"This {name} estimator requires y to be passed, but the target y is None.")
+    if is_matrix(X):
+        X = validate_data(estimator, X, dtype=None, ensure_all_finite="allow-nan", reset=fitting)
+        if X.dtype == object and _all_numbers(X):
+            X = X.astype(np.float64)
+    table = read_table(X)
+    if fitting and not table.num_rows:
+        raise InputError("The table has no rows; give it the histories to learn from.")
+    return table
+
+
+def is_matrix(X: Any) -> bool:
+    """Tell rows of values without names (NumPy, lists, sparse) from frames and paths."""
+    if isinstance(X, list | tuple):
+        return not (X and all(isinstance(part, str | Path) for part in X))
+    return type(X).__module__.startswith("scipy.sparse") or (
+        hasattr(X, "__array__") and not hasattr(X, "columns")
+    )
+
+
+def _all_numbers(X: AnyArray) -> bool:
+    return all(isinstance(v, int | float | np.number) or v is None for v in X.ravel())
 
 
 def take_in(
@@ -79,8 +125,8 @@ def take_in(
     notes.extend(said)
     if not schema.inputs:
         raise InputError(
-            f"None of the {len(table.column_names)} columns can be learned from: all are constant, empty or names of "
-            "rows; add columns that describe the rows."
+            f"None of the {len(table.column_names)} columns can be learned from: all are constant, empty "
+            "or names of rows; add columns that describe the rows."
         )
     kept = schema.select(Role.INPUT, Role.TIME)
     return Intake(conformed.table.select(list(kept.names)), kept, times, report, tuple(notes))
@@ -99,15 +145,13 @@ def _times(table: pa.Table, time: str | None) -> AnyArray | None:
     missing = table[time].null_count
     if missing:
         raise InputError(
-            f"Column {time!r} orders the rows but is missing in {missing} of {table.num_rows} rows; fill it in or "
-            "leave those rows out."
+            f"Column {time!r} orders the rows but is missing in {missing} of {table.num_rows} rows; fill it "
+            "in or leave those rows out."
         )
     return np.asarray(table[time].to_numpy())
 
 
-def _without(
-    schema: Schema, table: pa.Table, report: CheckReport, leaks: Leaks
-) -> tuple[Schema, list[str]]:
+def _without(schema: Schema, table: pa.Table, report: CheckReport, leaks: Leaks) -> tuple[Schema, list[str]]:
     """Leave aside what cannot be learned from, and leaks if so wished; say each."""
     notes: list[str] = []
     for field in schema.inputs:
@@ -127,7 +171,8 @@ def _without(
                 raise InputError(finding.sentence)
             if leaks == "drop":
                 schema = schema.with_role(Role.IGNORED, *named)
-                notes.extend(f"Column {c!r} looks as if it knew the outcome and was left aside." for c in named)
+                said = "looks as if it knew the outcome and was left aside."
+                notes.extend(f"Column {c!r} {said}" for c in named)
             else:
                 notes.append(finding.sentence)
     return schema, notes

@@ -27,8 +27,8 @@ def read_labels(y: Any, rows: int) -> AnyArray:
     missing = _missing(values)
     if missing:
         raise InputError(
-            f"The target is missing (NaN, infinity or empty) in {missing} of {rows} rows; leave those rows out: "
-            "a model can only learn from known outcomes."
+            f"The target is missing (NaN, infinity or empty) in {missing} of {rows} rows; leave those rows "
+            "out: a model can only learn from known outcomes."
         )
     return values
 
@@ -44,15 +44,15 @@ def two_classes(values: AnyArray) -> AnyArray:
     classes = np.unique(values)
     if len(classes) == 1:
         raise InputError(
-            f"All {len(values)} rows of the target belong to one class, {classes[0]!r}; a model needs rows of both, "
-            "so add rows with the other outcome."
+            f"All {len(values)} rows of the target belong to one class, {classes[0]!r}; a model needs rows "
+            "of both, so add rows with the other outcome."
         )
     if len(classes) != 2:
         shown = ", ".join(repr(c) for c in classes[:5]) + (", ..." if len(classes) > 5 else "")
         raise InputError(
             "Only binary classification is supported. The type of the target is "
-            f"{_kind_of_target(values)}: it has {len(classes)} different values ({shown}) in {len(values)} rows; "
-            "make it 0 and 1, where 1 is the event such as default."
+            f"{_kind_of_target(values)}: it has {len(classes)} different values ({shown}) in {len(values)} "
+            "rows; make it 0 and 1, where 1 is the event such as default."
         )
     return classes
 
@@ -73,17 +73,17 @@ def as_events(values: AnyArray, classes: AnyArray) -> FloatArray:
     strange = ~np.isin(values, classes)
     if strange.any():
         raise InputError(
-            f"The target holds {np.unique(values[strange])[0]!r} in {int(strange.sum())} of {len(values)} rows, but "
-            f"the model was fitted to {classes[0]!r} and {classes[1]!r}; recode those rows."
+            f"The target holds {np.unique(values[strange])[0]!r} in {int(strange.sum())} of {len(values)} "
+            f"rows, but the model was fitted to {classes[0]!r} and {classes[1]!r}; recode those rows."
         )
-    return (values == classes[-1]).astype(np.float64)
+    return np.asarray(values == classes[-1], np.float64)
 
 
 def _array(y: Any) -> AnyArray:
-    if isinstance(y, np.ndarray | list | tuple):
-        values = np.asarray(y)
-    elif hasattr(y, "to_numpy"):
+    if hasattr(y, "to_numpy"):
         values = np.asarray(y.to_numpy())
+    elif isinstance(y, list | tuple) or hasattr(y, "__array__"):
+        values = np.asarray(y)
     else:
         values = np.asarray(read_table({"y": y})["y"].to_numpy())
     if values.ndim == 2 and values.shape[1] == 1:

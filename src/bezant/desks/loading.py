@@ -35,7 +35,7 @@ def load(path: str | Path) -> Any:
     kind = documents.get("model", {}).get("kind")
     if kind not in DESKS:
         raise ArtifactError(
-            f"The folder {str(path)!r} holds a model of the kind {kind!r}, which this version of bezant does not "
-            "know; install a newer bezant."
+            f"The folder {str(path)!r} holds a model of the kind {kind!r}, which this version of bezant does "
+            "not know; install a newer bezant."
         )
     return DESKS[kind].restore(tensors, documents)

@@ -10,14 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from bezant.metrics.classification import log_loss
 from bezant.metrics.target_statistics import stratified_folds
-
-Probabilities = npt.NDArray[np.float64]
+from bezant.types import FloatArray, IntArray
 
 METHODS = ("none", "temperature", "beta", "isotonic")
 ISOTONIC_EVENTS = 100
@@ -46,6 +44,8 @@ class Calibrator(nn.Module):
     Shape: (n,) to (n,), float64.
     """
 
+    values: Tensor
+
     def __init__(self, method: str, values: Tensor) -> None:
         super().__init__()
         self.method = method
@@ -61,12 +61,12 @@ class Calibrator(nn.Module):
         if self.method == "beta":
             a, b, c = self.values
             return torch.sigmoid(a * p.log() - b * torch.log1p(-p) + c)
-        x, y = self.values
+        x, y = self.values.unbind()
         right = torch.searchsorted(x, p).clamp(1, len(x) - 1)
         share = ((p - x[right - 1]) / (x[right] - x[right - 1])).clamp(0, 1)
-        return y[right - 1] + share * (y[right] - y[right - 1])
+        return torch.lerp(y[right - 1], y[right], share)
 
-    def calibrated(self, p: Probabilities) -> Probabilities:
+    def calibrated(self, p: FloatArray) -> FloatArray:
         """Map a NumPy array."""
         return self(torch.from_numpy(np.asarray(p, np.float64))).numpy()  # type: ignore[no-any-return]
 
@@ -88,10 +88,10 @@ class Calibration:
 
     calibrator: Calibrator
     log_losses: dict[str, float]
-    cross_fitted: Probabilities
+    cross_fitted: FloatArray
 
 
-def calibrate(p: Probabilities, y: Probabilities, *, folds: int = 5, seed: int = 0) -> Calibration:
+def calibrate(p: FloatArray, y: FloatArray, *, folds: int = 5, seed: int = 0) -> Calibration:
     """Choose and fit a calibrator.
 
     Parameters
@@ -115,30 +115,37 @@ def calibrate(p: Probabilities, y: Probabilities, *, folds: int = 5, seed: int =
     return Calibration(fit_calibrator(best, p, y), losses, crossed[best])
 
 
-def fit_calibrator(method: str, p: Probabilities, y: Probabilities) -> Calibrator:
+def fit_calibrator(method: str, p: FloatArray, y: FloatArray) -> Calibrator:
     """Fit one method; :func:`calibrate` chooses among them."""
     if method == "none":
         return Calibrator(method, torch.empty(0))
     if method == "temperature":
-        slope, shift = _logistic(np.log(p / (1 - p))[:, None], y)
-        return Calibrator(method, torch.tensor([slope, shift]))
+        return Calibrator(method, torch.tensor(_rising(np.log(p / (1 - p)), y)))
     if method == "beta":
         return Calibrator(method, torch.tensor(_beta(p, y)))
     return Calibrator(method, _isotonic(p, y))
 
 
-def _beta(p: Probabilities, y: Probabilities) -> list[float]:
+def _beta(p: FloatArray, y: FloatArray) -> list[float]:
     a, b, c = _logistic(np.column_stack([np.log(p), -np.log1p(-p)]), y)
     if a < 0:
-        b, c = _logistic(-np.log1p(-p)[:, None], y)
-        a = 0.0
-    elif b < 0:
-        a, c = _logistic(np.log(p)[:, None], y)
-        b = 0.0
+        return [0.0, *_rising(-np.log1p(-p), y)]
+    if b < 0:
+        a, c = _rising(np.log(p), y)
+        return [a, 0.0, c]
     return [float(a), float(b), float(c)]
 
 
-def _logistic(x: Probabilities, y: Probabilities) -> Probabilities:
+def _rising(x: FloatArray, y: FloatArray) -> list[float]:
+    """Slope and shift of a logistic regression on one number; a slope that would fall is 0."""
+    slope, shift = _logistic(x[:, None], y)
+    if slope >= 0:
+        return [float(slope), float(shift)]
+    rate = y.mean()
+    return [0.0, float(np.log(rate / (1 - rate)))]
+
+
+def _logistic(x: FloatArray, y: FloatArray) -> FloatArray:
     """Coefficients of an almost unpenalised logistic regression, the intercept last."""
     from sklearn.linear_model import LogisticRegression
 
@@ -146,7 +153,7 @@ def _logistic(x: Probabilities, y: Probabilities) -> Probabilities:
     return np.append(model.coef_[0], model.intercept_[0])
 
 
-def _isotonic(p: Probabilities, y: Probabilities) -> Tensor:
+def _isotonic(p: FloatArray, y: FloatArray) -> Tensor:
     from sklearn.isotonic import IsotonicRegression
 
     # The curve starts and ends beyond 0 and 1: no outcome is ever certain.
@@ -163,7 +170,7 @@ def _isotonic(p: Probabilities, y: Probabilities) -> Tensor:
     return torch.from_numpy(np.stack([x, level]))
 
 
-def _cross_fit(method: str, p: Probabilities, y: Probabilities, fold: npt.NDArray[np.int64]) -> Probabilities:
+def _cross_fit(method: str, p: FloatArray, y: FloatArray, fold: IntArray) -> FloatArray:
     out = np.empty_like(p)
     if method == "none":
         return p

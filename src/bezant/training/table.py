@@ -172,8 +172,8 @@ def fit_table(
     first = TableModel(schema, encoding, network, plain)
     if not len(parts.judging):
         notes.append(
-            f"With {len(y)} rows, {int(y.sum())} of them events, there are too few to hold any out: the model is "
-            "neither calibrated nor judged on rows it has not seen."
+            f"With {len(y)} rows, {int(y.sum())} of them events, there are too few to hold any out: the "
+            "model is neither calibrated nor judged on rows it has not seen."
         )
         return FittedTable(first, parts, np.empty(0), None, (run,), tuple(notes))
     calibration = calibrate(first.raw_scores(table.take(parts.judging)), y[parts.judging], seed=seed)
