@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from bezant.artifacts import write_whole
+from bezant.artifacts import left_behind, write_whole
 from bezant.types import ArtifactError, InputError
 
 
@@ -44,7 +44,7 @@ def write(path: Path, checkpoint: Checkpoint, fingerprint: str) -> None:
     """Write a checkpoint; an OSError (a full disk) leaves the previous one as it was."""
     tensors = {k: v.detach().cpu().contiguous() for k, v in sorted(checkpoint.tensors.items())}
     state = json.dumps(dict(checkpoint.state), sort_keys=True)
-    digest = _digest(tensors, state)
+    digest = _digest(tensors, fingerprint + state)
     data = safetensors.torch.save(tensors, {"run": fingerprint, "state": state, "sha256": digest})
     write_whole(path, data)
 
@@ -59,7 +59,7 @@ def read(path: Path, fingerprint: str) -> Checkpoint | None:
     ArtifactError
         If it is damaged.
     """
-    for left in path.parent.glob(f".{path.name}.*.partial"):  # what a kill in mid-writing leaves
+    for left in left_behind(path, "partial"):  # by a kill in mid-writing
         left.unlink(missing_ok=True)
     if not path.exists():
         return None
@@ -68,8 +68,8 @@ def read(path: Path, fingerprint: str) -> Checkpoint | None:
         tensors = safetensors.torch.load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
         run, state, digest = header["run"], header["state"], header["sha256"]
-        sound = _digest(tensors, state) == digest
-    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError):
+        sound = _digest(tensors, run + state) == digest
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, safetensors.SafetensorError):
         sound, run, state = False, "", ""
     if not sound:
         raise ArtifactError(f"The checkpoint {str(path)!r} is damaged; delete it to train from the start.")
@@ -87,7 +87,7 @@ def fingerprint(tensors: Iterable[Tensor | None], settings: str) -> str:
     for tensor in tensors:
         if tensor is not None:
             digest.update(f"{tuple(tensor.shape)}{tensor.dtype}".encode())
-            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+            digest.update(_bytes(tensor))
     return digest.hexdigest()
 
 
@@ -118,5 +118,11 @@ def _digest(tensors: Mapping[str, Tensor], state: str) -> str:
     digest = hashlib.sha256(state.encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy())
+        digest.update(_bytes(tensor))
     return digest.hexdigest()
+
+
+def _bytes(tensor: Tensor) -> memoryview:
+    """Return a tensor's bytes without copying those of a contiguous one."""
+    flat = tensor.detach().cpu().contiguous().flatten().view(torch.uint8)
+    return memoryview(flat.numpy())

@@ -154,7 +154,8 @@ def train(
     """
     if not len(rows):
         raise InputError("There are no rows to train on.")
-    with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they were
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices=devices):  # the caller's random numbers stay as they were
         return _Run(network, rows, held_out, config.resolved(len(rows)), stop_after, checkpoint, observe).go()
 
 
@@ -178,13 +179,15 @@ class _Run:
         self.network: Any = network
         self.model = self.accelerator.prepare_model(network)
         self.rows, self.held_out = rows.to(device), held_out.to(device) if held_out is not None else None
-        self.parameters = [p for p in network.parameters() if p.requires_grad]
+        self.parameters: list[Tensor] = [p for p in network.parameters() if p.requires_grad]
         self.average = [p.detach().clone() for p in self.parameters]
         self.best = self.average
         self.optimizers = make_optimizers(self.parameters, self.network.hidden_matrices(), config)
         self.prepared = [self.accelerator.prepare_optimizer(o) for o in self.optimizers]
         self.dtype = self._precision(device)
-        assert config.batch_size and config.max_epochs and config.patience  # resolved by train()
+        assert config.batch_size is not None  # resolved by train(), as are the next two
+        assert config.max_epochs is not None
+        assert config.patience is not None
         self.patience = config.patience
         batch = len(rows) if config.optimizer == "gd" else config.batch_size * self.accelerator.num_processes
         self.steps = max(1, round(len(rows) / batch))
@@ -260,24 +263,32 @@ class _Run:
             optimizer.zero_grad()
         decay = min(self.config.averaging, (1 + step) / (10 + step))
         with torch.no_grad():
-            torch._foreach_lerp_(self.average, self.parameters, 1 - decay)
+            torch._foreach_lerp_(self.average, list(self.parameters), 1 - decay)
             self.loss_sum += loss.detach()
 
     def _end_epoch(self) -> None:
         mean = float(self.loss_sum) / self.steps
         if not math.isfinite(mean):
-            raise InputError(
-                f"The training loss is no longer a number in epoch {self.epoch + 1}; lower the learning rate of "
-                f"{self.config.optimizer}."
-            )
+            raise self._diverged()
         value = self._judge()
+        # The last step of an epoch is in no loss of it: without this, weights it ruined could be kept.
+        if not all(bool(a.isfinite().all()) for a in self.average) or (
+            value is not None and not math.isfinite(value)
+        ):
+            raise self._diverged()
         self.epoch, self.step = self.epoch + 1, 0
         self.loss_sum.zero_()
         self.epochs.append(Epoch(self.epoch, mean, value))
         if value is None or value < self.best_value:
+            self.best = [a.clone() for a in self.average]  # first, should Ctrl-C come in between
             self.best_epoch, self.best_value = self.epoch, math.inf if value is None else value
-            self.best = [a.clone() for a in self.average]
         self._save()
+
+    def _diverged(self) -> InputError:
+        return InputError(
+            f"The training loss is no longer a number in epoch {self.epoch + 1}; lower the learning rate of "
+            f"{self.config.optimizer}."
+        )
 
     def _judge(self) -> float | None:
         if self.held_out is None:
@@ -297,7 +308,7 @@ class _Run:
 
     @torch.no_grad()
     def _set(self, values: list[Tensor]) -> None:
-        torch._foreach_copy_(self.parameters, values)
+        torch._foreach_copy_(list(self.parameters), values)
 
     def _keep_best(self) -> None:
         self._set(self.best)
@@ -337,6 +348,8 @@ class _Run:
         }
         tensors |= {f"weight/{i}": p for i, p in enumerate(self.parameters)}
         tensors |= {"random": torch.get_rng_state(), "loss_sum": self.loss_sum}
+        if self.loss_sum.is_cuda:  # dropout is drawn there
+            tensors["device_random"] = torch.cuda.get_rng_state()
         tensors |= checkpoints.optimizer_tensors(self.optimizers)
         state = {
             "epoch": self.epoch,
@@ -350,7 +363,10 @@ class _Run:
         try:
             checkpoints.write(self.path, checkpoints.Checkpoint(whole, state), self.identity)
         except OSError as error:
-            note = f"A checkpoint could not be written to {str(self.path)!r} ({error.strerror}); training went on."
+            note = (
+                f"A checkpoint could not be written to {str(self.path)!r} ({error.strerror or error}); "
+                "training went on."
+            )
             if note not in self.notes:
                 self.notes.append(note)
         self.saved_at = time.monotonic()
@@ -368,6 +384,8 @@ class _Run:
         checkpoints.restore_optimizers(self.optimizers, saved.tensors)
         self.loss_sum.copy_(saved.tensors["loss_sum"])
         torch.set_rng_state(saved.tensors["random"])
+        if self.loss_sum.is_cuda:
+            torch.cuda.set_rng_state(saved.tensors["device_random"])
         state = saved.state
         self.epoch, self.step = state["epoch"], state["step"]
         self.epochs = [Epoch(**e) for e in state["epochs"]]
