@@ -125,4 +125,4 @@ def _digest(tensors: Mapping[str, Tensor], state: str) -> str:
 def _bytes(tensor: Tensor) -> memoryview:
     """Return a tensor's bytes without copying those of a contiguous one."""
     flat = tensor.detach().cpu().contiguous().flatten().view(torch.uint8)
-    return memoryview(flat.numpy())
+    return flat.numpy().data

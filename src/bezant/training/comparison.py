@@ -67,7 +67,8 @@ class OptimizerComparison:
     def sentence(self) -> str:
         """The recommendation in one sentence."""
         best = self.recommended
-        said = f"Use {best.optimizer} with a learning rate of {best.learning_rate:.2g}: held-out loss {best.best_loss:.4f}"
+        said = f"Use {best.optimizer} with a learning rate of {best.learning_rate:.2g}: held-out loss "
+        said += f"{best.best_loss:.4f}"
         if len(self.trials) > 1:
             second = self.trials[1]
             said += f", against {second.best_loss:.4f} for {second.optimizer}, the next best"
@@ -101,8 +102,10 @@ def compare_on(
     _, rows = make()
     for name in optimizers:
         if name not in LEARNING_RATES:
-            raise InputError(f"There is no optimizer {name!r}; the optimizers are {', '.join(LEARNING_RATES)}.")
-        found = [_trial(make, held_out, config, name, f * LEARNING_RATES[name], observe) for f in RATE_FACTORS]
+            known = ", ".join(LEARNING_RATES)
+            raise InputError(f"There is no optimizer {name!r}; the optimizers are {known}.")
+        rates = [factor * LEARNING_RATES[name] for factor in RATE_FACTORS]
+        found = [_trial(make, held_out, config, name, rate, observe) for rate in rates]
         trials.append(min(found, key=lambda t: t.best_loss))
     ranked = tuple(sorted(trials, key=lambda t: t.best_loss))
     return OptimizerComparison(ranked, len(rows), config.resolved(len(rows)).max_epochs or 0)

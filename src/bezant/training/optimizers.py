@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import SGD, Adagrad, Adam, AdamW, Muon, Optimizer, RMSprop
 
 from bezant.training.config import OptimizerName, ScheduleName, TrainingConfig
@@ -26,7 +26,7 @@ LEARNING_RATES: dict[OptimizerName, float] = {
 
 
 def make_optimizers(
-    parameters: Iterable[nn.Parameter], hidden: Iterable[nn.Parameter], config: TrainingConfig
+    parameters: Iterable[Tensor], hidden: Iterable[nn.Parameter], config: TrainingConfig
 ) -> list[Optimizer]:
     """Return the optimizer of all parameters; two of them for muon.
 
