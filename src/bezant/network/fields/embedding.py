@@ -8,12 +8,14 @@ from torch import Tensor, nn
 
 from bezant.network.batch import Batch
 from bezant.network.fields.categories import CategoryEmbedding
+from bezant.network.fields.interactions import PairStatistics, learn_pairs
 from bezant.network.fields.numbers import (
     NumberEmbedding,
     NumberEmbeddingKind,
     RobustScale,
     quantile_edges,
 )
+from bezant.network.fields.ratios import choose_ratios, log_ratios
 from bezant.network.fields.statistics import TargetStatistics
 
 
@@ -23,7 +25,7 @@ class FieldConfig(BaseModel):
     Parameters
     ----------
     n_bins : tuple of int
-        Bins of each raw number, then of each target statistic.
+        Bins of each raw number, then of each log-ratio, target statistic and pair statistic.
     cardinalities : tuple of int
         Codes of each code column.
     statistics : tuple of int
@@ -38,6 +40,14 @@ class FieldConfig(BaseModel):
         Share of codes hidden in training.
     binary : bool
         Whether the target is 0/1.
+    most_pairs : int, default 24
+        At most this many pairs of columns get pair statistics; 0 for none.
+    most_ratios : int, default 8
+        At most this many pairs of amounts get log-ratios; 0 for none.
+    ratios, pairs : tuple of (int, int)
+        The pairs chosen on training rows; see :mod:`.ratios` and :mod:`.interactions`.
+    pair_cells : int
+        Number of cells of all pairs together.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +62,11 @@ class FieldConfig(BaseModel):
     number_embedding: NumberEmbeddingKind = "piecewise"
     hide: float = 0.0
     binary: bool = True
+    most_pairs: int = 24
+    most_ratios: int = 8
+    ratios: tuple[tuple[int, int], ...] = ()
+    pairs: tuple[tuple[int, int], ...] = ()
+    pair_cells: int = 0
 
 
 class FieldEmbedding(nn.Module):
@@ -62,11 +77,19 @@ class FieldEmbedding(nn.Module):
     Shape: a :class:`Batch` of B rows to (B, width).
     """
 
+    embedded: Tensor
+
     def __init__(self, config: FieldConfig) -> None:
         super().__init__()
         self.config = config
         self.statistics = TargetStatistics(
             config.cardinalities, config.statistics, config.smoothings, binary=config.binary
+        )
+        own = len(config.statistics) * (len(config.smoothings) + 1) + len(config.pairs)
+        self.interactions = (
+            PairStatistics(config.cardinalities, len(config.n_bins) - own, config.pairs, config.pair_cells)
+            if config.pairs
+            else None
         )
         self.scale = RobustScale(len(config.n_bins))
         self.register_buffer("embedded", torch.tensor(config.embedded, dtype=torch.int64), persistent=False)
@@ -104,8 +127,18 @@ class FieldEmbedding(nn.Module):
         return torch.cat([p.to(parts[0].dtype) for p in parts], 1)  # (B, width)
 
     def _all_numbers(self, batch: Batch) -> Tensor:
-        statistics = batch.statistics if batch.statistics is not None else self.statistics(batch.codes)
-        return torch.cat([batch.numbers, statistics], 1)  # (B, P + S)
+        numbers = with_ratios(batch.numbers, self.config.ratios)
+        if batch.statistics is not None:
+            return torch.cat([numbers, batch.statistics], 1)  # (B, P + R + S + pairs)
+        parts = [numbers, self.statistics(batch.codes)]
+        if self.interactions is not None:
+            parts.append(self.interactions(batch.codes, numbers))
+        return torch.cat(parts, 1)
+
+
+def with_ratios(numbers: Tensor, ratios: tuple[tuple[int, int], ...]) -> Tensor:
+    """Append the log-ratios of these pairs of columns: (B, P) to (B, P + R)."""
+    return torch.cat([numbers, log_ratios(numbers, ratios)], 1) if ratios else numbers
 
 
 def learn_fields(
@@ -136,13 +169,33 @@ def learn_fields(
         config.cardinalities, config.statistics, config.smoothings, binary=config.binary
     )
     out_of_fold = learner.learn(batch.codes, batch.target, folds)
+    ratios = choose_ratios(batch.numbers, config.most_ratios) if config.most_ratios else ()
+    raw = with_ratios(batch.numbers, ratios)
+    pairs, interactions, corrections = learn_pairs(
+        batch.codes,
+        raw,
+        batch.target,
+        folds,
+        config.cardinalities,
+        most=config.most_pairs,
+        binary=config.binary,
+    )
+    out_of_fold = torch.cat([out_of_fold, corrections], 1)
     rows = Batch(batch.numbers, batch.codes, out_of_fold, batch.target, batch.weight)
-    numbers = torch.cat([batch.numbers, out_of_fold], 1)
+    numbers = torch.cat([raw, out_of_fold], 1)
     scale = RobustScale(numbers.shape[1])
     scale.learn(numbers)
     edges = quantile_edges(scale(numbers), most_bins)
-    fields = FieldEmbedding(config.model_copy(update={"n_bins": tuple(len(e) - 1 for e in edges)}))
+    learned = {
+        "n_bins": tuple(len(e) - 1 for e in edges),
+        "ratios": ratios,
+        "pairs": pairs,
+        "pair_cells": len(interactions.keys),
+    }
+    fields = FieldEmbedding(config.model_copy(update=learned))
     fields.statistics.load_state_dict(learner.state_dict())
+    if fields.interactions is not None:
+        fields.interactions.load_state_dict(interactions.state_dict())
     fields.scale.load_state_dict(scale.state_dict())
     if fields.numbers is not None:
         fields.numbers.learn(edges)
