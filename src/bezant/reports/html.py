@@ -125,7 +125,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
     return {
         "title": content.title,
         "created": _moment(content.created),
-        "verdict": evaluation.verdict,
+        "verdict": evaluation.verdict.replace(" %", "\N{NO-BREAK SPACE}%"),
         "tally": tally(evaluation),
         "facts": _facts(content),
         "opening": opening,
