@@ -10,6 +10,7 @@ from bezant.reports.content import (
     Severity,
 )
 from bezant.reports.html import render, write
+from bezant.reports.optimizers import optimizer_curves
 
 __all__ = [
     "CalibrationChoice",
@@ -19,6 +20,7 @@ __all__ = [
     "LearningCurve",
     "ReportContent",
     "Severity",
+    "optimizer_curves",
     "render",
     "write",
 ]
