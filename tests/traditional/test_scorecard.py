@@ -1,5 +1,6 @@
 """The logistic scorecard."""
 
+import json
 from functools import cache
 
 import numpy as np
@@ -13,13 +14,13 @@ from sklearn.metrics import roc_auc_score
 
 from bezant.datasets import load_table
 from bezant.schema import Kind, Role, infer_schema
-from bezant.traditional import BinnedColumn, Scorecard
-from bezant.types import InputError
+from bezant.traditional import TRADITIONAL, BinnedColumn, Scorecard
+from bezant.types import ArtifactError, InputError
 
 
 @cache
 def loans():
-    """Training, validation and later rows of the real sample, typed, with their labels."""
+    """Training, stopping and later rows of the real sample, typed, with their labels."""
     table = load_table("sba-sample").sort_by("ApprovalDate")
     schema = infer_schema(table, target="default", time="ApprovalDate")
     schema = schema.with_kind(Kind.TEXT, "NAICS", "FranchiseCode").with_kind(Kind.CATEGORY, "UrbanRural")
@@ -32,8 +33,9 @@ def loans():
 
 
 def fit_loans(**parameters):
-    schema, ((train, y), (held_out, held_out_y), _) = loans()
-    return Scorecard(**parameters).fit(train, schema, y, validation_table=held_out, validation_y=held_out_y)
+    rows, y = all_rows()
+    none = {"stopping_table": rows.slice(0, 0), "stopping_y": y[:0]}
+    return Scorecard(**parameters).fit(rows, loans()[0], y, **none)
 
 
 @cache
@@ -42,7 +44,7 @@ def fitted():
 
 
 def all_rows():
-    """Return training and validation rows in one table, as the scorecard fits them."""
+    """Return training and stopping rows in one table."""
     _, ((train, y), (held_out, held_out_y), _) = loans()
     return pa.concat_tables([train, held_out]), np.concatenate([y, held_out_y])
 
@@ -71,7 +73,7 @@ def small(rows, seed=0):
 
 def fit_small(rows=300, **parameters):
     table, schema, y = small(rows)
-    none = {"validation_table": table.slice(0, 0), "validation_y": y[:0]}
+    none = {"stopping_table": table.slice(0, 0), "stopping_y": y[:0]}
     return Scorecard(**parameters).fit(table, schema, y, **none), small(60, seed=1)[0]
 
 
@@ -167,6 +169,48 @@ def test_fitting_again_gives_the_same_scores_and_a_sample_is_told():
     assert np.array_equal(fit_loans(max_binning_rows=2000).score_table(later), sampled.score_table(later))
 
 
+def test_the_stopping_rows_have_no_effect_and_the_final_scorecard_is_a_new_one():
+    (table, schema, y), (more, _, more_y) = small(300), small(100, seed=1)
+    first = Scorecard().fit(table, schema, y, stopping_table=more, stopping_y=more_y)
+    before = first.score_table(more)
+    other = Scorecard().fit(table, schema, y, stopping_table=more, stopping_y=1 - more_y)
+    assert np.array_equal(other.score_table(more), before)
+    assert np.array_equal(first.final(table, schema, y).score_table(more), before)
+    final = first.final(pa.concat_tables([table, more]), schema, np.concatenate([y, more_y]))
+    assert np.array_equal(first.score_table(more), before)
+    assert not np.array_equal(final.score_table(more), before)
+
+
+def test_the_final_scorecard_keeps_the_parameters():
+    table, schema, y = small(300)
+    none = {"stopping_table": table.slice(0, 0), "stopping_y": y[:0]}
+    model = Scorecard(max_binning_rows=200).fit(table, schema, y, **none)
+    assert "200 of 300" in model.final(table, schema, y, random_state=5).notes_[0]
+
+
+def test_the_document_is_json_and_gives_the_very_same_scores_and_points():
+    model, (_, _, (later, _)) = fitted(), loans()[1]
+    document = json.loads(json.dumps(model.to_document(), allow_nan=False))
+    opened = TRADITIONAL[document["model"]].from_document(document)
+    assert np.array_equal(opened.score_table(later), model.score_table(later))
+    assert np.array_equal(opened.score_points(later), model.score_points(later))
+    assert opened.points_.equals(model.points_)
+    assert opened.to_document() == model.to_document()
+
+
+def test_a_scorecard_without_columns_goes_through_its_document_too():
+    model, later = fit_small(min_information_value=1e9)
+    opened = Scorecard.from_document(json.loads(json.dumps(model.to_document())))
+    assert np.array_equal(opened.score_table(later), model.score_table(later))
+
+
+def test_a_foreign_document_and_an_unfitted_scorecard_are_refused():
+    with pytest.raises(ArtifactError, match="'gradient-boosting', not 'scorecard'"):
+        Scorecard.from_document({"model": "gradient-boosting"})
+    with pytest.raises(InputError, match="not fitted"):
+        Scorecard().to_document()
+
+
 def test_an_unseen_category_falls_among_the_rare_ones_or_counts_for_nothing():
     model, (_, _, (later, _)) = fitted(), loans()[1]
     bank = next(b for b in model.bins_ if b.name == "Bank")
@@ -201,9 +245,7 @@ def test_missing_values_have_a_bin_with_their_own_weight():
     x = np.where(generator.random(500) < 0.4, np.nan, generator.normal(size=500))
     y = (generator.random(500) < np.where(np.isnan(x), 0.8, 0.2)).astype(int)
     table = pa.table({"x": pa.array(x, from_pandas=True)})
-    model = Scorecard().fit(
-        table, infer_schema(table), y, validation_table=table.slice(0, 0), validation_y=y[:0]
-    )
+    model = Scorecard().fit(table, infer_schema(table), y, stopping_table=table.slice(0, 0), stopping_y=y[:0])
     row = model.points_.to_pylist()[-1]
     assert row["bin"] == "missing"
     assert row["count"] == np.isnan(x).sum()
@@ -232,7 +274,7 @@ def test_columns_that_are_no_inputs_and_their_order_have_no_effect():
 def test_nothing_that_was_given_is_changed():
     table, schema, y = small(200)
     copy, labels = pa.table(table.to_pydict(), schema=table.schema), y.copy()
-    Scorecard().fit(table, schema, y, validation_table=table, validation_y=y).score_table(table)
+    Scorecard().fit(table, schema, y, stopping_table=table, stopping_y=y).score_table(table)
     assert table.equals(copy)
     assert np.array_equal(y, labels)
 
@@ -245,7 +287,7 @@ def test_too_few_rows_or_unusable_labels_are_refused_in_one_sentence(rows, label
     table, schema, y = small(rows)
     y = y if label is None else np.full(rows, label)
     with pytest.raises(InputError, match=said):
-        Scorecard().fit(table, schema, y, validation_table=table, validation_y=y)
+        Scorecard().fit(table, schema, y, stopping_table=table, stopping_y=y)
 
 
 @settings(max_examples=50, deadline=None)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -109,6 +110,30 @@ class BinnedColumn:
     def transform(self, column: Column) -> npt.NDArray[np.float64]:
         """Return the weight of evidence of each row, shape (n,)."""
         return np.append(self.woe, 0.0)[self.assign(column)]  # index -1 is the appended 0
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the bins as JSON-ready values."""
+        return {
+            "name": self.name,
+            "edges": None if self.edges is None else self.edges.tolist(),
+            "groups": None if self.groups is None else [list(g) for g in self.groups],
+            "rare": self.rare,
+            "counts": self.counts.tolist(),
+            "events": self.events.tolist(),
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_document` returned."""
+        edges, groups = document["edges"], document["groups"]
+        return cls(
+            document["name"],
+            None if edges is None else np.array(edges, dtype=np.float64),
+            None if groups is None else tuple(tuple(g) for g in groups),
+            document["rare"],
+            np.array(document["counts"], dtype=np.int64),
+            np.array(document["events"], dtype=np.int64),
+        )
 
 
 def column_of(inputs: Inputs, name: str) -> Column:

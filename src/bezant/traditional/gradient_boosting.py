@@ -2,123 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterator, Mapping
+from copy import copy
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from bezant.metrics.target_statistics import stratified_folds
 from bezant.schema import Schema
+from bezant.traditional.boosting_search import SEARCH, BoostingConfiguration
+from bezant.traditional.category_codes import CategoryCodes
 from bezant.traditional.inputs import Inputs, checked_target, read_inputs
+from bezant.traditional.model import (
+    checked_stopping_target,
+    refuse_foreign,
+    refuse_no_input,
+    refuse_unfitted,
+    settings_of,
+)
 from bezant.types import AnyArray, InputError
 
 if TYPE_CHECKING:
     from lightgbm import Booster
 
-
-@dataclass(frozen=True)
-class BoostingConfiguration:
-    """One point of the search; names and meanings are LightGBM's where it has them.
-
-    Parameters
-    ----------
-    num_leaves, min_child_samples : int
-        Size of a tree, and the fewest rows in one leaf.
-    feature_fraction : float in (0, 1]
-        Share of the columns each tree may use.
-    lambda_l2, cat_smooth : float, not negative
-        Shrinkage of leaf values, and of the ratios by which categories are ordered.
-    min_category_rows : int or None
-        A value of a high-cardinality column seen in fewer training rows than this counts as "rare";
-        None leaves high-cardinality columns out. This and ``min_child_samples`` are lowered in tables of
-        under 50,000 rows, to 0.2 % of the rows or 20.
-    """
-
-    num_leaves: int = 31
-    min_child_samples: int = 100
-    feature_fraction: float = 0.5
-    lambda_l2: float = 1.0
-    cat_smooth: float = 50.0
-    min_category_rows: int | None = 100
-
-    def __post_init__(self) -> None:
-        if self.num_leaves < 2 or self.min_child_samples < 1 or not 0 < self.feature_fraction <= 1:
-            raise InputError(f"{self} cannot be trained; a tree needs two leaves, rows and columns.")
-
-    def __str__(self) -> str:
-        rare = self.min_category_rows
-        return (
-            f"num_leaves={self.num_leaves}, min_child_samples={self.min_child_samples}, "
-            f"feature_fraction={self.feature_fraction}, lambda_l2={self.lambda_l2}, "
-            f"cat_smooth={self.cat_smooth}, "
-            + (
-                "high-cardinality columns left out"
-                if rare is None
-                else f"values of under {rare} rows as rare"
-            )
-        )
-
-
-SEARCH = (
-    BoostingConfiguration(),
-    BoostingConfiguration(num_leaves=15),
-    BoostingConfiguration(num_leaves=63, lambda_l2=5.0),
-    BoostingConfiguration(min_child_samples=20, feature_fraction=0.8, lambda_l2=0.0, cat_smooth=10.0),
-    BoostingConfiguration(min_category_rows=None),
-)
-"""Tried by default: smaller and larger trees, LightGBM's own defaults, no high-cardinality columns."""
-
 MOST_ROUNDS = 3000
 """Trees grown at most; early stopping ends nearly every run long before."""
 
-
-@dataclass(frozen=True)
-class _Encoding:
-    """How texts become the codes LightGBM reads; learned on training rows alone."""
-
-    numbers: tuple[str, ...]
-    values: dict[str, pa.Array]  # column -> known values; the code is the position
-    merged: frozenset[str]  # columns whose other values share one code, "rare"
-
-    @classmethod
-    def learn(cls, inputs: Inputs, high_cardinality: int, min_rows: int | None) -> _Encoding:
-        values: dict[str, pa.Array] = {}
-        merged: set[str] = set()
-        for name, column in inputs.categories.items():
-            counted = pc.value_counts(column.drop_null())
-            known, counts = counted.field("values"), counted.field("counts")
-            if len(known) > high_cardinality:
-                if min_rows is None:
-                    continue
-                known = known.filter(pc.greater_equal(counts, min_rows))
-                merged.add(name)
-            # sorted, so that the order of the rows changes no code
-            values[name] = known.take(pc.sort_indices(known))
-        return cls(tuple(inputs.numbers), values, frozenset(merged))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return (*self.numbers, *self.values)
-
-    @property
-    def categorical(self) -> list[int]:
-        return list(range(len(self.numbers), len(self.names)))
-
-    def matrix(self, inputs: Inputs, rows: int) -> npt.NDArray[np.float64]:
-        """Return shape (rows, columns), float64: numbers, then codes; NaN where missing or never seen."""
-        out = np.empty((rows, len(self.names)), dtype=np.float64)
-        for j, name in enumerate(self.numbers):
-            out[:, j] = inputs.numbers[name]
-        for j, (name, known) in enumerate(self.values.items(), start=len(self.numbers)):
-            column = inputs.categories[name]
-            codes = pc.index_in(column, value_set=known).cast(pa.float64())
-            if name in self.merged:
-                rare = pc.and_(pc.is_valid(column), pc.is_null(codes))
-                codes = pc.if_else(rare, float(len(known)), codes)
-            out[:, j] = pc.fill_null(codes, float("nan")).to_numpy(zero_copy_only=False)
-        return out
+FOLDS = 5
+"""Folds of the cross-validation that chooses in small tables."""
 
 
 @dataclass(frozen=True)
@@ -128,35 +42,28 @@ class _Part:
     inputs: Inputs
     labels: npt.NDArray[np.float64]
 
-    def joined(self, other: _Part) -> _Part:
-        mine, yours = self.inputs, other.inputs
-        return _Part(
-            Inputs(
-                {c: np.concatenate([v, yours.numbers[c]]) for c, v in mine.numbers.items()},
-                {c: pa.concat_arrays([v, yours.categories[c]]) for c, v in mine.categories.items()},
-            ),
-            np.concatenate([self.labels, other.labels]),
-        )
+    def matrix(self, codes: CategoryCodes) -> npt.NDArray[np.float64]:
+        return codes.matrix(self.inputs, len(self.labels))
 
 
 @dataclass(frozen=True)
-class _Grown:
-    """Trees, with what they were grown from."""
+class _Trial:
+    """A configuration as it was tried."""
 
     configuration: BoostingConfiguration
-    encoding: _Encoding
-    booster: Booster
     loss: float
     rounds: int
+    booster: Booster | None  # None after cross-validation, which grows none on all rows
 
 
 class GradientBoosting:
-    """LightGBM with early stopping, native categories and a small search on the validation part.
+    """LightGBM with early stopping, native categories and a small search.
 
-    Every configuration of ``search`` is grown with ``search_learning_rate`` until the validation log loss
-    has not improved for ``patience`` trees. The best is grown again with ``learning_rate``, and, where
-    ``refit`` is true, once more with that many trees on the training and validation rows together: when
-    the rows are in time order, the validation part is the most recent one and too good to lose.
+    Every configuration of ``search`` is grown with ``search_learning_rate`` until the log loss on rows
+    that were not learned from has not improved for ``patience`` trees; the best is grown again with
+    ``learning_rate``. Those rows are the stopping part, or, in tables of fewer than
+    ``cross_validated_rows`` rows, where a small stopping part would choose by chance, the folds of a
+    five-fold cross-validation of the training rows.
 
     High-cardinality columns (banks, places, industries) are what LightGBM overfits: its trees order the
     values by their own training ratios. Values seen in few rows therefore share one code, ``cat_smooth``
@@ -165,18 +72,18 @@ class GradientBoosting:
     Parameters
     ----------
     search : tuple of BoostingConfiguration, default :data:`SEARCH`
-        Configurations tried; the lowest validation log loss wins, the first of equals.
+        Configurations tried; the lowest log loss wins, the first of equals. Those that are the same in a
+        table as one before are passed over.
     learning_rate : float, default 0.05
-        Of the final fit.
+        Of the trees that are kept.
     search_learning_rate : float, default 0.1
         Of the search; larger, because the ranking of configurations hardly depends on it.
     patience : int, default 50
         Trees without improvement before growing stops.
     high_cardinality : int, default 64
         A category column with more distinct training values than this is high-cardinality.
-    refit : bool, default True
-        Whether the final trees also learn from the validation rows. A probability of such a model on a
-        validation row is a probability on a training row: set it to False to calibrate on that part.
+    cross_validated_rows : int, default 20,000
+        Tables of fewer training rows are cross-validated; 0 always uses the stopping part.
     threads : int, default 2
         Threads of LightGBM; results do not depend on it.
 
@@ -189,12 +96,13 @@ class GradientBoosting:
     rounds_ : int
         Number of trees.
     search_ : tuple of (BoostingConfiguration, float, int)
-        What was tried, its validation log loss and its trees.
+        What was tried, its log loss and its trees.
     notes_ : tuple of str
         What was chosen, merged and left aside.
     """
 
-    name = "LightGBM"
+    key: ClassVar[str] = "gradient-boosting"
+    name: ClassVar[str] = "LightGBM"
 
     def __init__(
         self,
@@ -204,7 +112,7 @@ class GradientBoosting:
         search_learning_rate: float = 0.1,
         patience: int = 50,
         high_cardinality: int = 64,
-        refit: bool = True,
+        cross_validated_rows: int = 20_000,
         threads: int = 2,
     ) -> None:
         self.search = search
@@ -212,7 +120,7 @@ class GradientBoosting:
         self.search_learning_rate = search_learning_rate
         self.patience = patience
         self.high_cardinality = high_cardinality
-        self.refit = refit
+        self.cross_validated_rows = cross_validated_rows
         self.threads = threads
 
     def fit(
@@ -221,11 +129,11 @@ class GradientBoosting:
         schema: Schema,
         y: AnyArray,
         *,
-        validation_table: pa.Table,
-        validation_y: AnyArray,
+        stopping_table: pa.Table,
+        stopping_y: AnyArray,
         random_state: int = 0,
     ) -> Self:
-        """Choose a configuration and a number of trees on the validation rows, then fit.
+        """Choose a configuration and a number of trees, and grow them on the training rows alone.
 
         Parameters
         ----------
@@ -235,71 +143,170 @@ class GradientBoosting:
             Only its inputs are read (and the ordering time, to turn dates into ages).
         y : ndarray of shape (n,)
             1 for default, 0 for none.
-        validation_table, validation_y
-            Held-out rows of the same form; in time order they should follow the training rows.
+        stopping_table, stopping_y
+            Other rows of the same form, on which larger tables choose; in time order they should follow
+            the training rows. A figure of this model on them is a little too good for that reason.
+        random_state : int, default 0
+            Seed of the column sampling and of the folds.
+
+        Raises
+        ------
+        InputError
+            For fewer than 20 training rows, a target with one class, no stopping row, or no input.
+        """
+        if not self.search:
+            raise InputError("The search is empty; give at least one BoostingConfiguration.")
+        train = _Part(read_inputs(table, schema), checked_target(y, table.num_rows, self.name))
+        labels = checked_stopping_target(stopping_y, stopping_table.num_rows)
+        refuse_no_input(train.inputs.names, schema)
+        crossed = len(train.labels) < self.cross_validated_rows
+        stopping = None if crossed else _Part(read_inputs(stopping_table, schema), labels)
+        best = self._chosen(train, stopping, random_state)
+        self.schema_, self.configuration_, self.rounds_ = schema, best.configuration, best.rounds
+        self._codes = self._learn_codes(train, best.configuration)
+        self.booster_: Booster = best.booster or self._grown(train, random_state)
+        rows = len(labels) if stopping is not None else len(train.labels)
+        how = (
+            f"on {rows} stopping rows"
+            if stopping is not None
+            else f"by {FOLDS}-fold cross-validation of {rows}"
+        )
+        self._chosen_how = f"the best of {len(self.search_)} configurations {how}"
+        self.notes_ = self._told(train)
+        return self
+
+    def final(self, table: pa.Table, schema: Schema, y: AnyArray, *, random_state: int = 0) -> Self:
+        """Return a new model: the chosen number of trees, grown on all rows of a table.
+
+        Parameters
+        ----------
+        table, schema, y
+            All rows there are, those of the stopping part and later ones included. A score of one of
+            them is a score of a training row: calibrate and judge with the model of :meth:`fit`.
         random_state : int, default 0
             Seed of the column sampling.
 
         Raises
         ------
         InputError
-            For fewer than 20 training rows, a target with one class, no validation row, or no input.
+            As in :meth:`fit`, and if this model is not fitted.
         """
-        if not self.search:
-            raise InputError("The search is empty; give at least one BoostingConfiguration.")
-        train = _Part(read_inputs(table, schema), checked_target(y, table.num_rows, self.name))
-        held_out = _Part(
-            read_inputs(validation_table, schema), _held_out_target(validation_y, validation_table.num_rows)
-        )
-        if not train.inputs.names:
-            raise InputError(
-                f"None of the {len(schema.fields)} columns of the schema is an input; "
-                "give at least one that role."
-            )
-        grown = self._chosen(train, held_out, random_state)
-        self.rounds_ = grown.rounds
-        if self.refit:
-            grown = self._regrow(train.joined(held_out), grown, random_state)
-        self.schema_ = schema
-        self.configuration_ = grown.configuration
-        self.booster_: Booster = grown.booster
-        self._encoding = grown.encoding
-        self.notes_ = self._told(train, held_out)
-        return self
+        refuse_unfitted(self, "rounds_", self.name)
+        rows = _Part(read_inputs(table, schema), checked_target(y, table.num_rows, self.name))
+        new = copy(self)
+        new.schema_ = schema
+        new._codes = self._learn_codes(rows, self.configuration_)
+        self._refuse_no_column(rows.inputs, [new._codes])
+        new.booster_ = new._grown(rows, random_state)
+        new.notes_ = new._told(rows)
+        return new
 
     def score_table(self, table: pa.Table) -> npt.NDArray[np.float64]:
         """Return the probability of default, shape (n,), of the rows of a typed table."""
         if table.num_rows == 0:
             return np.empty(0, dtype=np.float64)
-        matrix = self._encoding.matrix(read_inputs(table, self.schema_), table.num_rows)
+        matrix = self._codes.matrix(read_inputs(table, self.schema_), table.num_rows)
         scores = self.booster_.predict(matrix, num_threads=self.threads)
         return np.asarray(scores, dtype=np.float64)
 
-    def _chosen(self, train: _Part, held_out: _Part, seed: int) -> _Grown:
-        """Run the search and grow its winner at the final learning rate."""
+    def to_document(self) -> dict[str, Any]:
+        """Return the fitted model as JSON-ready values; the trees are LightGBM's own text."""
+        refuse_unfitted(self, "booster_", self.name)
+        return {
+            "model": self.key,
+            "settings": settings_of(self) | {"search": [asdict(c) for c in self.search]},
+            "schema": self.schema_.model_dump(mode="json"),
+            "configuration": asdict(self.configuration_),
+            "rounds": self.rounds_,
+            "chosen_how": self._chosen_how,
+            "search": [[asdict(c), loss, rounds] for c, loss, rounds in self.search_],
+            "codes": self._codes.to_document(),
+            "trees": self.booster_.model_to_string(),
+            "notes": list(self.notes_),
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_document` returned; the scores are the very same."""
+        from lightgbm import Booster
+
+        refuse_foreign(document, cls.key)
+        settings = dict(document["settings"])
+        settings["search"] = tuple(BoostingConfiguration(**c) for c in settings["search"])
+        model = cls(**settings)
+        model.schema_ = Schema.model_validate(document["schema"])
+        model.configuration_ = BoostingConfiguration(**document["configuration"])
+        model.rounds_, model._chosen_how = document["rounds"], document["chosen_how"]
+        model.search_ = tuple((BoostingConfiguration(**c), loss, n) for c, loss, n in document["search"])
+        model._codes = CategoryCodes.from_document(document["codes"])
+        model.booster_ = Booster(model_str=document["trees"])
+        model.notes_ = tuple(document["notes"])
+        return model
+
+    # --------------------------------------------------------------------------------- the search
+
+    def _chosen(self, train: _Part, stopping: _Part | None, seed: int) -> _Trial:
+        """Run the search and try its winner at the final learning rate."""
         rate = self.search_learning_rate
-        tried = [g for c in self.search if (g := self._grow(train, held_out, c, rate, seed)) is not None]
-        if not tried:
-            raise InputError(
-                f"All {len(train.inputs.names)} input columns have more than {self.high_cardinality} "
-                "distinct values and every configuration leaves such columns out; allow one to keep them."
-            )
-        self.search_ = tuple((t.configuration, t.loss, t.rounds) for t in tried)
-        best = min(tried, key=lambda t: t.loss)
+        distinct = dict(self._distinct(train))
+        self._refuse_no_column(train.inputs, list(distinct.values()))
+        trials = [self._tried(train, stopping, c, codes, rate, seed) for c, codes in distinct.items()]
+        self.search_ = tuple((t.configuration, t.loss, t.rounds) for t in trials)
+        best = min(trials, key=lambda t: t.loss)
         if self.learning_rate == rate:
             return best
-        return self._grow(train, held_out, best.configuration, self.learning_rate, seed) or best
+        codes = distinct[best.configuration]
+        return self._tried(train, stopping, best.configuration, codes, self.learning_rate, seed)
+
+    def _distinct(self, train: _Part) -> Iterator[tuple[BoostingConfiguration, CategoryCodes]]:
+        """Yield the configurations that differ in this table, with their codes."""
+        seen = []
+        for configuration in self.search:
+            codes = self._learn_codes(train, configuration)
+            what = configuration.parameters(len(train.labels)), codes
+            if codes.names and what not in seen:
+                seen.append(what)
+                yield configuration, codes
+
+    def _tried(
+        self,
+        train: _Part,
+        stopping: _Part | None,
+        configuration: BoostingConfiguration,
+        codes: CategoryCodes,
+        rate: float,
+        seed: int,
+    ) -> _Trial:
+        """Grow trees until rows that were not learned from gain nothing more."""
+        import lightgbm
+
+        parameters = self._parameters(configuration, len(train.labels), seed) | {"learning_rate": rate}
+        data = _dataset(codes, train, parameters)
+        stop = [lightgbm.early_stopping(self.patience, verbose=False)]
+        if stopping is None:
+            folds = _folds(train.labels, seed)
+            # the codes were learned on all training rows, but from counts alone: no label leaks
+            found = lightgbm.cv(parameters, data, MOST_ROUNDS, folds=folds, callbacks=stop)
+            losses = found["valid binary_logloss-mean"]
+            return _Trial(configuration, float(losses[-1]), len(losses), None)
+        held_out = _dataset(codes, stopping, parameters, data)
+        booster = lightgbm.train(
+            parameters, data, MOST_ROUNDS, valid_sets=[held_out], valid_names=["stopping"], callbacks=stop
+        )
+        loss = float(booster.best_score["stopping"]["binary_logloss"])
+        return _Trial(configuration, loss, max(booster.best_iteration, 1), booster)
+
+    def _grown(self, rows: _Part, seed: int) -> Booster:
+        """Grow the chosen number of trees."""
+        import lightgbm
+
+        parameters = self._parameters(self.configuration_, len(rows.labels), seed)
+        parameters["learning_rate"] = self.learning_rate
+        return lightgbm.train(parameters, _dataset(self._codes, rows, parameters), self.rounds_)
 
     def _parameters(self, configuration: BoostingConfiguration, rows: int, seed: int) -> dict[str, Any]:
-        fewest = _fewest(rows)
-        return {
+        return configuration.parameters(rows) | {
             "objective": "binary",
-            "num_leaves": configuration.num_leaves,
-            "min_child_samples": min(configuration.min_child_samples, fewest),
-            "min_data_per_group": min(100, fewest),  # 100 is LightGBM's default
-            "feature_fraction": configuration.feature_fraction,
-            "lambda_l2": configuration.lambda_l2,
-            "cat_smooth": configuration.cat_smooth,
             "seed": seed,
             "deterministic": True,
             "force_row_wise": True,
@@ -307,94 +314,47 @@ class GradientBoosting:
             "verbose": -1,
         }
 
-    def _encode(self, train: _Part, configuration: BoostingConfiguration) -> _Encoding:
-        rare = configuration.min_category_rows
-        if rare is not None:
-            rare = min(rare, _fewest(len(train.labels)))
-        return _Encoding.learn(train.inputs, self.high_cardinality, rare)
+    def _learn_codes(self, rows: _Part, configuration: BoostingConfiguration) -> CategoryCodes:
+        rare = configuration.rare_under(len(rows.labels))
+        return CategoryCodes.learn(rows.inputs, self.high_cardinality, rare)
 
-    def _grow(
-        self, train: _Part, held_out: _Part, configuration: BoostingConfiguration, rate: float, seed: int
-    ) -> _Grown | None:
-        """Grow trees until the held-out rows gain nothing more; None if no column would be left."""
-        import lightgbm
+    def _refuse_no_column(self, inputs: Inputs, found: list[CategoryCodes]) -> None:
+        if not any(codes.names for codes in found):
+            raise InputError(
+                f"All {len(inputs.names)} input columns have more than {self.high_cardinality} "
+                "distinct values and every configuration leaves such columns out; allow one to keep them."
+            )
 
-        encoding = self._encode(train, configuration)
-        if not encoding.names:
-            return None
-        parameters = self._parameters(configuration, len(train.labels), seed) | {"learning_rate": rate}
-        data = _dataset(encoding, train, parameters)
-        booster = lightgbm.train(
-            parameters,
-            data,
-            MOST_ROUNDS,
-            valid_sets=[_dataset(encoding, held_out, parameters, data)],
-            valid_names=["held out"],
-            callbacks=[lightgbm.early_stopping(self.patience, verbose=False)],
-        )
-        loss = float(booster.best_score["held out"]["binary_logloss"])
-        return _Grown(configuration, encoding, booster, loss, max(booster.best_iteration, 1))
-
-    def _regrow(self, rows: _Part, grown: _Grown, seed: int) -> _Grown:
-        """Grow the chosen number of trees on all rows; the codes are learned anew."""
-        import lightgbm
-
-        encoding = self._encode(rows, grown.configuration)
-        parameters = self._parameters(grown.configuration, len(rows.labels), seed)
-        parameters["learning_rate"] = self.learning_rate
-        booster = lightgbm.train(parameters, _dataset(encoding, rows, parameters), grown.rounds)
-        return replace(grown, encoding=encoding, booster=booster)
-
-    def _told(self, train: _Part, held_out: _Part) -> tuple[str, ...]:
-        encoding, total = self._encoding, len(self.search)
+    def _told(self, rows: _Part) -> tuple[str, ...]:
+        codes = self._codes
         losses = ", ".join(f"{loss:.4f}" for _, loss, _ in self.search_)
         notes = [
-            f"LightGBM: {self.configuration_}; the best of {total} configurations on {len(held_out.labels)} "
-            f"validation rows (log loss {losses}); "
-            f"{self.rounds_} trees at learning rate {self.learning_rate}."
+            f"LightGBM: {self.configuration_}; {self._chosen_how} (log loss {losses}); {self.rounds_} trees "
+            f"at learning rate {self.learning_rate}, grown on {len(rows.labels)} rows."
         ]
-        if self.refit:
-            rows = len(train.labels) + len(held_out.labels)
-            notes.append(f"LightGBM: the final trees were grown on all {rows} training and validation rows.")
-        if encoding.merged:
-            kept = ", ".join(f"{c} keeps {len(encoding.values[c])} values" for c in sorted(encoding.merged))
+        if codes.merged:
+            kept = ", ".join(f"{c} keeps {len(codes.values[c])} values" for c in sorted(codes.merged))
             notes.append(f"LightGBM: rare and new values of high-cardinality columns share one code: {kept}.")
-        left = sorted(set(train.inputs.names) - set(encoding.names))
+        left = sorted(set(rows.inputs.names) - set(codes.names))
         if left:
             notes.append(
-                f"LightGBM: high-cardinality columns left out, as validation chose: {', '.join(left)}."
+                f"LightGBM: high-cardinality columns left out, as the search chose: {', '.join(left)}."
             )
         return tuple(notes)
 
 
-def _fewest(rows: int) -> int:
-    """Rows that a leaf or a category needs at most.
-
-    In 50,000 rows and more the configuration's own 100 stands. In smaller tables 100 rows are so large a
-    share that banks and places would all be rare: 0.2 % there, but not under 20, LightGBM's own default,
-    nor under 2 % of a table so small that its trees could not split.
-    """
-    return max(min(20, max(5, rows // 50)), rows // 500)
+def _folds(labels: npt.NDArray[np.float64], seed: int) -> list[tuple[AnyArray, AnyArray]]:
+    fold = stratified_folds(labels, FOLDS, seed)
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(FOLDS)]
 
 
-def _dataset(encoding: _Encoding, part: _Part, parameters: dict[str, Any], reference: Any = None) -> Any:
+def _dataset(codes: CategoryCodes, part: _Part, parameters: dict[str, Any], reference: Any = None) -> Any:
     import lightgbm
 
     return lightgbm.Dataset(
-        encoding.matrix(part.inputs, len(part.labels)),
+        part.matrix(codes),
         part.labels,
         reference=reference,
-        categorical_feature=encoding.categorical,
+        categorical_feature=codes.categorical,
         params=parameters,
     )
-
-
-def _held_out_target(y: AnyArray, rows: int) -> npt.NDArray[np.float64]:
-    """Return the labels of the validation rows; one class is enough to stop on, no row is not."""
-    labels = np.asarray(y, dtype=np.float64)
-    if labels.shape != (rows,) or not rows or not np.isin(labels, (0.0, 1.0)).all():
-        raise InputError(
-            f"The validation part has {rows} rows and labels of the shape {labels.shape}; early stopping "
-            "needs at least one row and one label, 0 or 1, for each."
-        )
-    return labels

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,8 @@ from bezant.traditional.binning import (
     optimal_groups,
 )
 from bezant.traditional.inputs import Inputs, checked_target, read_inputs
-from bezant.types import AnyArray, InputError, IntArray
+from bezant.traditional.model import refuse_foreign, refuse_no_input, refuse_unfitted, settings_of
+from bezant.types import AnyArray, IntArray
 
 
 class Scorecard:
@@ -64,7 +66,8 @@ class Scorecard:
         What was left out, merged or sampled.
     """
 
-    name = "Scorecard"
+    key: ClassVar[str] = "scorecard"
+    name: ClassVar[str] = "Scorecard"
 
     def __init__(
         self,
@@ -91,13 +94,11 @@ class Scorecard:
         schema: Schema,
         y: AnyArray,
         *,
-        validation_table: pa.Table,
-        validation_y: AnyArray,
+        stopping_table: pa.Table,
+        stopping_y: AnyArray,
         random_state: int = 0,
     ) -> Self:
-        """Find the bins, choose the columns and fit the regression on training and validation rows.
-
-        A scorecard has nothing to stop early or to search, so the validation rows are training rows too.
+        """Find the bins, choose the columns and fit the regression on the training rows alone.
 
         Parameters
         ----------
@@ -107,8 +108,8 @@ class Scorecard:
             Only its inputs are read (and the ordering time, to turn dates into ages).
         y : ndarray of shape (n,)
             1 for default, 0 for none.
-        validation_table, validation_y
-            Held-out rows of the same form; may be empty.
+        stopping_table, stopping_y
+            Not read: a scorecard has nothing to stop early or to search.
         random_state : int, default 0
             Seed of the sample on which the bins of a very large table are found.
 
@@ -117,16 +118,9 @@ class Scorecard:
         InputError
             For fewer than 20 rows, a target with one class, or no input.
         """
-        checked_target(y, table.num_rows, self.name)
-        columns = [f.name for f in schema.fields if f.name in table.column_names]
-        rows = pa.concat_tables([table.select(columns), validation_table.select(columns)])
-        labels = checked_target(np.concatenate([y, validation_y]), rows.num_rows, self.name)
-        inputs = read_inputs(rows, schema)
-        if not inputs.names:
-            raise InputError(
-                f"None of the {len(schema.fields)} columns of the schema is an input; "
-                "give at least one that role."
-            )
+        labels = checked_target(y, table.num_rows, self.name)
+        inputs = read_inputs(table, schema)
+        refuse_no_input(inputs.names, schema)
         notes: list[str] = []
         binned = self._bin_all(inputs, labels, random_state, notes)
         self.schema_ = schema
@@ -135,6 +129,15 @@ class Scorecard:
         self.points_ = self._points_table()
         self.notes_ = tuple(notes)
         return self
+
+    def final(self, table: pa.Table, schema: Schema, y: AnyArray, *, random_state: int = 0) -> Self:
+        """Return a new scorecard with the same parameters, fitted on all rows of a table.
+
+        Bins and columns are found anew: nothing was chosen on other rows. Parameters and errors are those
+        of :meth:`fit`.
+        """
+        none = {"stopping_table": table.slice(0, 0), "stopping_y": np.empty(0)}
+        return type(self)(**settings_of(self)).fit(table, schema, y, **none, random_state=random_state)
 
     def score_table(self, table: pa.Table) -> npt.NDArray[np.float64]:
         """Return the probability of default, shape (n,), of the rows of a typed table."""
@@ -151,6 +154,34 @@ class Scorecard:
         for b, points in zip(self.bins_, self._points_by_bin(), strict=True):
             total += points[b.assign(column_of(inputs, b.name))]
         return total if self.bins_ else total + self._base()
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the fitted scorecard as JSON-ready values: its bins and its coefficients."""
+        refuse_unfitted(self, "bins_", self.name)
+        return {
+            "model": self.key,
+            "settings": settings_of(self),
+            "schema": self.schema_.model_dump(mode="json"),
+            "bins": [b.to_document() for b in self.bins_],
+            "coefficients": self.coefficients_.tolist(),
+            "intercept": self.intercept_,
+            "information_values": self.information_values_,
+            "notes": list(self.notes_),
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_document` returned; scores and points are the very same."""
+        refuse_foreign(document, cls.key)
+        card = cls(**document["settings"])
+        card.schema_ = Schema.model_validate(document["schema"])
+        card.bins_ = tuple(BinnedColumn.from_document(b) for b in document["bins"])
+        card.coefficients_ = np.array(document["coefficients"], dtype=np.float64)
+        card.intercept_ = document["intercept"]
+        card.information_values_ = dict(document["information_values"])
+        card.points_ = card._points_table()
+        card.notes_ = tuple(document["notes"])
+        return card
 
     def _bin_all(
         self, inputs: Inputs, labels: npt.NDArray[np.float64], seed: int, notes: list[str]
@@ -239,7 +270,7 @@ class Scorecard:
             notes.append("Scorecard: no column is left, so every row gets the rate of the training rows.")
         if wrong:
             notes.append(f"Scorecard: left out for a coefficient of the wrong sign: {', '.join(wrong)}.")
-        self.bins_ = tuple(binned)
+        self.bins_: tuple[BinnedColumn, ...] = tuple(binned)
 
     def _base(self) -> float:
         """Points of a row whose every weight of evidence is 0."""
