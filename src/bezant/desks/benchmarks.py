@@ -11,24 +11,15 @@ import torch
 
 from bezant.network.calibration import Calibrator, calibrate
 from bezant.schema import Schema
-from bezant.traditional.gradient_boosting import GradientBoosting
-from bezant.traditional.scorecard import Scorecard
-from bezant.traditional.textbook import TextbookCNN, TextbookMLP, TextbookRNN
+from bezant.traditional import TRADITIONAL
+from bezant.traditional.textbook import TEXTBOOK
 from bezant.training.table import HeldOut
 from bezant.types import FloatArray, InputError
 
 BenchmarkChoice = bool | Literal["full"]
 
-CLASSES: dict[str, Any] = {
-    "gradient-boosting": GradientBoosting,
-    "scorecard": Scorecard,
-    "textbook-mlp": TextbookMLP,
-    "textbook-cnn": TextbookCNN,
-    "textbook-rnn": TextbookRNN,
-}
-"""Every traditional model of a table, by the name it has in a saved model."""
-
-STANDARD = ("gradient-boosting", "scorecard")
+CLASSES: dict[str, Any] = {**TRADITIONAL, **TEXTBOOK}
+"""Every traditional model of a table, by its key."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +28,12 @@ class Benchmark:
 
     Attributes
     ----------
-    key : str
-        A key of :data:`CLASSES`.
     model : object
         Fitted on all rows.
     calibrator : Calibrator
         Chosen and fitted on the same held-out rows as the large model's.
     """
 
-    key: str
     model: Any
     calibrator: Calibrator
 
@@ -63,15 +51,15 @@ class Benchmark:
         values = self.calibrator.values.flatten().tolist()
         shape = list(self.calibrator.values.shape)
         calibration = {"method": self.calibrator.method, "values": values, "shape": shape}
-        return {"key": self.key, "model": self.model.to_document(), "calibration": calibration}
+        return {"model": self.model.to_document(), "calibration": calibration}
 
     @classmethod
     def restore(cls, document: Mapping[str, Any]) -> Benchmark:
         """Build it again from :meth:`document`."""
         said = document["calibration"]
         values = torch.tensor(said["values"], dtype=torch.float64).reshape(said["shape"])
-        model = CLASSES[document["key"]].from_document(document["model"])
-        return cls(document["key"], model, Calibrator(said["method"], values))
+        model = CLASSES[document["model"]["model"]].from_document(document["model"])
+        return cls(model, Calibrator(said["method"], values))
 
 
 @dataclass(frozen=True)
@@ -97,7 +85,7 @@ def fit_benchmarks(
     table: pa.Table, schema: Schema, y: FloatArray, parts: HeldOut, choice: BenchmarkChoice, seed: int
 ) -> Benchmarks:
     """Fit the traditional models under the protocol of :func:`bezant.training.table.fit_table`."""
-    keys = () if choice is False else STANDARD if choice is True else tuple(CLASSES)
+    keys = () if choice is False else tuple(TRADITIONAL) if choice is True else tuple(CLASSES)
     models: list[Benchmark] = []
     judged: dict[str, FloatArray] = {}
     notes: list[str] = []
@@ -118,7 +106,7 @@ def fit_benchmarks(
         except InputError as error:
             notes.append(f"The traditional model {key} could not be fitted: {error}")
             continue
-        benchmark = Benchmark(key, final, calibration.calibrator)
+        benchmark = Benchmark(final, calibration.calibrator)
         models.append(benchmark)
         judged[benchmark.name] = calibration.cross_fitted
         notes.extend(final.notes_)
