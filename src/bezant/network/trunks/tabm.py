@@ -5,7 +5,8 @@ Wen et al. 2020), which is enough to make them disagree; their mean is better th
 
 The usual form scales the activations: three passes over (B, K, W) numbers a layer, all of them bound
 by memory. Scaling is linear, so it may as well be done to the weights, once a step: member k's layer
-is ``x @ (s_k * W * r_k).T + b_k``, and a layer is one batched matrix product. The result is the same
+is ``x @ (s_k * W * r_k).T + b_k``, and a layer is one batched matrix product, or a single wide one
+where all members read the same input. The result is the same
 (the tests compare it with package ``tabm``); docs/log.md has what it saves.
 """
 
@@ -35,10 +36,17 @@ class SharedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply all K maps."""
-        weights = self.s[:, :, None] * self.weight * self.r[:, None, :]  # (K, W, D)
         if x.ndim == 2:
-            x = x.expand(len(self.r), *x.shape)
+            return self._of_shared_input(x)
+        weights = self.s[:, :, None] * self.weight * self.r[:, None, :]  # (K, W, D)
         return torch.baddbmm(self.bias[:, None, :].to(x.dtype), x, weights.to(x.dtype).transpose(1, 2))
+
+    def _of_shared_input(self, x: Tensor) -> Tensor:
+        """Apply all K maps as one matrix product: the wide first layer is where the time goes."""
+        weights = self.weight.to(x.dtype) * self.r[:, None, :].to(x.dtype)  # (K, W, D)
+        y = nn.functional.linear(x, weights.flatten(0, 1)).view(len(x), *self.s.shape)  # (B, K, W)
+        out: Tensor = y * self.s.to(x.dtype) + self.bias.to(x.dtype)
+        return out.transpose(0, 1)  # (K, B, W)
 
 
 class TabMTrunk(nn.Module):
