@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -115,10 +115,10 @@ def show_dataset(name: Name, as_json: AsJson = False) -> None:
     _fact("source", about.source)
     _fact("licence", about.licence)
     show("\nColumns left out, and why", "bold")
-    _two_columns([(column, reason) for column, reason in about.drop.items()])
+    two_columns([(column, reason) for column, reason in about.drop.items()])
     if about.notes:
         show("\nNotes", "bold")
-        _two_columns([("-", note) for note in about.notes])
+        two_columns([("-", note) for note in about.notes])
 
 
 def fetch_dataset(name: Name) -> None:
@@ -174,7 +174,7 @@ def check_file(
     else:
         _say_notes(rows)
         show(data_line(rows))
-        _two_columns([(f.severity, f.sentence) for f in report.findings])
+        two_columns([(f.severity, f.sentence) for f in report.findings])
         counts = {s: len(found) for s, found in report.by_severity.items()}
         show(
             f"{counts['refuse']} to mend before any fit, {counts['warn']} to look at, {counts['note']} notes."
@@ -208,8 +208,13 @@ def data_line(rows: Labelled) -> str:
     )
 
 
-def _summary(rows: Labelled) -> dict[str, object]:
-    about = {"rows": len(rows.y), "events": int(np.nansum(rows.y)), "target": rows.target, "time": rows.time}
+def _summary(rows: Labelled) -> dict[str, Any]:
+    about: dict[str, Any] = {
+        "rows": len(rows.y),
+        "events": int(np.nansum(rows.y)),
+        "target": rows.target,
+        "time": rows.time,
+    }
     ends = period(rows)
     return about | ({"from": ends[0], "to": ends[1]} if ends else {})
 
@@ -220,10 +225,10 @@ def _say_notes(rows: Labelled) -> None:
 
 
 def _fact(name: str, value: str) -> None:
-    _two_columns([(name, value)], width=10)
+    two_columns([(name, value)], width=10)
 
 
-def _two_columns(rows: list[tuple[str, str]], width: int | None = None) -> None:
+def two_columns(rows: list[tuple[str, str]], width: int | None = None) -> None:
     """Print short words at the left and sentences that wrap beside them."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, min_width=width)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bezant.cli.console import print_json, refuse_unwritable, say, show
-from bezant.cli.data import data_line, schema_of
+from bezant.cli.data import data_line, schema_of, two_columns
 from bezant.cli.sources import (
     FEWEST_ROWS,
     AsJson,
@@ -44,6 +44,14 @@ class SizeName(StrEnum):
     BASE = "base"
     LARGE = "large"
     XL = "xl"
+
+
+class LeaksChoice(StrEnum):
+    """What to do about columns that look as if they knew the outcome."""
+
+    REPORT = "report"
+    DROP = "drop"
+    REFUSE = "refuse"
 
 
 class TrunkName(StrEnum):
@@ -103,13 +111,19 @@ def fit_credit(
     textbook: Annotated[
         bool, typer.Option("--textbook", help="Fit the networks of the tutorials as well.")
     ] = False,
+    leaks: Annotated[
+        LeaksChoice,
+        typer.Option(
+            "--leaks", help="Columns that seem to know the outcome: say so, leave them out, or stop."
+        ),
+    ] = LeaksChoice.REPORT,
     schema: Annotated[
         Path | None,
         typer.Option(metavar="JSON", help="What the columns mean, from bezant check --save-schema."),
     ] = None,
     checkpoint: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Where training saves its state; by default beside --out."),
+        typer.Option(metavar="FOLDER", help="Where training saves its state; by default beside --out."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -120,6 +134,11 @@ def fit_credit(
     """
     if textbook and not benchmark:
         raise InputError("--textbook and --no-benchmark contradict each other; leave one of them out.")
+    if report is not None and cutoff is None:
+        raise InputError(
+            "--report needs rows that the model has not seen: give --cutoff too, or write the report "
+            "from another file with: bezant report."
+        )
     for path in (out, report):
         if path is not None:
             refuse_unwritable(path, source=file)
@@ -127,6 +146,7 @@ def fit_credit(
     train, test = split_rows(rows, cutoff) if cutoff else (rows, None)
     refuse_few(train)
     _say_start(train, test, as_json)
+    state = checkpoint or out.with_name(out.name + ".checkpoint")
     risk = make_risk(
         train,
         size=size.value,
@@ -134,14 +154,16 @@ def fit_credit(
         benchmark="full" if textbook else benchmark,
         schema=None if schema is None else schema_of(train, schema),
         training=_training(optimizer, epochs, seed),
-        checkpoint=checkpoint or out.with_name(out.name + ".checkpoint"),
+        leaks=leaks.value,
+        checkpoint=state,
         random_state=seed,
     )
     risk.fit(train.table, train.y)
     risk.save(out)
+    _remove_checkpoints(state)
     held_out = risk.evaluation_ if test is None else risk.evaluate(test.table, test.y)
-    if report is not None:
-        risk.report(report, *(() if test is None else (test.table, test.y)))
+    if report is not None and test is not None:
+        risk.report(report, test.table, test.y)
     _show_fit(risk, held_out, cutoff, out, report, as_json)
 
 
@@ -187,8 +209,21 @@ def _say_start(train: Labelled, test: Labelled | None, as_json: bool) -> None:
         show(f"Judge on    {data_line(test)}")
 
 
+def _remove_checkpoints(folder: Path) -> None:
+    """Remove what a finished fit no longer needs; whatever else is in the folder stays."""
+    for name in ("held-out", "final"):
+        (folder / f"{name}.safetensors").unlink(missing_ok=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
 def _show_fit(
-    risk: CreditRisk, held_out: Evaluation, cutoff: str | None, out: Path, report: Path | None, as_json: bool
+    risk: CreditRisk,
+    held_out: Evaluation | None,
+    cutoff: str | None,
+    out: Path,
+    report: Path | None,
+    as_json: bool,
 ) -> None:
     if as_json:
         print_json(
@@ -198,25 +233,28 @@ def _show_fit(
                 "judged_on": f"rows from {cutoff} on" if cutoff else "held-out rows",
                 "findings": json.loads(risk.check_.to_json()),
                 "notes": list(risk.notes_),
-                "evaluation": json.loads(held_out.to_json()),
+                "evaluation": None if held_out is None else json.loads(held_out.to_json()),
             }
         )
         return
     from bezant.cli.tables import show_evaluation
 
-    show_findings(risk)
     show()
-    show_evaluation(held_out)
+    if held_out is None:
+        show("Too few rows could be held out to judge the model on them; see the notes.", "bold")
+    else:
+        show_evaluation(held_out)
     show()
-    for note in risk.notes_:
-        show(f"Note: {note}", "dim")
+    show_notes(risk)
     show(f"Model   {out}")
     if report is not None:
         show(f"Report  {report}")
 
 
-def show_findings(risk: CreditRisk) -> None:
-    """Print what the check before the fit found, without its mere notes."""
-    for finding in risk.check_.findings:
-        if finding.severity != "note":
-            show(f"{finding.severity}: {finding.sentence}", "yellow")
+def show_notes(risk: CreditRisk) -> None:
+    """Print what the check before the fit found, without its mere notes, and what the fit did about it."""
+    found = [f for f in risk.check_.findings if f.severity != "note"]
+    two_columns([(f.severity, f.sentence) for f in found])
+    said = {f.sentence for f in found}
+    two_columns([("note", note) for note in risk.notes_ if note not in said])
+    show()

@@ -118,7 +118,8 @@ def load_model(path: Path) -> CreditRisk:
         raise InputError(
             f"{str(path)!r} is a file, but a model is a folder; name the folder that 'bezant fit' wrote."
         )
-    return bezant.load(path)
+    risk: CreditRisk = bezant.load(path)
+    return risk
 
 
 Segment = Annotated[
