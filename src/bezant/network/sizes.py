@@ -33,8 +33,8 @@ class Size:
 
 
 SIZES: dict[str, Size] = {
-    "tiny": Size(width=128, depth=2, members=8, number_width=12, category_width=8, bins=24),
-    "small": Size(width=512, depth=2, members=16, number_width=16, category_width=16, bins=32),
+    "tiny": Size(width=96, depth=2, members=4, number_width=8, category_width=8, bins=24),
+    "small": Size(width=256, depth=2, members=8, number_width=8, category_width=8, bins=32),
     "base": Size(width=1536, depth=4, members=16, number_width=24, category_width=24, bins=48),
     "large": Size(width=4608, depth=6, members=16, number_width=32, category_width=32, bins=64),
     "xl": Size(width=12288, depth=8, members=16, number_width=64, category_width=64, bins=64),

@@ -24,10 +24,10 @@ class TrainingConfig(BaseModel):
     weight_decay : float, optional
         Decoupled for adamw and muon (0.03 if not given), an L2 penalty for the others (0).
     batch_size : int, optional
-        Rows a step; 32 to 256 by the number of rows if not given.
+        Rows a step; 32 to 512 by the number of rows if not given.
     max_epochs : int, optional
         Passes over the rows at most; the schedule is laid over all of them. If not given, as many as
-        make about 4,000 steps, 12 to 200.
+        make about 1,700 steps, 10 to 200.
     patience : int, optional
         Stop after this many epochs without a better held-out loss; a sixth of the epochs, but at
         least 4, if not given.
@@ -70,7 +70,7 @@ class TrainingConfig(BaseModel):
         Steps, not epochs, are what training needs: a small table is gone through more often and in
         smaller batches.
         """
-        batch = self.batch_size or min(max(2 ** round(math.log2(max(rows, 2) / 64)), 32), 256)
-        epochs = self.max_epochs or min(max(round(4000 * batch / max(rows, 1)), 12), 200)
+        batch = self.batch_size or min(max(2 ** round(math.log2(max(rows, 2) / 128)), 32), 512)
+        epochs = self.max_epochs or min(max(round(1700 * batch / max(rows, 1)), 10), 200)
         patience = self.patience or max(4, epochs // 6)
         return self.model_copy(update={"batch_size": batch, "max_epochs": epochs, "patience": patience})

@@ -19,7 +19,7 @@ LEARNING_RATES: dict[OptimizerName, float] = {
     "adagrad": 0.01,
     "rmsprop": 0.001,
     "adam": 0.002,
-    "adamw": 0.003,
+    "adamw": 0.004,
     "muon": 0.005,
 }
 """Highest learning rates that suit these networks; docs/log.md has the comparison."""

@@ -40,6 +40,9 @@ EMBEDDED_UP_TO = 64
 """Categories of at most this many known values get vectors of their own. With more of them, vector and
 statistic together would let the network work out a row's own target."""
 
+TWIN_GAIN = 2e-4
+"""Least out-of-fold gain in log loss, of exact values over quantile bins, for a categorical twin."""
+
 LEAST_HELD_OUT = 20
 """Fewest rows of each class in the held-out part; smaller tables are fitted without one."""
 
@@ -56,8 +59,8 @@ class TablePlan(BaseModel):
     training : TrainingConfig
         Optimizer, epochs and the rest.
     least_rows_a_value : int, optional
-        A value of a category that fewer training rows have counts as unknown. If not given: 0.1 % of
-        the rows, but at least 2 and at most 100.
+        A value of a category that fewer training rows have counts as unknown. If not given: 0.05 %
+        of the rows, but at least 2 and at most 20.
     refit : bool, default True
         Train again on all rows, the held-out ones too, once the number of epochs is known.
     """
@@ -206,7 +209,7 @@ def _prepare(
     table: pa.Table, schema: Schema, y: FloatArray, plan: TablePlan
 ) -> tuple[Encoding, Network, Batch]:
     """Learn everything from these rows that is learned before training."""
-    least = plan.least_rows_a_value or int(np.clip(len(y) // 1000, 2, 100))
+    least = plan.least_rows_a_value or int(np.clip(len(y) // 2000, 2, 20))
     binary = plan.network.head == "binary"
     encoding = learn_encoding(table, schema, twins=_twins(table, schema, y, binary), min_count=least)
     known = [size - 2 for size in encoding.cardinalities]
@@ -268,9 +271,9 @@ def _twins(table: pa.Table, schema: Schema, y: FloatArray, binary: bool) -> tupl
         values = to_float(table[field.name])
         known = values[~np.isnan(values)]
         distinct = len(np.unique(known))
-        if distinct < 3 or distinct > len(known) / 10 or np.any(known != np.round(known)):
+        if distinct < 3 or distinct > len(known) / 5 or np.any(known != np.round(known)):
             continue
         gain = exact_value_gain(values, labels)
-        if gain.log_loss_exact < gain.log_loss_bins - 2e-4 or distinct <= 10:
+        if gain.log_loss_exact < gain.log_loss_bins - TWIN_GAIN or distinct <= 10:
             chosen.append(field.name)
     return tuple(chosen)
