@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from bezant.artifacts import save_folder
 from bezant.desks.benchmarks import Benchmark, BenchmarkChoice, fit_benchmarks
 from bezant.desks.intake import Leaks, held_out_rows, is_matrix, read_rows, take_in
-from bezant.desks.labels import as_events, read_labels, two_classes
+from bezant.desks.labels import as_events, quoted, read_labels, two_classes
 from bezant.desks.record import FitRecord, fit_record
 from bezant.desks.validation import validation_content
 from bezant.evidence.checks import CheckReport
@@ -189,8 +189,8 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if len(judging)
             else None
         )
-        label_note = _label_note(classes)
-        self.notes_ = (*label_note, *intake.notes, *fitted.notes, *rivals.notes)
+        unjudged = ("No traditional model was fitted after the interruption.",) if interrupted else ()
+        self.notes_ = (*_label_note(classes), *intake.notes, *fitted.notes, *unjudged, *rivals.notes)
         self.record_ = fit_record(
             configuration=self._configuration(plan),
             table=intake.table,
@@ -380,7 +380,8 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "evaluation": json.loads(self.evaluation_.to_json()) if self.evaluation_ else None,
                 "check": json.loads(self.check_.to_json()),
                 "calibration": self.calibration_,
-                "history": [asdict(run) for run in self.history_],
+                # The speed is the machine's: the same fit gives the same bytes.
+                "history": [{**asdict(run), "rows_per_second": 0.0} for run in self.history_],
                 "notes": list(self.notes_),
             },
         }
@@ -428,4 +429,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 def _label_note(classes: AnyArray) -> tuple[str, ...]:
     if list(classes) in ([0, 1], [False, True]):
         return ()
-    return (f"The event is the label {classes[1]!r}, the last in order; {classes[0]!r} is its absence.",)
+    return (
+        f"The event is the label {quoted(classes[1])}, the last in order; {quoted(classes[0])} is "
+        "its absence.",
+    )

@@ -44,11 +44,11 @@ def two_classes(values: AnyArray) -> AnyArray:
     classes = np.unique(values)
     if len(classes) == 1:
         raise InputError(
-            f"All {len(values)} rows of the target belong to one class, {classes[0]!r}; a model needs rows "
-            "of both, so add rows with the other outcome."
+            f"All {len(values)} rows of the target belong to one class, {quoted(classes[0])}; a model "
+            "needs rows of both, so add rows with the other outcome."
         )
     if len(classes) != 2:
-        shown = ", ".join(repr(c) for c in classes[:5]) + (", ..." if len(classes) > 5 else "")
+        shown = ", ".join(quoted(c) for c in classes[:5]) + (", ..." if len(classes) > 5 else "")
         raise InputError(
             "Only binary classification is supported. The type of the target is "
             f"{_kind_of_target(values)}: it has {len(classes)} different values ({shown}) in {len(values)} "
@@ -73,10 +73,15 @@ def as_events(values: AnyArray, classes: AnyArray) -> FloatArray:
     strange = ~np.isin(values, classes)
     if strange.any():
         raise InputError(
-            f"The target holds {np.unique(values[strange])[0]!r} in {int(strange.sum())} of {len(values)} "
-            f"rows, but the model was fitted to {classes[0]!r} and {classes[1]!r}; recode those rows."
+            f"The target holds {quoted(values[strange][0])} in {int(strange.sum())} of {len(values)} rows, "
+            f"but the model was fitted to {quoted(classes[0])} and {quoted(classes[1])}; recode those rows."
         )
     return np.asarray(values == classes[-1], np.float64)
+
+
+def quoted(label: Any) -> str:
+    """Return a label as it would be typed: 'Y' and not np.str_('Y')."""
+    return repr(label.item() if isinstance(label, np.generic) else label)
 
 
 def _array(y: Any) -> AnyArray:

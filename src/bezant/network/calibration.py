@@ -120,9 +120,9 @@ def fit_calibrator(method: str, p: FloatArray, y: FloatArray) -> Calibrator:
     if method == "none":
         return Calibrator(method, torch.empty(0))
     if method == "temperature":
-        return Calibrator(method, torch.tensor(_rising(np.log(p / (1 - p)), y)))
+        return Calibrator(method, torch.tensor(_rising(np.log(p / (1 - p)), y), dtype=torch.float64))
     if method == "beta":
-        return Calibrator(method, torch.tensor(_beta(p, y)))
+        return Calibrator(method, torch.tensor(_beta(p, y), dtype=torch.float64))
     return Calibrator(method, _isotonic(p, y))
 
 
