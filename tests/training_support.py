@@ -14,7 +14,7 @@ import torch
 from bezant.datasets import load
 from bezant.histories import read_table
 from bezant.network.batch import Batch
-from bezant.network.model import Network
+from bezant.network.model import Network, NetworkConfig
 from bezant.schema import Schema, infer_schema
 from bezant.training.config import TrainingConfig
 from bezant.training.loop import Progress
@@ -37,10 +37,8 @@ def prepared(rows: int = 400, **training: Any) -> tuple[Callable[[], tuple[Netwo
     """What makes a tiny network with its training rows, and a fifth of the rows to judge it on."""
     table, schema, y = loans(rows)
     held_out = np.arange(0, rows, 5)
-    plan = TablePlan(training=TrainingConfig(**training))
-    plan = plan.model_copy(
-        update={"network": plan.network.model_copy(update={"size": "tiny", "trunk": "mlp"})}
-    )
+    network = NetworkConfig(size="tiny", trunk="mlp")
+    plan = TablePlan(network=network, training=TrainingConfig(**training))
     return prepare_for_training(table, schema, y, held_out, plan)
 
 

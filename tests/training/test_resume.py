@@ -19,18 +19,18 @@ from bezant.training.optimizers import LEARNING_RATES
 from training_support import digest, interrupt_at, prepared
 
 HERE = Path(__file__).parent
+ENVIRONMENT = {
+    **os.environ,
+    "OMP_NUM_THREADS": "1",
+    "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
+}
 
 
 def killings(folder: Path, which: str) -> dict[str, dict[str, Any]]:
     """Kill trainings in a process of its own, which may fork; results by the moment of the kill."""
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
-    }
     done = subprocess.run(
         [sys.executable, str(HERE / "victim.py"), str(folder), which],
-        env=environment,
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         timeout=600,
@@ -164,13 +164,8 @@ def test_two_runs_at_once_on_one_checkpoint_both_end_with_the_same_bits(tmp_path
         "import sys; from pathlib import Path; import torch; torch.set_num_threads(1); import victim; "
         "print(victim.train_small(Path(sys.argv[1])))"
     )
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
-    }
     command = [sys.executable, "-c", program, str(tmp_path)]
-    both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     digests = [each.communicate(timeout=300)[0] for each in both]
     assert [each.returncode for each in both] == [0, 0]
     make, held_out = prepared(400)
