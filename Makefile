@@ -39,8 +39,9 @@ bench: .venv/.test-ready  ## accuracy on the whole SBA file (fetched once), and 
 	$(BIN)/python -m benchmarks.credit
 	$(BIN)/python -m benchmarks.throughput
 
-docs: .venv/.test-ready  ## write docs/command-line.md from the commands' own help
+docs: .venv/.test-ready  ## write docs/command-line.md from the commands' help, the README's figures from docs/demo.json
 	$(BIN)/python -m bezant.cli.reference docs/command-line.md
+	$(BIN)/python -m bezant.cli.readme README.md docs/demo.json
 
 clean:  ## remove what was made, .venv included
 	rm -rf .venv build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov

@@ -43,7 +43,7 @@ def figures_table(evaluation: Evaluation) -> Table:
     for figure, interval in COLUMNS:
         title = FIGURES[figure]
         table.add_column(f"{title} ({level} interval)" if interval else title, justify="right", no_wrap=True)
-    for model in _ordered(evaluation):
+    for model in model_order(evaluation):
         cells = [_cell(evaluation.figures[model].get(figure), wide) for figure, wide in COLUMNS]
         table.add_row(Text(model), *cells, style="bold" if model == evaluation.large else "")
     return table
@@ -60,16 +60,16 @@ def periods_table(evaluation: Evaluation) -> Table | None:
     for period in periods:
         table.add_column(str(period), justify="right", no_wrap=True)
     value: dict[Any, float] = {(r["model"], r["group"], r["figure"]): r["value"] for r in rows}
-    for model in _ordered(evaluation):
-        cells = [_number(value.get((model, period, "roc_auc"))) for period in periods]
+    for model in model_order(evaluation):
+        cells = [number(value.get((model, period, "roc_auc"))) for period in periods]
         table.add_row(Text(model), *cells, style="bold" if model == evaluation.large else "")
-    rates = [_percent(value.get((evaluation.large, period, "event_rate"))) for period in periods]
+    rates = [percent(value.get((evaluation.large, period, "event_rate"))) for period in periods]
     table.add_row("share of events", *rates, style="dim")
     return table
 
 
-def _ordered(evaluation: Evaluation) -> list[str]:
-    """The large model first, then the others, the best AUC first."""
+def model_order(evaluation: Evaluation) -> list[str]:
+    """Return the models' names: the large one first, then the others, the best AUC first."""
     others = [model for model in evaluation.figures if model != evaluation.large]
     return [evaluation.large, *sorted(others, key=lambda model: -_auc(evaluation, model))]
 
@@ -87,11 +87,13 @@ def _cell(estimate: Estimate | None, interval: bool) -> str:
     return f"{estimate.value:.3f}  {estimate.low:.3f}-{estimate.high:.3f}"
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Write a figure with three decimals, or a dash where there is none."""
     return "-" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
-def _percent(value: float | None) -> str:
+def percent(value: float | None) -> str:
+    """Write a share in percent, or a dash where there is none."""
     return "-" if value is None or math.isnan(value) else f"{value:.1%}"
 
 
@@ -106,8 +108,8 @@ def show_segments(evaluation: Evaluation) -> None:
         mine = [r for r in rows if r["group_by"] == name]
         for group in dict.fromkeys(r["group"] for r in mine):
             of = {r["figure"]: r for r in mine if r["group"] == group}
-            shown = [_number(of["roc_auc"]["value"]) if "roc_auc" in of else "-"]
-            shown += [_percent(of[f]["value"]) if f in of else "-" for f in ("mean_score", "event_rate")]
+            shown = [number(of["roc_auc"]["value"]) if "roc_auc" in of else "-"]
+            shown += [percent(of[f]["value"]) if f in of else "-" for f in ("mean_score", "event_rate")]
             table.add_row(Text(str(group)), f"{next(iter(of.values()))['rows']:,}", *shown)
         show()
         out().print(table)
