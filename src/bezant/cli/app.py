@@ -50,14 +50,20 @@ _fit = typer.Typer(no_args_is_help=True, help="Train a large model and judge it 
 _datasets = typer.Typer(invoke_without_command=True, help=data.DATASETS_HELP, epilog=data.DATASETS_EXAMPLE)
 
 
-@app.callback()
-def bezant(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
-) -> None:
-    """Large deep models for finance: trained on your histories, judged against the traditional model."""
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         print(f"bezant {__version__}")
         raise typer.Exit()
+
+
+@app.callback()
+def bezant(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and stop."),
+    ] = False,
+) -> None:
+    """Large deep models for finance: trained on your histories, judged against the traditional model."""
 
 
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)

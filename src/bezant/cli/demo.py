@@ -43,7 +43,7 @@ def demo(
     risk = make_risk(train, size=size.value, training=_training(None, epochs, seed), random_state=seed)
     risk.fit(train.table, train.y)
     evaluation = risk.evaluate(test.table, test.y)
-    report = risk.report(out / "report.html", test.table, test.y)
+    report = risk.report(out / "report.html", test.table, test.y, evaluation=evaluation)
     risk.save(out / "model")
     _write_figures(evaluation, out / "demo.json")
     from bezant.cli.tables import show_evaluation

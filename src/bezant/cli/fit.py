@@ -163,7 +163,7 @@ def fit_credit(
     _remove_checkpoints(state)
     held_out = risk.evaluation_ if test is None else risk.evaluate(test.table, test.y)
     if report is not None and test is not None:
-        risk.report(report, test.table, test.y)
+        risk.report(report, test.table, test.y, evaluation=held_out)
     _show_fit(risk, held_out, cutoff, out, report, as_json)
 
 

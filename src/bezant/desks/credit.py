@@ -283,7 +283,17 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Evaluation
             Figures with intervals, by year if X has the time column, significance, and a verdict.
         """
-        return self._judge(X, y, segments)[0]
+        check_is_fitted(self, "model_")
+        table = self._read(X)
+        events = as_events(read_labels(y, table.num_rows), self.classes_)
+        typed = self.model_.conform(table).table
+        scores = {LARGE: self.model_.score_typed(typed)}
+        scores |= {b.name: b.score_table(typed) for b in self.benchmarks_}
+        times = self._times(table)
+        columns = {name: self._segment(table, name) for name in segments}
+        return evaluate_scores(
+            events, scores, large=LARGE, time=times, segments=columns, random_state=self._seed()
+        )
 
     def report(
         self,
@@ -294,6 +304,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         segments: Sequence[str] = (),
         created: str | None = None,
         title: str = "Credit risk: validation report",
+        evaluation: Evaluation | None = None,
     ) -> Path:
         """Write a self-contained HTML validation report on rows the model has not seen.
 
@@ -307,15 +318,24 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Moment to print, ISO form; now if not given.
         title : str
             Heading.
+        evaluation : Evaluation, optional
+            What :meth:`evaluate` gave for these very rows, to save the time of judging them again.
         """
-        evaluation, table, events, times = self._judge(X, y, segments)
+        check_is_fitted(self, "model_")
+        table = self._read(X)
+        events = as_events(read_labels(y, table.num_rows), self.classes_)
+        judged = evaluation or self.evaluate(X, y, segments=segments)
+        if len(judged.y) != len(events) or not np.array_equal(judged.y, events):
+            raise InputError(
+                f"The evaluation is of {len(judged.y)} other rows than the {len(events)} given; leave it out."
+            )
         content = validation_content(
             title=title,
             created=created,
-            evaluation=evaluation,
-            table=table,
+            evaluation=judged,
+            table=self.model_.conform(table).table,
             events=events,
-            times=times,
+            times=self._times(table),
             model=self.model_,
             calibration=self.calibration_,
             check=self.check_,
@@ -324,22 +344,6 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             notes=self.notes_,
         )
         return write(content, Path(path))
-
-    def _judge(
-        self, X: Frame, y: Any, segments: Sequence[str]
-    ) -> tuple[Evaluation, pa.Table, FloatArray, AnyArray | None]:
-        check_is_fitted(self, "model_")
-        table = self._read(X)
-        events = as_events(read_labels(y, table.num_rows), self.classes_)
-        typed = self.model_.conform(table).table
-        scores = {LARGE: self.model_.score_typed(typed)}
-        scores |= {b.name: b.score_table(typed) for b in self.benchmarks_}
-        times = self._times(table)
-        columns = {name: self._segment(table, name) for name in segments}
-        evaluation = evaluate_scores(
-            events, scores, large=LARGE, time=times, segments=columns, random_state=self._seed()
-        )
-        return evaluation, typed, events, times
 
     def _times(self, table: pa.Table) -> AnyArray | None:
         name = self.schema_.time
