@@ -16,7 +16,7 @@ from bezant.training.comparison import OptimizerComparison, compare_on
 from bezant.training.config import OptimizerName, TrainingConfig
 from bezant.training.optimizers import LEARNING_RATES
 from bezant.training.table import TablePlan, prepare_for_training
-from bezant.types import Frame
+from bezant.types import Frame, InputError
 
 
 def compare_optimizers(
@@ -61,6 +61,11 @@ def compare_optimizers(
     OptimizerComparison
         Trials, best first, and a sentence; :func:`bezant.reports.optimizer_curves` draws it.
     """
+    for name in optimizers:
+        if name not in LEARNING_RATES:
+            raise InputError(
+                f"There is no optimizer {name!r}; the optimizers are {', '.join(LEARNING_RATES)}."
+            )
     table = read_table(X)
     labels = read_labels(y, table.num_rows)
     events = as_events(labels, two_classes(labels))
