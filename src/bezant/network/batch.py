@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -45,12 +46,19 @@ class Batch:
 
     def rows(self, index: Tensor | slice) -> Batch:
         """Return the rows at these places, by one indexing operation a tensor."""
-        pick = (lambda t: t[index]) if isinstance(index, slice) else (lambda t: t.index_select(0, index))
-        return Batch(*(None if t is None else pick(t) for t in self.tensors()))
+        if isinstance(index, slice):
+            return self._each(lambda t: t[index])
+        return self._each(lambda t: t.index_select(0, index))
 
     def to(self, device: torch.device | str) -> Batch:
         """Return the batch on a device."""
-        return Batch(*(None if t is None else t.to(device, non_blocking=True) for t in self.tensors()))
+        return self._each(lambda t: t.to(device, non_blocking=True))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        statistics, target, weight = (
+            None if t is None else change(t) for t in (self.statistics, self.target, self.weight)
+        )
+        return Batch(change(self.numbers), change(self.codes), statistics, target, weight)
 
     def tensors(self) -> tuple[Tensor | None, ...]:
         """Return the parts in the order of the constructor."""

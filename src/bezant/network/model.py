@@ -80,8 +80,8 @@ class Network(nn.Module):
             )
         else:
             self.trunk = MLPTrunk(width_in, width=size.width, depth=size.depth, dropout=config.dropout)
-        head = {"binary": BinaryHead, "severity": SeverityHead}[config.head]
-        self.head: BinaryHead | SeverityHead = head(self.trunk.members, self.trunk.width)
+        head = BinaryHead if config.head == "binary" else SeverityHead
+        self.head = head(self.trunk.members, self.trunk.width)
         self._dtype = torch.float32
 
     def forward(self, batch: Batch) -> Tensor:

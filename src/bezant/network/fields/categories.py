@@ -26,6 +26,8 @@ class CategoryEmbedding(nn.Module):
     Shape: (B, C) to (B, C, D).
     """
 
+    starts: Tensor
+
     def __init__(self, cardinalities: tuple[int, ...], width: int, hide: float = 0.0) -> None:
         super().__init__()
         self.hide = hide

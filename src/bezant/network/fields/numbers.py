@@ -25,6 +25,9 @@ class RobustScale(nn.Module):
         Number N of columns.
     """
 
+    centre: Tensor
+    scale: Tensor
+
     def __init__(self, n_features: int) -> None:
         super().__init__()
         self.register_buffer("centre", torch.zeros(n_features))
@@ -63,6 +66,9 @@ class NumberEmbedding(nn.Module):
     -----
     Shape: (B, N) to (B, N, D).
     """
+
+    low: Tensor
+    high: Tensor
 
     def __init__(self, n_bins: tuple[int, ...], width: int, kind: NumberEmbeddingKind = "piecewise") -> None:
         super().__init__()
@@ -113,6 +119,9 @@ class PiecewiseLinear(nn.Module):
     Shape: (B, N) to (B, N, D); numbers must lie within the edges.
     """
 
+    edges: Tensor
+    starts: Tensor
+
     def __init__(self, n_bins: tuple[int, ...], width: int) -> None:
         super().__init__()
         n, most = len(n_bins), max(n_bins)
@@ -134,7 +143,7 @@ class PiecewiseLinear(nn.Module):
         low, high = self.edges.gather(1, right - 1), self.edges.gather(1, right)
         share = ((columns - low) / (high - low)).T  # (B, N)
         place = right.T + self.starts  # (B, N)
-        return _Between.apply(self._knots(), place, share[..., None])  # type: ignore[no-any-return]
+        return _Between.apply(self._knots(), place, share[..., None])  # type: ignore[no-any-return,no-untyped-call]
 
     def _knots(self) -> Tensor:
         """Values of the curves at the edges: (N * (bins + 1), D)."""
@@ -161,7 +170,7 @@ class _Between(torch.autograd.Function):
         return torch.lerp(low, high, share.flatten(0, 1)).view(*place.shape, knots.shape[1])
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         """Share each gradient between its two rows."""
         place, share = ctx.saved_tensors
         flat, above = place.flatten(), (gradient * share).flatten(0, 1)

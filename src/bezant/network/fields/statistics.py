@@ -30,6 +30,10 @@ class TargetStatistics(nn.Module):
     Each of these columns gives ``len(smoothings) + 1`` numbers: the means, and log(1 + rows).
     """
 
+    starts: Tensor
+    place: Tensor
+    table: Tensor
+
     def __init__(
         self,
         cardinalities: tuple[int, ...],

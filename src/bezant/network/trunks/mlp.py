@@ -23,6 +23,7 @@ class MLPTrunk(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Mix the row's fields."""
         for layer in self.layers:
-            x = torch.relu(functional.linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype)))
+            weight, bias = layer.parameters()
+            x = torch.relu(functional.linear(x, weight.to(x.dtype), bias.to(x.dtype)))
             x = functional.dropout(x, self.dropout, self.training)
         return x[None]  # (1, B, W)
