@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 import pytest
-from loans import loans, run, write
 
 import bezant
 from bezant.cli import app, demo, scoring, sources
 from bezant.cli.console import print_json
 from bezant.cli.reference import reference
 from bezant.types import InputError
+from loans import loans, run, write
 
 ROOT = Path(__file__).parents[1]
 FIT = ("--target", "default", "--time", "approved", "--size", "tiny", "--epochs", "1", "--no-benchmark")
@@ -205,8 +205,8 @@ def test_the_refused_socket_would_be_noticed(monkeypatch: pytest.MonkeyPatch) ->
         raise AssertionError("connected")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    with pytest.raises(AssertionError, match="connected"):
-        socket.create_connection(("127.0.0.1", 9))
+    with socket.socket() as one, pytest.raises(AssertionError, match="connected"):
+        one.connect(("127.0.0.1", 9))
 
 
 def test_ctrl_c_ends_with_130_and_a_sentence(

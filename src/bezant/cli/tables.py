@@ -42,7 +42,7 @@ def figures_table(evaluation: Evaluation) -> Table:
     table.add_column(f"{evaluation.rows:,} rows, {evaluation.events:,} events")
     for figure, interval in COLUMNS:
         title = FIGURES[figure]
-        table.add_column(f"{title} ({level} interval)" if interval else title, justify="right", no_wrap=True)
+        table.add_column(f"{title} ({level})" if interval else title, justify="right", no_wrap=True)
     for model in model_order(evaluation):
         cells = [_cell(evaluation.figures[model].get(figure), wide) for figure, wide in COLUMNS]
         table.add_row(Text(model), *cells, style="bold" if model == evaluation.large else "")
