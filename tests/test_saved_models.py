@@ -12,6 +12,7 @@ import torch
 
 import bezant
 from bezant.artifacts import FORMAT_VERSION
+from bezant.histories import read_table
 
 KEPT = Path(__file__).parent / "artifacts"
 MODELS = sorted(p for p in KEPT.iterdir() if p.is_dir() and p.name.startswith("credit-"))
@@ -31,10 +32,10 @@ def test_a_kept_model_opens_and_gives_the_recorded_scores(place: Path) -> None:
     assert p.shape == (20, 2)
     np.testing.assert_allclose(p[:, 1], wanted.pop("large"), rtol=1e-5)
     assert len(np.unique(p[:, 1])) > 10  # a model that says the same of everybody would prove nothing
-    typed = risk.model_.conform(risk._read(rows, fitting=False)).table
-    assert {b.key for b in risk.benchmarks_} == set(wanted)
+    typed = risk.model_.conform(read_table(rows)).table
+    assert {b.name for b in risk.benchmarks_} == set(wanted)
     for benchmark in risk.benchmarks_:
-        np.testing.assert_allclose(benchmark.score_table(typed), wanted[benchmark.key], rtol=1e-5)
+        np.testing.assert_allclose(benchmark.score_table(typed), wanted[benchmark.name], rtol=1e-5)
     assert torch.get_num_threads() == threads
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 from bezant.artifacts import FORMAT_VERSION
 from bezant.datasets import load
 from bezant.desks.credit import CreditRisk
+from bezant.histories import read_table
 from bezant.training.config import TrainingConfig
 
 HERE = Path(__file__).parent
@@ -46,9 +47,9 @@ def main() -> None:
         sys.exit(f"The traditional models are missing: {risk.notes_}")
     some_rows(frame).to_csv(HERE / f"{NAME}-rows.csv", index=False)
     rows = pd.read_csv(HERE / f"{NAME}-rows.csv", dtype=str)
-    typed = risk.model_.conform(risk._read(rows, fitting=False)).table
+    typed = risk.model_.conform(read_table(rows)).table
     scores = {"large": risk.predict_proba(rows)[:, 1].tolist()}
-    scores |= {b.key: b.score_table(typed).tolist() for b in risk.benchmarks_}
+    scores |= {b.name: b.score_table(typed).tolist() for b in risk.benchmarks_}
     said = {"scores": scores, "versions": risk.record_.versions}
     risk.save(place)
     (HERE / f"{NAME}-scores.json").write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
