@@ -51,10 +51,10 @@ def test_scale_of_columns_without_spread() -> None:
 def test_scaled_numbers_stay_within_three_and_gaps_stay_gaps() -> None:
     scale = RobustScale(1)
     scale.learn(torch.arange(9.0)[:, None])
-    out = scale(torch.tensor([[-1e15], [1e15], [torch.nan], [4.0]]))[:, 0]
-    assert_allclose(out[:2], [-3, 3], rtol=1e-5)
-    assert torch.isnan(out[2])
-    assert out[3] == 0
+    out = scale(torch.tensor([[-1e15], [1e15], [-1e25], [3e38], [torch.nan], [4.0]]))[:, 0]
+    assert_allclose(out[:4], [-3, 3, -3, 3], rtol=1e-5)
+    assert torch.isnan(out[4])
+    assert out[5] == 0
 
 
 def test_scale_of_no_rows_stays_as_it_was() -> None:
