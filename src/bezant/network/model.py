@@ -36,7 +36,7 @@ class NetworkConfig(BaseModel):
         What mixes the fields.
     head : {"binary", "severity"}, default "binary"
         What is predicted.
-    dropout : float, default 0.1
+    dropout : float, default 0.3
         Share of a block's units left out of each training step.
     fields : FieldConfig, optional
         Filled in by :func:`learn_network`.
@@ -47,7 +47,7 @@ class NetworkConfig(BaseModel):
     size: SizeName = "small"
     trunk: TrunkName = "tabm"
     head: HeadName = "binary"
-    dropout: float = 0.1
+    dropout: float = 0.3
     fields: FieldConfig | None = None
 
 

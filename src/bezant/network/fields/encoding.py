@@ -20,6 +20,9 @@ from bezant.schema import Field, Kind, Schema
 MISSING, UNKNOWN, FIRST_KNOWN = 0, 1, 2
 """Codes of "not filled in" and "never seen, or too rare, in training"; known values come after."""
 
+LARGEST = float(np.finfo(np.float32).max)
+"""Larger numbers count as this one: it lies beyond every training range all the same."""
+
 MICROSECONDS_A_DAY = 86_400_000_000
 
 
@@ -103,7 +106,7 @@ class Encoding(BaseModel):
         n = table.num_rows
         numbers = np.empty((n, len(self.numbers)), np.float32)
         for j, column in enumerate(self.numbers):
-            numbers[:, j] = self._numbers_of(table, column)
+            numbers[:, j] = np.clip(self._numbers_of(table, column), -LARGEST, LARGEST)
         codes = np.empty((n, len(self.codes)), np.int32)
         for j, code in enumerate(self.codes):
             codes[:, j] = _codes_of(table[code.field], code)

@@ -46,7 +46,7 @@ class RobustScale(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale (B, N) to (B, N)."""
-        x = (x - self.centre) / self.scale
+        x = ((x - self.centre) / self.scale).clamp(-1e9, 1e9)  # or the square below overflows to 0
         return x / torch.sqrt(1 + (x / 3) ** 2)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from bezant.metrics.classification import logistic_recalibration
 from bezant.network.heads.linear import MemberLinear, weighted_mean
 
 
@@ -36,7 +39,15 @@ class BinaryHead(nn.Module):
         return output.sigmoid().mean(1)
 
     def judge(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Return the log loss of the mean probability."""
+        """Return the log loss of the mean probability after its best shift and slope of log-odds.
+
+        The level is the calibrator's task. Out-of-time it is off by as much as the world has changed,
+        and a raw log loss would stop the training of a network that still learns to tell rows apart.
+        """
         p = prediction.double().clamp(1e-7, 1 - 1e-7)
         target = target.double()
+        if 0 < float(target.sum()) < len(target):
+            shift, slope = logistic_recalibration(target.cpu().numpy(), p.cpu().numpy())
+            if math.isfinite(shift) and slope > 0:
+                p = torch.sigmoid(shift + slope * torch.logit(p)).clamp(1e-7, 1 - 1e-7)
         return weighted_mean(-(target * p.log() + (1 - target) * (1 - p).log()), weight)
