@@ -39,4 +39,6 @@ SIZES: dict[str, Size] = {
     "large": Size(width=4608, depth=6, members=16, number_width=32, category_width=32, bins=64),
     "xl": Size(width=12288, depth=8, members=16, number_width=64, category_width=64, bins=64),
 }
-"""About 0.1, 1, 10, 100 million and 1 billion parameters on a table of some 25 fields."""
+"""On the SBA loans (18 columns, 24 pair statistics): 0.08, 0.2, 10, 117 million and 1.1 billion parameters.
+
+A row of a table needs little: 1 million parameters made "small" four times slower on 100,000 loans."""
