@@ -37,7 +37,6 @@ lint: .venv/.test-ready  ## style and types only
 
 bench: .venv/.test-ready  ## accuracy on the whole SBA file (fetched once), and training speed
 	$(BIN)/python -m benchmarks.credit
-	$(BIN)/python -m benchmarks.throughput
 
 docs: .venv/.test-ready  ## write docs/command-line.md from the commands' help, the README's figures from docs/demo.json
 	$(BIN)/python -m bezant.cli.reference docs/command-line.md

@@ -46,8 +46,8 @@ def throughput(size: str = "small", batch_size: int = 256) -> dict[str, Any]:
     ratio = statistics.median(a / b for a, b in zip(ours, bare, strict=True))
     precision = str(best_precision(torch.device("cpu"))).removeprefix("torch.")
     text = (
-        f"{speed:,.0f} rows a second with the size {size}, {flops / 1e6:.1f} million floating-point operations "
-        f"of matrix products a row, batches of {batch_size}: {100 * ratio:.0f} % of the bare loop's speed "
+        f"{speed:,.0f} rows a second with the size {size}, {flops / 1e6:.1f} million floating-point "
+        f"operations of matrix products a row, batches of {batch_size}: {100 * ratio:.0f} % of the bare loop's speed "
         f"(median of {ROUNDS} rounds in turn). That is {100 * speed * flops / peak:.0f} % of the machine's "
         f"measured single-precision matrix-multiply rate ({peak / 1e9:,.0f} GFLOP/s), and "
         f"{100 * speed * flops / own:.0f} % of its rate in {precision} ({own / 1e9:,.0f} GFLOP/s), in which "
