@@ -47,9 +47,9 @@ def throughput(size: str = "small", batch_size: int = 256) -> dict[str, Any]:
     precision = str(best_precision(torch.device("cpu"))).removeprefix("torch.")
     text = (
         f"{speed:,.0f} rows a second with the size {size}, {flops / 1e6:.1f} million floating-point "
-        f"operations of matrix products a row, batches of {batch_size}: {100 * ratio:.0f} % of the bare loop's speed "
-        f"(median of {ROUNDS} rounds in turn). That is {100 * speed * flops / peak:.0f} % of the machine's "
-        f"measured single-precision matrix-multiply rate ({peak / 1e9:,.0f} GFLOP/s), and "
+        f"operations of matrix products a row, batches of {batch_size}: {100 * ratio:.0f} % of the speed of "
+        f"the bare loop (median of {ROUNDS} rounds in turn). That is {100 * speed * flops / peak:.0f} % of "
+        f"the machine's measured single-precision matrix-multiply rate ({peak / 1e9:,.0f} GFLOP/s), and "
         f"{100 * speed * flops / own:.0f} % of its rate in {precision} ({own / 1e9:,.0f} GFLOP/s), in which "
         "the trunk is trained."
     )
