@@ -1,0 +1,51 @@
+"""Column names in sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from bezant.types import InputError
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """Return quoted names, the first ones if there are many."""
+    names = list(names)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(repr(n) for n in names[:most]) + more
+
+
+def columns_named(names: list[str]) -> str:
+    """Return "Column 'a'" or "Columns 'a', 'b'"."""
+    return f"Column{'s' if len(names) > 1 else ''} {listed(names)}"
+
+
+def are(names: list[str]) -> str:
+    """Return the verb for so many names."""
+    return "are" if len(names) > 1 else "is"
+
+
+def them(names: list[str]) -> str:
+    """Return the pronoun for so many names."""
+    return "them" if len(names) > 1 else "it"
+
+
+def refuse_duplicate_names(names: Iterable[str]) -> None:
+    """Raise an :class:`InputError` if a column name stands more than once."""
+    twice = sorted(n for n, times in Counter(names).items() if times > 1)
+    if twice:
+        raise InputError(
+            f"{columns_named(twice)} {'stands' if len(twice) == 1 else 'stand'} more than once in the table; "
+            "rename or drop the copies."
+        )
+
+
+def unknown_column(name: str, names: Iterable[str]) -> InputError:
+    """Return the error for a column that does not exist, with the nearest names there are."""
+    import difflib
+
+    names = list(names)
+    folded = {n.lower(): n for n in names}
+    near = [folded[n] for n in difflib.get_close_matches(name.lower(), list(folded), n=1, cutoff=0.6)]
+    hint = f"did you mean {near[0]!r}?" if near else f"the columns are {listed(names)}."
+    return InputError(f"There is no column {name!r}; {hint}")
