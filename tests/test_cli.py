@@ -161,6 +161,55 @@ def test_evaluate_prints_figures_by_segment(folder: Path, capsys: pytest.Capture
     assert json.loads(capsys.readouterr().out)["rows"] == 600
 
 
+def european(folder: Path, days: tuple[int, ...]) -> str:
+    """Write loans whose dates are of the form 03/01/2003, so that the day might be taken for the month."""
+    columns = loans(600)
+    columns["approved"] = [f"{days[i % len(days)]:02}/{1 + i % 12:02}/2003" for i in range(600)]
+    return write(folder / "european.csv", columns)
+
+
+def test_a_cutoff_reads_dates_as_the_users_and_the_models_schema_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, schema = european(tmp_path, (13,)), tmp_path / "schema.json"
+    words = ("check", path, "-t", "default", "--time", "approved")
+    assert run(*words, "--save-schema", str(schema)) == 0
+    assert "%d/%m/%Y" in schema.read_text()
+    path, model = european(tmp_path, (3, 4, 5)), str(tmp_path / "model")
+    assert run("fit", "credit", path, *FIT, "--cutoff", "2003-07-01", "--out", model) == 2
+    assert "2003-05-12" in capsys.readouterr().err, "without the schema the month comes first"
+    given = ("--schema", str(schema), "--cutoff", "2003-07-01")
+    assert run("fit", "credit", path, *FIT, *given, "--out", model) == 0
+    printed = capsys.readouterr().out
+    assert "european.csv: 300 rows" in printed
+    assert "2003-01-03 to 2003-06-05" in " ".join(printed.split())
+    later = ("-t", "default", "--cutoff", "2003-12-01")
+    assert run("evaluate", model, path, *later, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == 50
+
+
+def test_rows_without_the_time_are_judged_but_not_cut(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = loans(600)
+    del columns["approved"]
+    words = (str(folder / "model"), write(tmp_path / "loans.csv", columns), "-t", "default")
+    assert run("evaluate", *words, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == 600
+    assert run("evaluate", *words, "--cutoff", "2004-01-01") == 2
+    assert "'approved'" in capsys.readouterr().err
+
+
+def test_a_report_gives_figures_by_segment(folder: Path, tmp_path: Path) -> None:
+    words = ("report", str(folder / "model"), str(folder / "loans.csv"), "-t", "default")
+    plain, cut = tmp_path / "plain.html", tmp_path / "cut.html"
+    assert run(*words, "--out", str(plain)) == 0
+    assert run(*words, "--out", str(cut), "--segment", "state") == 0
+    cells = [f">{state}<" for state in ("NY", "CA", "TX", "WA")]
+    assert all(cell in cut.read_text(encoding="utf-8") for cell in cells)
+    assert not any(cell in plain.read_text(encoding="utf-8") for cell in cells)
+
+
 def test_optimizers_are_compared_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, picture = write(tmp_path / "loans.csv", loans()), tmp_path / "optimizers.svg"
     words = ("compare-optimizers", path, "-t", "default", "--epochs", "1", "--out", str(picture), "--json")

@@ -170,10 +170,10 @@ def check_file(
         meaning.save(save_schema)
         say(f"The schema is in {save_schema}")
     if as_json:
-        print_json({**_summary(rows), "findings": json.loads(report.to_json())})
+        print_json({**_summary(rows, meaning), "findings": json.loads(report.to_json())})
     else:
         _say_notes(rows)
-        show(data_line(rows))
+        show(data_line(rows, meaning))
         two_columns([(f.severity, f.sentence) for f in report.findings])
         counts = {s: len(found) for s, found in report.by_severity.items()}
         show(
@@ -196,9 +196,9 @@ def schema_of(rows: Labelled, path: Path | None) -> Schema:
     return schema
 
 
-def data_line(rows: Labelled) -> str:
+def data_line(rows: Labelled, schema: Schema | None = None) -> str:
     """Say in one line how many rows there are, with how many defaults, in which period."""
-    about = _summary(rows)
+    about = _summary(rows, schema)
     known = int(np.sum(~np.isnan(rows.y)))
     share = about["events"] / known if known else float("nan")
     ends = f", {about['from']} to {about['to']}" if "from" in about else ""
@@ -208,14 +208,14 @@ def data_line(rows: Labelled) -> str:
     )
 
 
-def _summary(rows: Labelled) -> dict[str, Any]:
+def _summary(rows: Labelled, schema: Schema | None) -> dict[str, Any]:
     about: dict[str, Any] = {
         "rows": len(rows.y),
         "events": int(np.nansum(rows.y)),
         "target": rows.target,
         "time": rows.time,
     }
-    ends = period(rows)
+    ends = period(rows, schema)
     return about | ({"from": ends[0], "to": ends[1]} if ends else {})
 
 

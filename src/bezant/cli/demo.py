@@ -11,7 +11,7 @@ import typer
 
 from bezant.cli.console import refuse_unwritable, show
 from bezant.cli.data import data_line
-from bezant.cli.fit import Epochs, Seed, Size, SizeName, _training, make_risk
+from bezant.cli.fit import Epochs, Seed, Size, SizeName, make_risk, training_config
 from bezant.cli.sources import read_labelled, split_rows
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 EXAMPLE = "Example: bezant demo --out out/demo"
 SAMPLE = "sba-sample"
 CUTOFF = "2004-01-01"
+SEGMENTS = ("UrbanRural",)
 
 
 def demo(
@@ -40,10 +41,10 @@ def demo(
     train, test = split_rows(rows, CUTOFF)
     show(f"Learn from  {data_line(train)}")
     show(f"Judge on    {data_line(test)}")
-    risk = make_risk(train, size=size.value, training=_training(None, epochs, seed), random_state=seed)
+    risk = make_risk(train, size=size.value, training=training_config(None, epochs, seed), random_state=seed)
     risk.fit(train.table, train.y)
-    evaluation = risk.evaluate(test.table, test.y)
-    report = risk.report(out / "report.html", test.table, test.y, evaluation=evaluation)
+    evaluation = risk.evaluate(test.table, test.y, segments=SEGMENTS)
+    report = risk.report(out / "report.html", test.table, test.y, segments=SEGMENTS, evaluation=evaluation)
     risk.save(out / "model")
     _write_figures(evaluation, out / "demo.json")
     from bezant.cli.tables import show_evaluation

@@ -24,11 +24,13 @@ from bezant.cli.sources import (
     read_labelled,
     split_rows,
 )
+from bezant.schema import Schema
 from bezant.types import InputError
 
 if TYPE_CHECKING:
     from bezant.desks.credit import CreditRisk
     from bezant.evidence.evaluation import Evaluation
+    from bezant.training.config import TrainingConfig
 
 EXAMPLE = (
     "Example: bezant fit credit loans.csv --target default --time ApprovalDate --cutoff 2004-01-01 "
@@ -143,17 +145,18 @@ def fit_credit(
         if path is not None:
             refuse_unwritable(path, source=file)
     rows = read_labelled(file, target, time=time, positive=positive, drop=drop or ())
-    train, test = split_rows(rows, cutoff) if cutoff else (rows, None)
+    meaning = None if schema is None else schema_of(rows, schema)
+    train, test = split_rows(rows, cutoff, meaning) if cutoff else (rows, None)
     refuse_few(train)
-    _say_start(train, test, as_json)
+    _say_start(train, test, meaning, as_json)
     state = checkpoint or out.with_name(out.name + ".checkpoint")
     risk = make_risk(
         train,
         size=size.value,
         trunk=trunk.value,
         benchmark="full" if textbook else benchmark,
-        schema=None if schema is None else schema_of(train, schema),
-        training=_training(optimizer, epochs, seed),
+        schema=meaning,
+        training=training_config(optimizer, epochs, seed),
         leaks=leaks.value,
         checkpoint=state,
         random_state=seed,
@@ -188,7 +191,8 @@ def refuse_few(rows: Labelled) -> None:
         )
 
 
-def _training(optimizer: Optimizer | None, epochs: int | None, seed: int) -> Any:
+def training_config(optimizer: Optimizer | None, epochs: int | None, seed: int) -> TrainingConfig:
+    """Return how to train; what was not typed is the default."""
     from bezant.training.config import TrainingConfig
 
     chosen: dict[str, Any] = {"seed": seed}
@@ -199,14 +203,14 @@ def _training(optimizer: Optimizer | None, epochs: int | None, seed: int) -> Any
     return TrainingConfig(**chosen)
 
 
-def _say_start(train: Labelled, test: Labelled | None, as_json: bool) -> None:
+def _say_start(train: Labelled, test: Labelled | None, schema: Schema | None, as_json: bool) -> None:
     for note in train.notes:
         say(note, "dim")
     if as_json:
         return
-    show(f"Learn from  {data_line(train)}")
+    show(f"Learn from  {data_line(train, schema)}")
     if test is not None:
-        show(f"Judge on    {data_line(test)}")
+        show(f"Judge on    {data_line(test, schema)}")
 
 
 def _remove_checkpoints(folder: Path) -> None:

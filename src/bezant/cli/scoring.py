@@ -6,8 +6,9 @@ import json
 import sys
 import time as clock
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import pyarrow as pa
 import typer
@@ -146,11 +147,9 @@ def evaluate(
     from bezant.cli.tables import show_evaluation, show_segments
 
     risk = load_model(model)
-    rows = _rows_to_judge(risk, file, target, positive, cutoff)
-    for name in segment or ():
-        if name not in rows.table.column_names:
-            raise unknown_column(name, rows.table.column_names)
-    evaluation = risk.evaluate(rows.table, rows.y, segments=tuple(segment or ()))
+    segments = tuple(segment or ())
+    rows = _rows_to_judge(risk, file, target, positive, cutoff, segments)
+    evaluation = risk.evaluate(rows.table, rows.y, segments=segments)
     if as_json:
         print_json(json.loads(evaluation.to_json()))
         return
@@ -167,19 +166,36 @@ def report(
     target: Target = None,
     positive: Positive = None,
     cutoff: Cutoff = None,
+    segment: Segment = None,
 ) -> None:
     """Write the validation report of a saved model on rows whose outcome is known: one HTML file."""
     refuse_unwritable(out, source=file)
     risk = load_model(model)
-    rows = _rows_to_judge(risk, file, target, positive, cutoff)
-    risk.report(out, rows.table, rows.y)
+    segments = tuple(segment or ())
+    rows = _rows_to_judge(risk, file, target, positive, cutoff, segments)
+    risk.report(out, rows.table, rows.y, segments=segments)
     show(f"Report  {out}")
 
 
 def _rows_to_judge(
-    risk: Any, file: str, target: str | None, positive: str | None, cutoff: str | None
+    risk: CreditRisk,
+    file: str,
+    target: str | None,
+    positive: str | None,
+    cutoff: str | None,
+    segments: tuple[str, ...],
 ) -> Labelled:
-    rows = read_labelled(file, target, time=risk.time, positive=positive, both=False)
+    """Return the rows of a file that a model is to be judged on; only a cutoff needs the model's time."""
+    rows = read_labelled(file, target, positive=positive, both=False)
+    columns, time = rows.table.column_names, risk.schema_.time
+    for name in (*segments, *([time] if cutoff and time else ())):
+        if name not in columns:
+            raise unknown_column(name, columns)
+    if cutoff and time is None:
+        raise InputError(
+            "The model was fitted without --time, so that no row has a time; leave --cutoff out."
+        )
     for note in rows.notes:
         say(note, "dim")
-    return split_rows(rows, cutoff)[1] if cutoff else rows
+    rows = replace(rows, time=time if time in columns else None)
+    return split_rows(rows, cutoff, risk.schema_)[1] if cutoff else rows

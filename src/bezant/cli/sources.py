@@ -322,16 +322,33 @@ def load_schema(path: Path) -> Schema:
         raise InputError(f"The schema {str(path)!r} is not UTF-8 text; write it again.") from error
 
 
-def read_times(rows: Labelled) -> Any:
-    """Return the ordering times, shape (n,), datetime64[us]; text is read as the schema reads it."""
+def read_times(rows: Labelled, schema: Schema | None = None) -> pa.ChunkedArray:
+    """Return the ordering times, shape (n,), timestamp[us].
+
+    Parameters
+    ----------
+    rows : Labelled
+        n rows with a time column.
+    schema : Schema, optional
+        Says how text is read as a time: 01/02/2003 is in February or in January. Inferred if not given.
+    """
     assert rows.time is not None
     only = rows.table.select([rows.time])
-    conformed = infer_schema(only, time=rows.time).conform(only, roles=[Role.TIME]).table
-    return conformed[rows.time]
+    meaning = schema or infer_schema(only, time=rows.time)
+    return meaning.conform(only, roles=[Role.TIME]).table[rows.time]
 
 
-def split_rows(rows: Labelled, cutoff: str) -> tuple[Labelled, Labelled]:
+def split_rows(rows: Labelled, cutoff: str, schema: Schema | None = None) -> tuple[Labelled, Labelled]:
     """Return the rows before a moment and those from it on.
+
+    Parameters
+    ----------
+    rows : Labelled
+        Rows with a time column.
+    cutoff : str
+        The moment, as typed.
+    schema : Schema, optional
+        As for :func:`read_times`.
 
     Raises
     ------
@@ -344,15 +361,15 @@ def split_rows(rows: Labelled, cutoff: str) -> tuple[Labelled, Labelled]:
         raise InputError(f"A cutoff ({cutoff}) needs the column that orders the rows; name it with --time.")
     if cutoff.isdigit() and len(cutoff) != 4:
         raise InputError(f"The cutoff {cutoff!r} is no date; write it as 2004-01-31.")
-    train, test = splits.out_of_time_indices(read_times(rows), cutoff=cutoff, name=rows.time)
+    train, test = splits.out_of_time_indices(read_times(rows, schema), cutoff=cutoff, name=rows.time)
     return rows.take(train), rows.take(test)
 
 
-def period(rows: Labelled) -> tuple[str, str] | None:
+def period(rows: Labelled, schema: Schema | None = None) -> tuple[str, str] | None:
     """Return the first and the last day of the rows, where they have times."""
     if rows.time is None:
         return None
-    ends = pc.min_max(read_times(rows)).as_py()
+    ends = pc.min_max(read_times(rows, schema)).as_py()
     first, last = ends["min"], ends["max"]
     if not isinstance(first, datetime) or not isinstance(last, datetime):
         return None
