@@ -15,7 +15,7 @@ from bezant.schema import Schema
 from bezant.traditional import TRADITIONAL
 from bezant.traditional.textbook import TEXTBOOK
 from bezant.training.table import HeldOut
-from bezant.types import FloatArray, InputError
+from bezant.types import FloatArray
 
 BenchmarkChoice = bool | Literal["full"]
 
@@ -110,8 +110,8 @@ def fit_benchmarks(
             )
             calibration = calibrate(first.score_table(judging), y[parts.judging], seed=seed)
             final = first.final(table, schema, y, random_state=seed)
-        except InputError as error:
-            notes.append(f"The traditional model {key} could not be fitted: {error}")
+        except Exception as error:  # a rival's failure must not lose a trained model
+            notes.append(f"The traditional model {key} could not be fitted ({type(error).__name__}): {error}")
             continue
         benchmark = Benchmark(final, calibration.calibrator)
         models.append(benchmark)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from bezant.artifacts import save_folder
 from bezant.desks.benchmarks import Benchmark, BenchmarkChoice, fit_benchmarks
-from bezant.desks.intake import Leaks, held_out_rows, is_matrix, read_rows, take_in
+from bezant.desks.intake import Leaks, is_matrix, read_rows, take_in
 from bezant.desks.labels import as_events, quoted, read_labels, two_classes
 from bezant.desks.record import FitRecord, fit_record
 from bezant.desks.validation import validation_content
@@ -24,10 +24,10 @@ from bezant.evidence.checks import CheckReport
 from bezant.evidence.evaluation import Evaluation, evaluate_scores
 from bezant.network.model import NetworkConfig, TrunkName
 from bezant.network.scoring import TableModel
-from bezant.network.sizes import SizeName
+from bezant.network.sizes import SIZES, SizeName
 from bezant.reports import write
 from bezant.schema import Role, Schema
-from bezant.training.config import TrainingConfig
+from bezant.training.config import TrainingConfig, read_config
 from bezant.training.loop import TrainingRun
 from bezant.training.progress import ProgressChoice, shown
 from bezant.training.table import TablePlan, fit_table
@@ -149,20 +149,28 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         InputError
             If something about the rows prevents a fit; one sentence says what and how to mend it.
         """
+        self._refuse_unknown_settings()
         seed = self._seed()
         table = read_rows(self, X, fitting=True, y=y)
         labels = read_labels(y, table.num_rows)
         classes = two_classes(labels)
         events = as_events(labels, classes)
-        intake = take_in(table, events, time=self.time, schema=self.schema, leaks=self.leaks, seed=seed)
-        held_out = held_out_rows(events, intake.times, self._holdout(), seed)
+        intake = take_in(
+            table,
+            events,
+            time=self.time,
+            schema=self.schema,
+            leaks=self.leaks,
+            seed=seed,
+            holdout=self.holdout,
+        )
         folder = Path(self.checkpoint) if self.checkpoint is not None else None
         plan = self._plan(seed)
         fitted = fit_table(
             intake.table,
             intake.schema,
             events,
-            held_out,
+            intake.held_out,
             plan,
             shown=lambda title: shown(title, self.progress),
             checkpoint=folder,
@@ -207,15 +215,31 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise InputError(f"random_state is a whole number from 0 on or None, not {given!r}; give 0, say.")
         return int(given)
 
-    def _holdout(self) -> float:
-        if not 0 < self.holdout < 1:
+    def _refuse_unknown_settings(self) -> None:
+        """Say in one sentence what a setting may be, before any work."""
+        choices = {"size": tuple(SIZES), "trunk": get_args(TrunkName), "leaks": get_args(Leaks)}
+        choices |= {"benchmark": (True, False, "full"), "progress": ("auto", True, False)}
+        for name, allowed in choices.items():
+            given = getattr(self, name)
+            if not any(given is a or (isinstance(a, str) and given == a) for a in allowed):
+                shown = ", ".join(map(repr, allowed))
+                raise InputError(f"{name} is one of {shown}, not {given!r}.")
+        if isinstance(self.holdout, bool) or not isinstance(self.holdout, float) or not 0 < self.holdout < 1:
             raise InputError(f"holdout is a share between 0 and 1, not {self.holdout!r}; 0.15 is usual.")
-        return self.holdout
+        if self.schema is not None and not isinstance(self.schema, Schema):
+            raise InputError(
+                f"schema is a bezant.Schema, not {self.schema!r}; read one with Schema.load(path)."
+            )
 
     def _plan(self, seed: int) -> TablePlan:
-        training = self.training or TrainingConfig()
+        training = self.training if self.training is not None else TrainingConfig()
         if not isinstance(training, TrainingConfig):
-            training = TrainingConfig.model_validate(training)
+            training = read_config(training)
+        if "seed" in training.model_fields_set and training.seed != seed:
+            raise InputError(
+                f"training has the seed {training.seed} and random_state is {self.random_state!r}; give the "
+                "seed as random_state alone."
+            )
         network = NetworkConfig(size=self.size, trunk=self.trunk, head="binary")
         return TablePlan(network=network, training=training.model_copy(update={"seed": seed}))
 
@@ -291,8 +315,22 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         scores |= {b.name: b.score_table(typed) for b in self.benchmarks_}
         times = self._times(table)
         columns = {name: self._segment(table, name) for name in segments}
-        return evaluate_scores(
+        judged = evaluate_scores(
             events, scores, large=LARGE, time=times, segments=columns, random_state=self._seed()
+        )
+        return replace(judged, notes=(*judged.notes, *self._seen_before(times)))
+
+    def _seen_before(self, times: AnyArray | None) -> tuple[str, ...]:
+        """Say so if rows to judge are from the training period: they may be training rows."""
+        period = self.record_.summary.period
+        if times is None or period is None or not len(times):
+            return ()
+        inside = int((times.astype("datetime64[D]") <= np.datetime64(period[1])).sum())
+        if not inside:
+            return ()
+        return (
+            f"{inside} of the {len(times)} rows judged are from the training period, which ended on "
+            f"{period[1]}; if the model was trained on them, these figures flatter it.",
         )
 
     def report(

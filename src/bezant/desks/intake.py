@@ -13,7 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from bezant.evidence.checks import CheckReport, check
 from bezant.histories import read_table
-from bezant.schema import Role, Schema, infer_schema
+from bezant.schema import Role, Schema, infer_schema, unknown_column
 from bezant.splits import out_of_time_indices, stratified
 from bezant.types import AnyArray, FloatArray, Frame, InputError, IntArray
 
@@ -32,6 +32,9 @@ class Intake:
         What they mean.
     times : datetime64 array, shape (n,), or None
         The ordering time.
+    held_out : integer array
+        Rows to hold out: the latest, or drawn at random where rows have no time. What the columns mean
+        and which of them are left aside was decided without these rows.
     check : CheckReport
         What was found in the rows.
     notes : tuple of str
@@ -41,6 +44,7 @@ class Intake:
     table: pa.Table
     schema: Schema
     times: AnyArray | None
+    held_out: IntArray
     check: CheckReport
     notes: tuple[str, ...]
 
@@ -89,9 +93,16 @@ def _all_numbers(X: AnyArray) -> bool:
 
 
 def take_in(
-    table: pa.Table, y: FloatArray, *, time: str | None, schema: Schema | None, leaks: Leaks, seed: int
+    table: pa.Table,
+    y: FloatArray,
+    *,
+    time: str | None,
+    schema: Schema | None,
+    leaks: Leaks,
+    seed: int,
+    holdout: float = 0.15,
 ) -> Intake:
-    """Infer, check and type the rows.
+    """Hold rows out, infer and check on the others, type all of them.
 
     Parameters
     ----------
@@ -107,21 +118,28 @@ def take_in(
         What to do about columns that look as if they knew the outcome.
     seed : int
         Draws the rows of the checks.
+    holdout : float, default 0.15
+        Share of the rows to hold out.
 
     Raises
     ------
     InputError
         If there is nothing to learn from, or ``leaks`` is "refuse" and there are some.
     """
-    schema = schema or infer_schema(table, time=time)
+    times = _times_of(table, time, schema)
+    held_out = held_out_rows(y, times, holdout, seed)
+    seen = np.setdiff1d(np.arange(table.num_rows), held_out)
+    known = table.take(seen)
+    schema = schema or infer_schema(known, time=time)
     if time is not None and schema.time != time:
         schema = schema.with_role(Role.TIME, time)
     schema = schema.select(Role.INPUT, Role.TIME)
     conformed = schema.conform(table)
     notes = [*conformed.notes, *(f"Column {f.name!r}: {f.note}." for f in schema.inputs if f.note)]
-    times = _times(conformed.table, schema.time)
-    report = check(conformed.table, schema, y, random_state=seed)
-    schema, said = _without(schema, conformed.table, report, leaks)
+    typed = conformed.table.take(seen)
+    decisive = check(typed, schema, y[seen], random_state=seed)
+    report = check(conformed.table, schema, y, random_state=seed) if len(held_out) else decisive
+    schema, said = _without(schema, typed, decisive, leaks)
     notes.extend(said)
     if not schema.inputs:
         raise InputError(
@@ -129,7 +147,7 @@ def take_in(
             "or names of rows; add columns that describe the rows."
         )
     kept = schema.select(Role.INPUT, Role.TIME)
-    return Intake(conformed.table.select(list(kept.names)), kept, times, report, tuple(notes))
+    return Intake(conformed.table.select(list(kept.names)), kept, times, held_out, report, tuple(notes))
 
 
 def held_out_rows(y: FloatArray, times: AnyArray | None, share: float, seed: int) -> IntArray:
@@ -139,16 +157,22 @@ def held_out_rows(y: FloatArray, times: AnyArray | None, share: float, seed: int
     return stratified(y, share, seed).test
 
 
-def _times(table: pa.Table, time: str | None) -> AnyArray | None:
+def _times_of(table: pa.Table, time: str | None, schema: Schema | None) -> AnyArray | None:
+    """Return the ordering times, which are needed before anything else may be learned."""
+    time = time or (schema.time if schema else None)
     if time is None:
         return None
-    missing = table[time].null_count
-    if missing:
+    if schema is None:
+        if time not in table.column_names:
+            raise unknown_column(time, table.column_names)
+        schema = infer_schema(table.select([time]), time=time)
+    column = schema.with_role(Role.TIME, time).select(Role.TIME).conform(table).table[time]
+    if column.null_count:
         raise InputError(
-            f"Column {time!r} orders the rows but is missing in {missing} of {table.num_rows} rows; fill it "
-            "in or leave those rows out."
+            f"Column {time!r} orders the rows but is missing in {column.null_count} of {table.num_rows} "
+            "rows; fill it in or leave those rows out."
         )
-    return np.asarray(table[time].to_numpy())
+    return np.asarray(column.to_numpy())
 
 
 def _without(schema: Schema, table: pa.Table, report: CheckReport, leaks: Leaks) -> tuple[Schema, list[str]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bezant.desks.intake import held_out_rows, take_in
+from bezant.desks.intake import take_in
 from bezant.desks.labels import as_events, read_labels, two_classes
 from bezant.histories import read_table
 from bezant.network.model import NetworkConfig
@@ -72,9 +72,8 @@ def compare_optimizers(
     if table.num_rows > rows:
         kept = np.sort(np.random.default_rng(random_state).permutation(table.num_rows)[:rows])
         table, events = table.take(kept), events[kept]
-    intake = take_in(table, events, time=time, schema=None, leaks="report", seed=random_state)
-    held_out = held_out_rows(events, intake.times, 0.2, random_state)
+    intake = take_in(table, events, time=time, schema=None, leaks="report", seed=random_state, holdout=0.2)
     training = TrainingConfig(seed=random_state, max_epochs=epochs, patience=epochs)
     plan = TablePlan(network=NetworkConfig(size=size), training=training)
-    make, judged = prepare_for_training(intake.table, intake.schema, events, held_out, plan)
+    make, judged = prepare_for_training(intake.table, intake.schema, events, intake.held_out, plan)
     return compare_on(make, judged, training, optimizers=optimizers, observe=observe)

@@ -56,7 +56,7 @@ def validation_content(
         times=times,
         findings=tuple(Finding(Severity(f.severity), f.sentence) for f in check.findings),
         importance=importance.to_table(),
-        learning=_learning(runs),
+        learning=_learning(runs, record.summary.rows),
         calibration=CalibrationChoice(method, calibration) if calibration else None,
         configuration=record.configuration,
         versions={**record.versions, "data SHA-256": record.data_sha256},
@@ -64,14 +64,16 @@ def validation_content(
     )
 
 
-def _learning(runs: tuple[TrainingRun, ...]) -> LearningCurve | None:
+def _learning(runs: tuple[TrainingRun, ...], rows: int) -> LearningCurve | None:
     """Return the curve of the run that was judged epoch by epoch; None if no run was."""
     judged = [e for e in runs[0].epochs if e.held_out_loss is not None] if runs else []
     if not judged or runs[0].best_epoch < 1:
         return None
+    refitted = len(runs) > 1 and runs[1].ended != "interrupted"  # an interrupted one is not delivered
     return LearningCurve(
         np.array([e.number for e in judged]),
         np.array([e.train_loss for e in judged]),
         np.array([e.held_out_loss for e in judged], np.float64),
         runs[0].best_epoch,
+        refit_rows=rows if refitted else None,
     )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bezant.types import InputError
 
 OptimizerName = Literal["gd", "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "muon"]
 ScheduleName = Literal["constant", "cosine", "one-cycle"]
@@ -74,3 +77,15 @@ class TrainingConfig(BaseModel):
         epochs = self.max_epochs or min(max(round(800 * batch / max(rows, 1)), 8), 200)
         patience = self.patience or max(4, epochs // 6)
         return self.model_copy(update={"batch_size": batch, "max_epochs": epochs, "patience": patience})
+
+
+def read_config(given: Mapping[str, Any]) -> TrainingConfig:
+    """Return the configuration of a mapping; an InputError names what is unknown or out of range."""
+    try:
+        return TrainingConfig.model_validate(dict(given))
+    except (ValidationError, TypeError, ValueError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else None
+        where = ".".join(map(str, first["loc"])) if first else "training"
+        what = first["msg"] if first else str(error)
+        known = ", ".join(TrainingConfig.model_fields)
+        raise InputError(f"training: {where!r}: {what}; the settings are {known}.") from error

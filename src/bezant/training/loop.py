@@ -39,7 +39,7 @@ class Trainable(Protocol):
         """Return the scalar to descend."""
 
     def judge(self, batch: Batch) -> float:
-        """Return the held-out loss; less is better."""
+        """Return the loss by which held-out rows choose the epoch; less is better."""
 
     def hidden_matrices(self) -> list[nn.Parameter]:
         """Return the matrices between hidden layers."""
@@ -62,7 +62,9 @@ class Epoch:
     train_loss : float
         Mean loss of the steps, members apart, dropout on.
     held_out_loss : float or None
-        Loss of the averaged weights on the held-out rows.
+        What the head judges the averaged weights by on the held-out rows: with the binary head the
+        log loss after recalibration (best shift and slope of log-odds), so it does not compare with
+        ``train_loss``; with the severity head the mean squared error.
     """
 
     number: int
@@ -103,7 +105,7 @@ class TrainingRun:
 
 @dataclass(frozen=True)
 class Progress:
-    """What an observer is told after a step."""
+    """What an observer is told after a step; ``held_out_loss`` is the last epoch's, as in :class:`Epoch`."""
 
     epoch: int
     epochs: int

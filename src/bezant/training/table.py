@@ -1,7 +1,7 @@
 """Fit a network to a table: held-out part, early stopping, calibration, and the last fit on all rows.
 
 The held-out rows (the latest ones, where rows have a time) are dealt into two halves. One says when to
-stop; the other judges and calibrates, and has no say in anything it judges. Then the network is
+stop; the other judges and calibrates, each row judged by a calibrator fitted without it. Then the network is
 trained again on all rows for as many epochs as were found best: the latest rows are the most like
 those to come, and a model that left them out is a model of yesterday.
 """
@@ -55,7 +55,8 @@ class TablePlan(BaseModel):
     Parameters
     ----------
     network : NetworkConfig
-        Size, trunk and head.
+        Size, trunk and head; its ``fields`` may ask for periodic numbers, other smoothings, more pairs,
+        hidden codes (what depends on the rows is filled in).
     training : TrainingConfig
         Optimizer, epochs and the rest.
     least_rows_a_value : int, optional
@@ -90,7 +91,7 @@ class HeldOut:
     @classmethod
     def of(cls, held_out: IntArray, y: FloatArray, seed: int) -> HeldOut:
         """Deal held-out rows into halves of the same event rate; none if there are too few."""
-        outcomes = y[held_out]
+        outcomes = halves(y)[held_out]
         rarer = min(outcomes.sum(), len(outcomes) - outcomes.sum())
         if rarer < LEAST_HELD_OUT:
             held_out, outcomes = held_out[:0], outcomes[:0]
@@ -175,20 +176,35 @@ def fit_table(
     first = TableModel(schema, encoding, network, plain)
     if not len(parts.judging):
         notes.append(
-            f"With {len(y)} rows, {int(y.sum())} of them events, there are too few to hold any out: the "
-            "model is neither calibrated nor judged on rows it has not seen."
+            f"With {len(y)} rows, {int(halves(y).sum())} of them events, there are too few to hold any out: "
+            "the model is neither calibrated nor judged on rows it has not seen."
         )
         return FittedTable(first, parts, np.empty(0), None, (run,), tuple(notes))
-    calibration = calibrate(first.raw_scores(table.take(parts.judging)), y[parts.judging], seed=seed)
-    model = TableModel(schema, encoding, network, calibration.calibrator)
+    answers = first.raw_scores(table.take(parts.judging))
+    calibration = calibrate(answers, y[parts.judging], seed=seed) if plan.network.head == "binary" else None
+    judged = calibration.cross_fitted if calibration else answers
+    calibrator = calibration.calibrator if calibration else plain
+    model = TableModel(schema, encoding, network, calibrator)
     runs = [run]
-    if plan.refit and run.ended != "interrupted":
+    if run.ended == "interrupted":
+        notes.append("The model was not trained again on all rows, for its training was interrupted.")
+    elif plan.refit:
         again, on_all = _refit(table, schema, y, plan, run.best_epoch, shown, checkpoint)
         runs.append(on_all)
-        notes.extend(on_all.notes)
-        if on_all.ended != "interrupted":
-            model = TableModel(schema, again.encoding, again.network, calibration.calibrator)
-    return FittedTable(model, parts, calibration.cross_fitted, calibration, tuple(runs), tuple(notes))
+        if on_all.ended == "interrupted":
+            notes.append(
+                "The training on all rows was interrupted, so the model is the one that was judged: it has "
+                f"not learned from the {len(held_out)} held-out rows."
+            )
+        else:
+            model = TableModel(schema, again.encoding, again.network, calibrator)
+            notes.extend(on_all.notes)
+    return FittedTable(model, parts, judged, calibration, tuple(runs), tuple(notes))
+
+
+def halves(y: FloatArray) -> FloatArray:
+    """Return outcomes as they are, and values as 1.0 above their median: what folds are balanced by."""
+    return y if set(np.unique(y)) <= {0.0, 1.0} else (y > np.median(y)).astype(np.float64)
 
 
 def prepare_for_training(
@@ -211,20 +227,20 @@ def _prepare(
     """Learn everything from these rows that is learned before training."""
     least = plan.least_rows_a_value or int(np.clip(len(y) // 2000, 2, 20))
     binary = plan.network.head == "binary"
-    encoding = learn_encoding(table, schema, twins=_twins(table, schema, y, binary), min_count=least)
+    encoding = learn_encoding(table, schema, twins=_twins(table, schema, halves(y)), min_count=least)
     known = [size - 2 for size in encoding.cardinalities]
-    fields = FieldConfig(
-        n_bins=(),
-        cardinalities=encoding.cardinalities,
-        statistics=tuple(i for i, n in enumerate(known) if n >= STATISTICS_FROM),
-        embedded=tuple(i for i, n in enumerate(known) if n <= EMBEDDED_UP_TO),
-        binary=binary,
+    wished = plan.network.fields or FieldConfig(n_bins=(), cardinalities=())
+    fields = wished.model_copy(
+        update={
+            "cardinalities": encoding.cardinalities,
+            "statistics": tuple(i for i, n in enumerate(known) if n >= STATISTICS_FROM),
+            "embedded": tuple(i for i, n in enumerate(known) if n <= EMBEDDED_UP_TO),
+            "binary": binary,
+        }
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.training.seed)
-        folds = torch.from_numpy(
-            stratified_folds(y if binary else y > np.median(y), FOLDS, plan.training.seed)
-        )
+        folds = torch.from_numpy(stratified_folds(halves(y), FOLDS, plan.training.seed))
         config = plan.network.model_copy(update={"fields": fields})
         network, rows = learn_network(_batch(table, encoding, y), folds, config)
     return encoding, network, rows
@@ -261,10 +277,9 @@ def _file(folder: Path | None, name: str) -> Path | None:
     return folder / f"{name}.safetensors" if folder is not None else None
 
 
-def _twins(table: pa.Table, schema: Schema, y: FloatArray, binary: bool) -> tuple[str, ...]:
+def _twins(table: pa.Table, schema: Schema, labels: FloatArray) -> tuple[str, ...]:
     """Number fields whose exact values say more about the target than their bins do."""
     chosen = []
-    labels = y if binary else (y > np.median(y)).astype(np.float64)
     for field in schema.inputs:
         if field.kind is not Kind.NUMBER:
             continue
