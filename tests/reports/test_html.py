@@ -278,3 +278,14 @@ def test_writing_leaves_the_old_report_where_the_new_one_fails(content, page_tex
         write(content, path)
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == ["report.html"]
+
+
+def test_a_model_trained_again_on_all_rows_is_not_said_to_be_the_one_that_was_judged(content, page_text):
+    assert "Epoch 5 of 8 was best on the held-out rows and was kept." in page_text
+    assert "trained again" not in page_text
+    again = render(replace(content, learning=replace(content.learning, refit_rows=100_000)))
+    assert "the delivered model was then trained again for 5 epochs on all 100,000 rows." in again
+    assert "with the first network" in again
+    assert "the chosen map, beta, is applied to the network trained on all rows." in again
+    for text in (page_text, again):
+        assert "Held-out: log loss after recalibration (best shift and slope)." in text

@@ -10,7 +10,9 @@ import pyarrow as pa
 import pytest
 import torch
 
+from bezant.metrics.classification import log_loss
 from bezant.network.batch import Batch
+from bezant.network.fields import interactions
 from bezant.network.model import NetworkConfig
 from bezant.schema import Schema, infer_schema
 from bezant.training import table as table_module
@@ -205,3 +207,32 @@ def test_a_training_rows_own_outcome_is_not_in_its_own_statistics(monkeypatch: p
     _, after = statistics(flipped)
     assert torch.equal(before[123], after[123])
     assert not torch.equal(before, after)
+
+
+@pytest.mark.parametrize("forced", [False, True], ids=["chosen pairs", "all pairs"])
+def test_columns_of_many_values_that_say_nothing_do_not_make_a_network_sure_of_anything(
+    forced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Statistics that held a row's own outcome would: on new rows its answers would be sure and wrong.
+
+    The AUC on new rows could not tell: it is near 0.5 whatever was learned from noise.
+    """
+    if forced:
+        monkeypatch.setattr(interactions, "CHANCE", -np.inf)
+    random = np.random.default_rng(0)
+
+    def noise() -> tuple[pa.Table, FloatArray]:
+        columns = {c: pa.array([f"{c}{v}" for v in random.integers(0, 200, 3000)]) for c in "abcd"}
+        return pa.table(columns), (random.random(3000) < 0.3).astype(np.float64)
+
+    (X, y), (new, outcomes) = noise(), noise()
+    training = TrainingConfig(max_epochs=4, batch_size=256)
+    wanted = TablePlan(network=NetworkConfig(size="tiny"), training=training)
+    fit = fit_table(X, infer_schema(X), y, np.arange(0), wanted, shown=lambda _: contextlib.nullcontext(None))
+    fields = fit.model.network.fields.config
+    assert fields.statistics == (0, 1, 2, 3)
+    assert len(fields.pairs) == (6 if forced else 0)
+    p = fit.model.raw_scores(fit.model.conform(new).table)
+    # A leak through the columns' statistics gives 0.10 and -0.10, one through the pairs' 0.13 and -0.61.
+    assert log_loss(outcomes, p) - log_loss(outcomes, np.full(3000, outcomes.mean())) < 0.02
+    assert fit.runs[0].epochs[-1].train_loss - log_loss(y, np.full(3000, y.mean())) > -0.02

@@ -105,12 +105,17 @@ class LearningCurve:
     ----------
     epoch : (e,) array of int
         Number of the epoch.
-    train_loss, validation_loss : (e,) arrays of float
-        Mean log loss on the training rows and on the held-out rows.
+    train_loss : (e,) array of float
+        Mean log loss of the training steps.
+    validation_loss : (e,) array of float
+        Log loss on the held-out rows after recalibration (best shift and slope of log-odds).
     best_epoch : int
-        The epoch whose weights were kept.
+        The epoch that was best on the held-out rows.
     validation_auc : (e,) array of float, optional
         ROC-AUC on the held-out rows, where it was measured.
+    refit_rows : int, optional
+        Rows, held-out ones too, on which the delivered model was then trained again for
+        ``best_epoch`` epochs; None if the weights of that epoch are the delivered ones.
     """
 
     epoch: AnyArray
@@ -118,6 +123,7 @@ class LearningCurve:
     validation_loss: FloatArray
     best_epoch: int
     validation_auc: FloatArray | None = None
+    refit_rows: int | None = None
 
     def __post_init__(self) -> None:
         measured = (self.train_loss, self.validation_loss, self.validation_auc)

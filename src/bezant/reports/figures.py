@@ -286,19 +286,19 @@ def learning(
     validation_auc: FloatArray | None,
     best: int,
 ) -> str:
-    """Draw the losses and, beneath, the held-out AUC of each epoch, with the epoch that was kept.
+    """Draw the losses and, beneath, the held-out AUC of each epoch, with the best epoch.
 
     Parameters
     ----------
     epoch, train_loss, validation_loss : (e,) arrays
-        One value an epoch.
+        One value an epoch; the last is the log loss after recalibration.
     validation_auc : (e,) array or None
         Held-out AUC; without it the losses have the whole picture.
     best : int
-        The epoch whose weights were kept.
+        The epoch that was best on the held-out rows.
     """
     marker = "o" if len(epoch) == 1 else ""
-    losses = {"training": (train_loss, QUIET), "held-out": (validation_loss, LARGE)}
+    losses = {"training": (train_loss, QUIET), "held-out, recal.": (validation_loss, LARGE)}
     with canvas("learning", "Losses and held-out AUC by epoch") as picture:
         upper = lower = picture.axes(left=0.66, bottom=0.48 if validation_auc is None else 1.62, right=0.85)
         for values, color in losses.values():

@@ -19,7 +19,7 @@ from bezant.evidence.evaluation import Evaluation
 from bezant.metrics import curves
 from bezant.reports import figures
 from bezant.reports.canvas import LineStyle, line_styles
-from bezant.reports.content import DataSummary, Finding, ReportContent, Severity
+from bezant.reports.content import DataSummary, Finding, LearningCurve, ReportContent, Severity
 from bezant.reports.glossary import GLOSSARY
 from bezant.reports.tables import (
     comparison_table,
@@ -315,11 +315,24 @@ def _training(content: ReportContent) -> tuple[list[Drawn], list[str]]:
         svg = figures.learning(
             curve.epoch, curve.train_loss, curve.validation_loss, curve.validation_auc, curve.best_epoch
         )
-        caption = f"The weights of epoch {curve.best_epoch} were kept, of {len(curve.epoch)} that ran."
-        drawn.append(Drawn("Learning curves", caption, Markup(svg)))
+        drawn.append(Drawn("Learning curves", _learning_caption(curve), Markup(svg)))
     else:
         gaps.append("No learning curve was recorded.")
     return drawn, gaps
+
+
+def _learning_caption(curve: LearningCurve) -> str:
+    losses = (
+        "Training: mean log loss of the steps, dropout on. Held-out: log loss after recalibration (best "
+        "shift and slope)."
+    )
+    best, ran = curve.best_epoch, len(curve.epoch)
+    if curve.refit_rows is None:
+        return f"Epoch {best} of {ran} was best on the held-out rows and was kept. {losses}"
+    return (
+        f"Epoch {best} of {ran} was best on the held-out rows; the delivered model was then trained again "
+        f"for {best} {'epoch' if best == 1 else 'epochs'} on all {curve.refit_rows:,} rows. {losses}"
+    )
 
 
 def _calibration(content: ReportContent) -> dict[str, Any] | None:
@@ -327,9 +340,18 @@ def _calibration(content: ReportContent) -> dict[str, Any] | None:
     if choice is None:
         return None
     losses = sorted(choice.held_out_log_loss.items(), key=lambda item: (item[1], item[0]))
+    sentence = (
+        f"Probabilities are calibrated by {choice.method}, chosen by log loss on rows that the network "
+    )
+    sentence += "was not trained on."
+    if content.learning is not None and content.learning.refit_rows is not None:
+        sentence = (
+            "The methods were compared by log loss on held-out rows with the first network, which was not "
+            f"trained on them; the chosen map, {choice.method}, is applied to the network trained on all "
+            "rows."
+        )
     return {
-        "sentence": f"Probabilities are calibrated by {choice.method}, chosen by log loss on rows that the "
-        "network was not trained on.",
+        "sentence": sentence,
         "rows": [
             {"method": name, "loss": f"{loss:.5f}", "kept": name == choice.method} for name, loss in losses
         ],

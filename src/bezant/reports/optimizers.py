@@ -10,7 +10,7 @@ from bezant.training.comparison import OptimizerComparison
 
 
 def optimizer_curves(comparison: OptimizerComparison) -> str:
-    """Draw held-out loss by epoch, one line an optimizer, the recommended one strong; returns SVG."""
+    """Draw held-out loss after recalibration by epoch, the recommended optimizer's strong; returns SVG."""
     with canvas("optimizers", comparison.sentence, width=7.2, height=4.2) as picture:
         axes = picture.axes(left=0.7, right=1.35)
         ends = {}
@@ -28,7 +28,7 @@ def optimizer_curves(comparison: OptimizerComparison) -> str:
             axes.plot(epochs, losses, color=color, linestyle=dash, linewidth=2.2 if i == 0 else 1.2)
             ends[f"{trial.optimizer} {trial.best_loss:.4f}"] = (losses[-1], color, i == 0)
         axes.set_xlabel("passes over the rows")
-        axes.set_ylabel("held-out loss")
+        axes.set_ylabel("held-out loss after recalibration")
         axes.xaxis.get_major_locator().set_params(integer=True)
         end_labels(axes, ends)
     return picture.svg

@@ -112,11 +112,11 @@ def end_labels(axes: Any, ends: Mapping[str, tuple[float, str, bool]]) -> None:
 
 
 def mark_epoch(axes: Any, best: int, first: float, last: float) -> None:
-    """Draw a line at the epoch that was kept and name it, on the side where there is room."""
+    """Draw a line at the best epoch and name it, on the side where there is room."""
     axes.axvline(best, color=INK, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
     side, away = ("right", -5) if best > first + 0.6 * (last - first) else ("left", 5)
     axes.annotate(
-        f"kept: epoch {best}", (best, 1.0), (away, 0), xycoords=axes.get_xaxis_transform(),
+        f"best: epoch {best}", (best, 1.0), (away, 0), xycoords=axes.get_xaxis_transform(),
         textcoords="offset points", ha=side, va="top", size=8, color=QUIET,
     )  # fmt: skip
 

@@ -29,7 +29,8 @@ class OptimizerTrial:
     run : TrainingRun
         Losses by epoch; without epochs if every learning rate diverged.
     best_loss : float
-        Lowest held-out loss, with the binary head after recalibration; infinite if every learning rate diverged.
+        Lowest held-out loss, with the binary head after recalibration; infinite if every learning rate
+        diverged.
     """
 
     optimizer: OptimizerName

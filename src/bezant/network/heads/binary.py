@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from bezant.metrics.classification import logistic_recalibration
-from bezant.network.heads.linear import MemberLinear, weighted_mean
+from bezant.network.heads.linear import MemberLinear, bernoulli_loss, mean_of_sigmoids, weighted_mean
 
 
 class BinaryHead(nn.Module):
@@ -20,9 +19,8 @@ class BinaryHead(nn.Module):
         self.unit = MemberLinear(members, width)
 
     def start_at(self, mean: float) -> None:
-        """Begin at the training rate, so that the first steps are not spent on finding it."""
-        rate = min(max(mean, 1e-4), 1 - 1e-4)
-        nn.init.constant_(self.unit.bias, float(torch.logit(torch.tensor(rate))))
+        """Begin at the training rate."""
+        self.unit.start_at_logit_of(mean)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the members' log-odds (B, K)."""
@@ -30,13 +28,11 @@ class BinaryHead(nn.Module):
 
     def loss(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the mean of the members' log losses."""
-        wanted = target[:, None].expand_as(output)
-        losses = functional.binary_cross_entropy_with_logits(output, wanted, reduction="none")
-        return weighted_mean(losses, weight)
+        return bernoulli_loss(output, target, weight)
 
     def predict(self, output: Tensor) -> Tensor:
         """Return the mean of the members' probabilities (B,)."""
-        return output.sigmoid().mean(1)
+        return mean_of_sigmoids(output)
 
     def judge(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the log loss of the mean probability after its best shift and slope of log-odds.

@@ -1,8 +1,9 @@
-"""One linear unit a member, shared by every head that needs one number a row."""
+"""One linear unit a member, and what heads share whose answer is a number between 0 and 1."""
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as functional
 from torch import Tensor, nn
 
 
@@ -24,6 +25,23 @@ class MemberLinear(nn.Module):
         """Apply the units."""
         raw = torch.bmm(x, self.weight[:, :, None].to(x.dtype))[..., 0]  # (K, B)
         return raw.T.float() + self.bias
+
+    def start_at_logit_of(self, mean: float) -> None:
+        """Begin at the log-odds of a mean in [0, 1], so that no step is spent on finding it."""
+        rate = min(max(mean, 1e-4), 1 - 1e-4)
+        nn.init.constant_(self.bias, float(torch.logit(torch.tensor(rate))))
+
+
+def bernoulli_loss(logits: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+    """Return the mean of the members' Bernoulli losses: logits (B, K), target (B,) in [0, 1]."""
+    wanted = target[:, None].expand_as(logits)
+    losses = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+    return weighted_mean(losses, weight)
+
+
+def mean_of_sigmoids(logits: Tensor) -> Tensor:
+    """Return the mean of the members' answers: logits (B, K) to (B,) in [0, 1]."""
+    return logits.sigmoid().mean(1)
 
 
 def weighted_mean(losses: Tensor, weight: Tensor | None) -> Tensor:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import torch
-import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from bezant.network.heads.linear import MemberLinear, weighted_mean
+from bezant.network.heads.linear import MemberLinear, bernoulli_loss, mean_of_sigmoids, weighted_mean
 
 
 class SeverityHead(nn.Module):
@@ -22,8 +20,7 @@ class SeverityHead(nn.Module):
 
     def start_at(self, mean: float) -> None:
         """Begin at the training mean."""
-        rate = min(max(mean, 1e-4), 1 - 1e-4)
-        nn.init.constant_(self.unit.bias, float(torch.logit(torch.tensor(rate))))
+        self.unit.start_at_logit_of(mean)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the members' logits of the fraction (B, K)."""
@@ -31,13 +28,11 @@ class SeverityHead(nn.Module):
 
     def loss(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the mean of the members' quasi-likelihood losses."""
-        wanted = target[:, None].expand_as(output)
-        losses = functional.binary_cross_entropy_with_logits(output, wanted, reduction="none")
-        return weighted_mean(losses, weight)
+        return bernoulli_loss(output, target, weight)
 
     def predict(self, output: Tensor) -> Tensor:
         """Return the mean of the members' fractions (B,)."""
-        return output.sigmoid().mean(1)
+        return mean_of_sigmoids(output)
 
     def judge(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the mean squared error, by which severities are compared."""
