@@ -206,8 +206,8 @@ def test_every_column_left_aside_is_named() -> None:
     X = X.append_column("empty", pa.nulls(len(y), pa.string()))
     X = X.append_column("loan number", pa.array([f"L{i:06d}" for i in range(len(y))]))
     said = noted(X, y)
-    assert "Column 'constant' has one and the same value in all 480 rows and was left aside." in said
-    assert "Column 'empty' is missing in all 480 rows and was left aside." in said
+    assert "Column 'constant' has one and the same value in all 408 training rows and was left aside." in said
+    assert "Column 'empty' is missing in all 408 training rows and was left aside." in said
     assert "Column 'loan number' only names its row and was left aside." in said
 
 

@@ -171,7 +171,7 @@ def test_the_callers_random_numbers_decide_nothing() -> None:
 
 def test_columns_of_few_whole_values_get_a_twin_and_measured_ones_do_not() -> None:
     X, y = made_up()
-    twins = table_module._twins(X, schema_of(X), y, True)
+    twins = table_module._twins(X, schema_of(X), y)
     assert twins == ("staff",)
 
 

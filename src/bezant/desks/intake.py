@@ -182,7 +182,9 @@ def _without(schema: Schema, table: pa.Table, report: CheckReport, leaks: Leaks)
         distinct = pc.count_distinct(table[field.name], mode="only_valid").as_py()
         if distinct == 0 or (distinct == 1 and table[field.name].null_count == 0):
             what = "is missing in" if distinct == 0 else "has one and the same value in"
-            notes.append(f"Column {field.name!r} {what} all {table.num_rows} rows and was left aside.")
+            notes.append(
+                f"Column {field.name!r} {what} all {table.num_rows} training rows and was left aside."
+            )
             schema = schema.with_role(Role.IGNORED, field.name)
     inputs = {f.name for f in schema.inputs}
     for finding in report.findings:

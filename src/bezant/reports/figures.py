@@ -300,7 +300,7 @@ def learning(
     marker = "o" if len(epoch) == 1 else ""
     losses = {"training": (train_loss, QUIET), "held-out, recal.": (validation_loss, LARGE)}
     with canvas("learning", "Losses and held-out AUC by epoch") as picture:
-        upper = lower = picture.axes(left=0.66, bottom=0.48 if validation_auc is None else 1.62, right=0.85)
+        upper = lower = picture.axes(left=0.66, bottom=0.48 if validation_auc is None else 1.62, right=1.15)
         for values, color in losses.values():
             upper.plot(epoch, values, color=color, linewidth=1.6, marker=marker)
         ends = {name: (float(values[-1]), color, color == LARGE) for name, (values, color) in losses.items()}
@@ -309,7 +309,7 @@ def learning(
         upper.set_ylabel("log loss")
         if validation_auc is not None:
             upper.tick_params(labelbottom=False)
-            lower = picture.axes(left=0.66, top=HEIGHT - 1.42, right=0.85)
+            lower = picture.axes(left=0.66, top=HEIGHT - 1.42, right=1.15)
             lower.plot(epoch, validation_auc, color=LARGE, linewidth=1.6, marker=marker)
             end_labels(lower, {"held-out": (float(validation_auc[-1]), LARGE, True)})
             lower.axvline(best, color=INK, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
