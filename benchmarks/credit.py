@@ -38,6 +38,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--part", default="all", choices=["all", "models", "without-bank", "throughput"])
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2], help="seeds of the large model")
+    parser.add_argument(
+        "--rivals", default="full", choices=["full", "standard"], help="full: the textbook networks too"
+    )
     parser.add_argument("--rows", type=int, default=100_000, help="training rows")
     parser.add_argument("--size", default="small", help="size of the large model")
     given = parser.parse_args()
@@ -50,7 +53,7 @@ def main() -> None:
         "threads": torch.get_num_threads(),
     }
     if given.part in ("all", "models"):
-        choices = ["full"] + [False] * (len(given.seeds) - 1)
+        choices = ["full" if given.rivals == "full" else True] + [False] * (len(given.seeds) - 1)
         pairs = zip(given.seeds, choices, strict=True)
         result["models"] = {**made, "runs": [_run(given, seed, choice, drop=()) for seed, choice in pairs]}
     if given.part in ("all", "without-bank"):
