@@ -224,7 +224,7 @@ FITTING = [
         bytes_in("loans.xlsx", b"PK\x03\x04"),
         ("loans.xlsx", "neither CSV nor Parquet", "name"),
     ),
-    Mistake("a nested column", nested_column, ("'items'", "list", "400 rows", "leave it out")),
+    Mistake("a nested column", nested_column, ("'items'", "list", "340 rows", "leave it out")),
     Mistake("directory without data", directory, ("loans", "no Parquet file")),
     Mistake(
         "missing file",

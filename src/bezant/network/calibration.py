@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bezant.metrics.classification import log_loss
+from bezant.metrics.classification import log_loss, roc_auc
 from bezant.metrics.target_statistics import stratified_folds
 from bezant.types import FloatArray, IntArray
 
@@ -107,7 +107,11 @@ def calibrate(p: FloatArray, y: FloatArray, *, folds: int = 5, seed: int = 0) ->
     """
     p = np.clip(np.asarray(p, np.float64), 1e-7, 1 - 1e-7)
     rarer = int(min(y.sum(), len(y) - y.sum()))
-    methods = METHODS if rarer >= ISOTONIC_EVENTS else METHODS[:3] if rarer >= FEWEST else METHODS[:1]
+    methods: tuple[str, ...] = (
+        METHODS if rarer >= ISOTONIC_EVENTS else METHODS[:3] if rarer >= FEWEST else METHODS[:1]
+    )
+    if roc_auc(y, p) < 0.5:  # beta and isotonic curves would flatten a reversed ranking to one answer
+        methods = methods[:2]
     fold = stratified_folds(y, folds, seed)
     crossed = {m: _cross_fit(m, p, y, fold) for m in methods}
     losses = {m: log_loss(y, q) for m, q in crossed.items()}
@@ -137,12 +141,20 @@ def _beta(p: FloatArray, y: FloatArray) -> list[float]:
 
 
 def _rising(x: FloatArray, y: FloatArray) -> list[float]:
-    """Slope and shift of a logistic regression on one number; a slope that would fall is 0."""
+    """Slope and shift of a logistic regression on one number; a slope that would fall is 1.
+
+    A falling slope means that the ranking was reversed on these few rows. Following it would give every
+    row the same answer, so the ranking stays and only the level is mended.
+    """
     slope, shift = _logistic(x[:, None], y)
-    if slope >= 0:
+    if slope > 0:
         return [float(slope), float(shift)]
-    rate = y.mean()
-    return [0.0, float(np.log(rate / (1 - rate)))]
+    low, high = -50.0, 50.0
+    for _ in range(80):  # the mean rises with the shift: halve the interval
+        middle = (low + high) / 2
+        too_low = np.mean(1 / (1 + np.exp(-(x + middle)))) < y.mean()
+        low, high = (middle, high) if too_low else (low, middle)
+    return [1.0, (low + high) / 2]
 
 
 def _logistic(x: FloatArray, y: FloatArray) -> FloatArray:

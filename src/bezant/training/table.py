@@ -18,6 +18,7 @@ import pyarrow as pa
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
+from bezant.metrics.classification import roc_auc
 from bezant.metrics.target_statistics import exact_value_gain, stratified_folds
 from bezant.network.batch import Batch
 from bezant.network.calibration import Calibration, Calibrator, calibrate
@@ -183,6 +184,11 @@ def fit_table(
     answers = first.raw_scores(table.take(parts.judging))
     calibration = calibrate(answers, y[parts.judging], seed=seed) if plan.network.head == "binary" else None
     judged = calibration.cross_fitted if calibration else answers
+    if calibration and (ranking := roc_auc(y[parts.judging], answers)) < 0.5:
+        notes.append(
+            f"On the {len(answers)} rows held out to judge, the ranking was worse than chance (AUC "
+            f"{ranking:.3f}): what was learned does not hold there, so only the level was calibrated."
+        )
     calibrator = calibration.calibrator if calibration else plain
     model = TableModel(schema, encoding, network, calibrator)
     runs = [run]

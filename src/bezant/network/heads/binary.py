@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
-from bezant.metrics.classification import logistic_recalibration
 from bezant.network.heads.linear import MemberLinear, bernoulli_loss, mean_of_sigmoids, weighted_mean
+
+NEWTON_STEPS = 50
+"""Far more than two coefficients need."""
+
+STEEPEST = 20.0
+"""A steeper slope of log-odds means that a threshold parts the classes: it has no best value."""
 
 
 class BinaryHead(nn.Module):
@@ -40,10 +43,28 @@ class BinaryHead(nn.Module):
         The level is the calibrator's task. Out-of-time it is off by as much as the world has changed,
         and a raw log loss would stop the training of a network that still learns to tell rows apart.
         """
-        p = prediction.double().clamp(1e-7, 1 - 1e-7)
+        logits = torch.logit(prediction.double().clamp(1e-7, 1 - 1e-7))
         target = target.double()
-        if 0 < float(target.sum()) < len(target):
-            shift, slope = logistic_recalibration(target.cpu().numpy(), p.cpu().numpy())
-            if math.isfinite(shift) and slope > 0:
-                p = torch.sigmoid(shift + slope * torch.logit(p)).clamp(1e-7, 1 - 1e-7)
+        rows = torch.ones_like(target) if weight is None else weight.double()
+        p = torch.sigmoid(_recalibrated(logits, target, rows)).clamp(1e-7, 1 - 1e-7)
         return weighted_mean(-(target * p.log() + (1 - target) * (1 - p).log()), weight)
+
+
+def _recalibrated(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Return shift + slope x log-odds with the least weighted log loss; as they are if there is none.
+
+    Newton's method for a logistic regression of two coefficients (Cox 1958), from shift 0 and slope 1.
+    """
+    design = torch.stack([torch.ones_like(logits), logits], 1)
+    coefficients = torch.tensor([0.0, 1.0], dtype=torch.float64, device=logits.device)
+    for _ in range(NEWTON_STEPS):
+        p = torch.sigmoid(design @ coefficients)
+        gradient = design.T @ (weight * (target - p))
+        information = design.T @ (design * (weight * p * (1 - p))[:, None])
+        information = information + 1e-9 * weight.sum() * torch.eye(2, dtype=torch.float64, device=p.device)
+        step = torch.linalg.solve(information, gradient)
+        coefficients = coefficients + step
+        if float(step.abs().max()) < 1e-10:
+            break
+    sound = bool(torch.isfinite(coefficients).all()) and 0 < float(coefficients[1]) < STEEPEST
+    return design @ coefficients if sound else logits
