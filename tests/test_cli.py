@@ -113,6 +113,25 @@ def test_fit_prints_one_json_value_and_nothing_else(
     assert 0 <= printed["evaluation"]["figures"]["bezant"]["roc_auc"]["value"] <= 1
 
 
+def test_evaluate_knows_the_target_and_the_event_that_the_model_was_fitted_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = loans()
+    columns["status"] = ["bad" if d == "1" else "good" for d in columns.pop("default")]
+    path, model = write(tmp_path / "loans.csv", columns), str(tmp_path / "model")
+    words = [w if w != "default" else "status" for w in FIT]
+    assert run("fit", "credit", path, *words, "--positive", "bad", "--out", model) == 0
+    capsys.readouterr()
+    assert run("evaluate", model, path, "--json") == 0
+    judged = json.loads(capsys.readouterr().out)
+    assert judged["events"] == columns["status"].count("bad")
+
+
+def test_a_name_that_is_nearly_a_data_set_is_recognised(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("check", "sba-sampel") == 2
+    assert "did you mean the data set 'sba-sample'?" in capsys.readouterr().err
+
+
 def test_a_finished_fit_leaves_no_checkpoint_behind(folder: Path) -> None:
     assert (folder / "model" / "manifest.json").exists()
     assert not list(folder.glob("*.checkpoint"))

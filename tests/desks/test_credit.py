@@ -44,6 +44,19 @@ def risk() -> bz.CreditRisk:
     return credit().fit(*made_up())
 
 
+def test_either_label_may_be_the_event(tmp_path: Path) -> None:
+    X, y = made_up()
+    words = np.where(y == 1, "bad", "good")
+    risk = credit(event="bad", random_state=0).fit(X, words)
+    assert risk.classes_.tolist() == ["good", "bad"]
+    same = credit(random_state=0).fit(X, y)
+    np.testing.assert_array_equal(risk.predict_proba(X), same.predict_proba(X))
+    risk.save(tmp_path / "model")
+    np.testing.assert_array_equal(bz.load(tmp_path / "model").predict(X), risk.predict(X))
+    with pytest.raises(InputError, match="'ugly' is none of the labels 'bad' and 'good' in the 480 rows"):
+        credit(event="ugly").fit(X, words)
+
+
 # ------------------------------------------------------------------------- 1. nothing from the future
 
 

@@ -166,14 +166,16 @@ def check_file(
     )
     meaning = schema_of(rows, schema)
     report = check(rows.table, meaning, rows.y)
+    readings = meaning.conform(rows.table).notes
     if save_schema is not None:
         meaning.save(save_schema)
         say(f"The schema is in {save_schema}")
     if as_json:
-        print_json({**_summary(rows, meaning), "findings": json.loads(report.to_json())})
+        print_json({**_summary(rows, meaning), "readings": list(readings), "findings": json.loads(report.to_json())})
     else:
         _say_notes(rows)
         show(data_line(rows, meaning))
+        two_columns([("read", note) for note in readings])
         two_columns([(f.severity, f.sentence) for f in report.findings])
         counts = {s: len(found) for s, found in report.by_severity.items()}
         show(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -162,6 +163,10 @@ def fit_credit(
         random_state=seed,
     )
     risk.fit(train.table, train.y)
+    outcome = {"column": train.target} | ({"event": positive} if positive else {})
+    risk.record_ = replace(risk.record_, outcome=outcome)
+    if out.is_dir():
+        say(f"The model that was in {out} is replaced.", "dim")
     risk.save(out)
     _remove_checkpoints(state)
     held_out = risk.evaluation_ if test is None else risk.evaluate(test.table, test.y)

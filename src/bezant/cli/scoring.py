@@ -21,6 +21,7 @@ from bezant.cli.sources import (
     Labelled,
     Positive,
     Target,
+    is_dataset,
     read_labelled,
     scan_source,
     split_rows,
@@ -185,7 +186,13 @@ def _rows_to_judge(
     cutoff: str | None,
     segments: tuple[str, ...],
 ) -> Labelled:
-    """Return the rows of a file that a model is to be judged on; only a cutoff needs the model's time."""
+    """Return the rows of a file that a model is to be judged on; only a cutoff needs the model's time.
+
+    The model remembers the target it was fitted to and the label that was its event.
+    """
+    known = risk.record_.outcome
+    if target is None and not is_dataset(file):
+        target, positive = known.get("column"), positive or known.get("event")
     rows = read_labelled(file, target, positive=positive, both=False)
     columns, time = rows.table.column_names, risk.schema_.time
     for name in (*segments, *([time] if cutoff and time else ())):

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import typer
 
-from bezant.schema import DEFAULT_MISSING_MARKERS, Role, Schema, infer_schema, unknown_column
+from bezant.schema import DEFAULT_MISSING_MARKERS, Role, Schema, infer_schema, nearest, unknown_column
 from bezant.types import FloatArray, InputError
 
 FEWEST_ROWS = 100
@@ -138,10 +138,13 @@ def _refuse_unnamed(file: str) -> None:
     from bezant import datasets
 
     if not Path(file).suffix and not Path(file).exists() and not any(c in file for c in "*?[:/\\"):
-        raise InputError(
-            f"There is no file and no data set {file!r}; check the path, or name one of the data sets: "
-            f"{', '.join(datasets.names())}."
+        near = nearest(file, datasets.names())
+        hint = (
+            f"did you mean the data set {near!r}?"
+            if near
+            else f"check the path, or name one of the data sets: {', '.join(datasets.names())}."
         )
+        raise InputError(f"There is no file and no data set {file!r}; {hint}")
 
 
 def read_labelled(

@@ -28,6 +28,9 @@ def show_evaluation(evaluation: Evaluation) -> None:
     if periods is not None:
         show()
         out().print(periods)
+        earlier = len({row["group"] for row in evaluation.by_period.to_pylist()}) - MOST_PERIODS
+        if earlier > 0:
+            show(f"The {earlier} earliest periods are in the report and in --json.", "dim")
     show()
     console = out()
     console.print(Text(evaluation.verdict, style="bold"), soft_wrap=not console.is_terminal)

@@ -19,6 +19,7 @@ from bezant.datasets.loans_full_schema import LOANS_FULL_SCHEMA
 from bezant.datasets.sba_loans import SBA_LOANS
 from bezant.datasets.sba_sample import SBA_SAMPLE
 from bezant.datasets.task import Dataset, Package, Task
+from bezant.schema import nearest
 from bezant.types import InputError
 
 if TYPE_CHECKING:
@@ -93,5 +94,7 @@ def load_table(name: str, raw: bool = False) -> pa.Table:
 
 def _dataset(name: str) -> Dataset:
     if name not in DATASETS:
-        raise InputError(f"There is no data set {name!r}; the names are {', '.join(DATASETS)}.")
+        near = nearest(name, DATASETS)
+        hint = f"did you mean {near!r}?" if near else f"the names are {', '.join(DATASETS)}."
+        raise InputError(f"There is no data set {name!r}; {hint}")
     return DATASETS[name]

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from bezant.artifacts import save_folder
 from bezant.desks.benchmarks import Benchmark, BenchmarkChoice, fit_benchmarks
 from bezant.desks.intake import Leaks, is_matrix, read_rows, take_in
-from bezant.desks.labels import as_events, quoted, read_labels, two_classes
+from bezant.desks.labels import as_events, event_note, read_labels, two_classes
 from bezant.desks.record import FitRecord, fit_record
 from bezant.desks.validation import validation_content
 from bezant.evidence.checks import CheckReport
@@ -54,6 +54,8 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         What mixes the fields.
     benchmark : bool or "full", default True
         Also fit gradient boosting and a scorecard on the same rows; "full" adds the textbook networks.
+    event : label, optional
+        The label that is the event, such as "bad"; the last in order (1, True, ...) if not given.
     schema : Schema, optional
         What the columns mean; inferred if not given.
     training : TrainingConfig or mapping, optional
@@ -74,7 +76,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Attributes
     ----------
     classes_ : array of shape (2,)
-        The two labels; the last is the event.
+        The two labels; the second is the event.
     schema_ : Schema
         The columns the model reads.
     evaluation_ : Evaluation or None
@@ -104,6 +106,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         size: SizeName = "small",
         trunk: TrunkName = "tabm",
         benchmark: BenchmarkChoice = True,
+        event: Any = None,
         schema: Schema | None = None,
         training: TrainingConfig | Mapping[str, Any] | None = None,
         holdout: float = 0.15,
@@ -116,6 +119,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.size = size
         self.trunk = trunk
         self.benchmark = benchmark
+        self.event = event
         self.schema = schema
         self.training = training
         self.holdout = holdout
@@ -142,7 +146,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X : frame with n rows
             pandas, Polars, Arrow, NumPy, or anything :func:`bezant.histories.read_table` reads.
         y : array-like of shape (n,)
-            The outcomes: two labels, of which the last in order (1, True, ...) is the event.
+            The outcomes: two labels, one of them the event (see ``event``).
 
         Raises
         ------
@@ -153,7 +157,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed = self._seed()
         table = read_rows(self, X, fitting=True, y=y)
         labels = read_labels(y, table.num_rows)
-        classes = two_classes(labels)
+        classes = two_classes(labels, self.event)
         events = as_events(labels, classes)
         intake = take_in(
             table,
@@ -198,7 +202,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             else None
         )
         unjudged = ("No traditional model was fitted after the interruption.",) if interrupted else ()
-        self.notes_ = (*_label_note(classes), *intake.notes, *fitted.notes, *unjudged, *rivals.notes)
+        self.notes_ = (*event_note(classes), *intake.notes, *fitted.notes, *unjudged, *rivals.notes)
         self.record_ = fit_record(
             configuration=self._configuration(plan),
             table=intake.table,
@@ -244,11 +248,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return TablePlan(network=network, training=training.model_copy(update={"seed": seed}))
 
     def _configuration(self, plan: TablePlan) -> dict[str, Any]:
-        given = {
-            k: v
-            for k, v in self.get_params(deep=False).items()
-            if k not in ("schema", "checkpoint", "progress", "training")
-        }
+        given = {k: v for k, v in self._parameters().items() if k not in ("schema", "training")}
         return {**given, "plan": plan.model_dump(mode="json", exclude={"network": {"fields"}})}
 
     def _read(self, X: Frame) -> pa.Table:
@@ -465,13 +465,5 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             given["training"] = training.model_dump(mode="json")
         given["random_state"] = None if self.random_state is None else self._seed()
         given["schema"] = self.schema.model_dump(mode="json") if self.schema else None
+        given["event"] = self.event.item() if isinstance(self.event, np.generic) else self.event
         return {k: v for k, v in given.items() if k not in ("checkpoint", "progress")}
-
-
-def _label_note(classes: AnyArray) -> tuple[str, ...]:
-    if list(classes) in ([0, 1], [False, True]):
-        return ()
-    return (
-        f"The event is the label {quoted(classes[1])}, the last in order; {quoted(classes[0])} is "
-        "its absence.",
-    )

@@ -33,13 +33,19 @@ def read_labels(y: Any, rows: int) -> AnyArray:
     return values
 
 
-def two_classes(values: AnyArray) -> AnyArray:
-    """Return the two labels in order, the event last.
+def two_classes(values: AnyArray, event: Any = None) -> AnyArray:
+    """Return the two labels: first the other one, then the event.
+
+    Parameters
+    ----------
+    values : array of shape (n,)
+    event : label, optional
+        The last in order if not given.
 
     Raises
     ------
     InputError
-        If there is only one label, or more than two.
+        If there is only one label, or more than two, or none of them is the event.
     """
     classes = np.unique(values)
     if len(classes) == 1:
@@ -54,7 +60,14 @@ def two_classes(values: AnyArray) -> AnyArray:
             f"{_kind_of_target(values)}: it has {len(classes)} different values ({shown}) in {len(values)} "
             "rows; make it 0 and 1, where 1 is the event such as default."
         )
-    return classes
+    if event is None:
+        return classes
+    if event not in classes.tolist():
+        raise InputError(
+            f"The event {quoted(event)} is none of the labels {quoted(classes[0])} and {quoted(classes[1])} in "
+            f"the {len(values)} rows of the target; name one of them."
+        )
+    return classes if classes[1] == event else classes[::-1]
 
 
 def _kind_of_target(values: AnyArray) -> str:
@@ -77,6 +90,13 @@ def as_events(values: AnyArray, classes: AnyArray) -> FloatArray:
             f"but the model was fitted to {quoted(classes[0])} and {quoted(classes[1])}; recode those rows."
         )
     return np.asarray(values == classes[-1], np.float64)
+
+
+def event_note(classes: AnyArray) -> tuple[str, ...]:
+    """Say which label is the event, unless that goes without saying."""
+    if list(classes) in ([0, 1], [False, True]):
+        return ()
+    return (f"The event is the label {quoted(classes[1])}; {quoted(classes[0])} is its absence.",)
 
 
 def quoted(label: Any) -> str:

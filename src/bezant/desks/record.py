@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -34,12 +34,16 @@ class FitRecord:
         Hash of the typed rows and their outcomes.
     summary : DataSummary
         Rows, events, period and columns.
+    outcome : mapping of str to str
+        ``column`` and, if it was named, ``event``: where the outcomes stood and which label counted as 1.
+        Known if the fit began from a file.
     """
 
     configuration: Mapping[str, Any]
     versions: Mapping[str, str]
     data_sha256: str
     summary: DataSummary
+    outcome: Mapping[str, str] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
@@ -52,7 +56,13 @@ class FitRecord:
         columns = tuple(ColumnSummary(**c) for c in said["columns"])
         period = tuple(said["period"]) if said["period"] else None
         summary = DataSummary(said["rows"], said["events"], period, columns)
-        return cls(document["configuration"], document["versions"], document["data_sha256"], summary)
+        return cls(
+            document["configuration"],
+            document["versions"],
+            document["data_sha256"],
+            summary,
+            document.get("outcome", {}),
+        )
 
 
 def fit_record(

@@ -16,7 +16,7 @@ from bezant.schema.fields import (
 )
 from bezant.schema.inference import infer_schema
 from bezant.schema.schema import Conformed, Schema
-from bezant.schema.words import refuse_duplicate_names, unknown_column
+from bezant.schema.words import nearest, refuse_duplicate_names, unknown_column
 
 __all__ = [
     "DEFAULT_MISSING_MARKERS",
@@ -28,6 +28,7 @@ __all__ = [
     "Role",
     "Schema",
     "infer_schema",
+    "nearest",
     "refuse_duplicate_names",
     "unknown_column",
 ]

@@ -42,10 +42,16 @@ def refuse_duplicate_names(names: Iterable[str]) -> None:
 
 def unknown_column(name: str, names: Iterable[str]) -> InputError:
     """Return the error for a column that does not exist, with the nearest names there are."""
+    names = list(names)
+    near = nearest(name, names)
+    hint = f"did you mean {near!r}?" if near else f"the columns are {listed(names)}."
+    return InputError(f"There is no column {name!r}; {hint}")
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the name that was probably meant, or None."""
     import difflib
 
-    names = list(names)
     folded = {n.lower(): n for n in names}
-    near = [folded[n] for n in difflib.get_close_matches(name.lower(), list(folded), n=1, cutoff=0.6)]
-    hint = f"did you mean {near[0]!r}?" if near else f"the columns are {listed(names)}."
-    return InputError(f"There is no column {name!r}; {hint}")
+    near = difflib.get_close_matches(name.lower(), list(folded), n=1, cutoff=0.6)
+    return folded[near[0]] if near else None
