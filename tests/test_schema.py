@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from bezant.schema import TIME_FORMATS, Field, Kind, NumberFormat, Role, Schema, infer_schema
+from bezant.schema.values import parse_numbers
 from bezant.types import InputError
 
 
@@ -264,3 +265,9 @@ def test_inference_reads_a_hundred_thousand_rows_in_little_time():
     start = time.process_time()
     infer_schema(table)
     assert time.process_time() - start < 4
+
+
+@pytest.mark.parametrize("fmt", list(NumberFormat))
+@pytest.mark.parametrize("text", ["E3", "e10", ".", "+", "-E-2", ".E3", "A61"])
+def test_a_code_that_ends_like_an_exponent_is_no_number(text: str, fmt: NumberFormat) -> None:
+    assert parse_numbers(pa.array([text, "7"]), fmt).to_pylist() == [None, 7.0]

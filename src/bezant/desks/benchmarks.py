@@ -13,13 +13,15 @@ import torch
 from bezant.network.calibration import Calibrator, calibrate
 from bezant.schema import Schema
 from bezant.traditional import TRADITIONAL
+from bezant.traditional.ordered_boosting import OrderedBoosting
 from bezant.traditional.textbook import TEXTBOOK
 from bezant.training.table import HeldOut
 from bezant.types import FloatArray
 
-BenchmarkChoice = bool | Literal["full"]
+BenchmarkChoice = bool | Literal["full"] | tuple[str, ...]
+"""True: gradient boosting and a scorecard; "full": the textbook networks too; or keys of :data:`CLASSES`."""
 
-CLASSES: dict[str, Any] = {**TRADITIONAL, **TEXTBOOK}
+CLASSES: dict[str, Any] = {**TRADITIONAL, **TEXTBOOK, OrderedBoosting.key: OrderedBoosting}
 """Every traditional model of a table, by its key."""
 
 
@@ -95,7 +97,11 @@ def fit_benchmarks(
     table: pa.Table, schema: Schema, y: FloatArray, parts: HeldOut, choice: BenchmarkChoice, seed: int
 ) -> Benchmarks:
     """Fit the traditional models under the protocol of :func:`bezant.training.table.fit_table`."""
-    keys = () if choice is False else tuple(TRADITIONAL) if choice is True else tuple(CLASSES)
+    keys: tuple[str, ...]
+    if isinstance(choice, tuple):
+        keys = choice
+    else:
+        keys = () if choice is False else (*TRADITIONAL, *(TEXTBOOK if choice == "full" else ()))
     models: list[Benchmark] = []
     judged: dict[str, FloatArray] = {}
     notes: list[str] = []

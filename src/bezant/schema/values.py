@@ -166,7 +166,7 @@ def _parse_text(text: pa.Array, field: Field) -> pa.Array:
 _NUMBER_PATTERNS = {
     NumberFormat.PLAIN: r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$",
     # groups of two are those of India: 1,00,000
-    NumberFormat.US: r"^[+-]?(\d{1,3}(,\d{2,3})*,\d{3}|\d*)(\.\d*)?([eE][+-]?\d+)?$",
+    NumberFormat.US: r"^[+-]?((\d{1,3}(,\d{2,3})*,\d{3}|\d+)(\.\d*)?|\.\d+)([eE][+-]?\d+)?$",
     NumberFormat.EUROPEAN: r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d*)?([eE][+-]?\d+)?$",
 }
 
@@ -183,9 +183,7 @@ def parse_numbers(text: pa.Array, fmt: NumberFormat) -> pa.Array:
             pass
     text = pc.replace_substring(text, "\u2212", "-")
     sound = pc.match_substring_regex(text, _NUMBER_PATTERNS[fmt])
-    text = pc.if_else(
-        pc.and_(sound, pc.match_substring_regex(text, r"\d")), text, pa.scalar(None, pa.string())
-    )
+    text = pc.if_else(sound, text, pa.scalar(None, pa.string()))
     if fmt is NumberFormat.US:
         text = pc.replace_substring(text, ",", "")
     elif fmt is NumberFormat.EUROPEAN:

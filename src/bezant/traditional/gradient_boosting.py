@@ -22,6 +22,7 @@ from bezant.traditional.model import (
     refuse_no_input,
     refuse_unfitted,
     settings_of,
+    threads_for,
 )
 from bezant.types import AnyArray, InputError
 
@@ -84,8 +85,8 @@ class GradientBoosting:
         A category column with more distinct training values than this is high-cardinality.
     cross_validated_rows : int, default 20,000
         Tables of fewer training rows are cross-validated; 0 always uses the stopping part.
-    threads : int, default 2
-        Threads of LightGBM; results do not depend on it.
+    threads : int, optional
+        Threads of LightGBM; results do not depend on it. If not given: one for a small table, else all.
 
     Attributes
     ----------
@@ -113,7 +114,7 @@ class GradientBoosting:
         patience: int = 50,
         high_cardinality: int = 64,
         cross_validated_rows: int = 20_000,
-        threads: int = 2,
+        threads: int | None = None,
     ) -> None:
         self.search = search
         self.learning_rate = learning_rate
@@ -206,7 +207,7 @@ class GradientBoosting:
         if table.num_rows == 0:
             return np.empty(0, dtype=np.float64)
         matrix = self._codes.matrix(read_inputs(table, self.schema_), table.num_rows)
-        scores = self.booster_.predict(matrix, num_threads=self.threads)
+        scores = self.booster_.predict(matrix, num_threads=threads_for(table.num_rows, self.threads))
         return np.asarray(scores, dtype=np.float64)
 
     def to_document(self) -> dict[str, Any]:
@@ -310,7 +311,7 @@ class GradientBoosting:
             "seed": seed,
             "deterministic": True,
             "force_row_wise": True,
-            "num_threads": self.threads,
+            "num_threads": threads_for(rows, self.threads),
             "verbose": -1,
         }
 

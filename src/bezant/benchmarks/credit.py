@@ -1,0 +1,257 @@
+"""The large model beside tuned LightGBM and CatBoost on real credit data: fit, keep the scores, judge.
+
+The scores of every fit are kept in a folder as they come, so that a run that was stopped goes on, and every
+figure is computed from scores of the same rows. The bar is the mean of the two tuned boosting models'
+probabilities, which is better than either. Peers are tuned, stopped and fitted again on all rows under the
+protocol of the large model; their probabilities count once as they come and once calibrated as the
+large model's are, and the better of the two stands in the table.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bezant.benchmarks.tasks import CreditTask, Part
+from bezant.desks.benchmarks import fit_benchmarks
+from bezant.desks.credit import LARGE, CreditRisk
+from bezant.desks.intake import take_in
+from bezant.histories import read_table
+from bezant.metrics.classification import log_loss, roc_auc
+from bezant.training.table import HeldOut
+from bezant.types import FloatArray
+
+PEERS = {"LightGBM": "gradient-boosting", "CatBoost": "ordered-boosting"}
+"""Names in the tables and keys of the traditional models."""
+
+BAR = "mean of LightGBM and CatBoost"
+BLEND = f"blend: mean of {LARGE} and the bar"
+
+Scores = Mapping[str, FloatArray]
+"""By test part: probabilities of the event."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The scores of one fit.
+
+    Attributes
+    ----------
+    model : str
+        Name in the tables; the large model's with its seed.
+    y : mapping of str to float64 array
+        Outcomes of every test part.
+    p : mapping of str to float64 array
+        Probabilities, as the fitted model gives them.
+    calibrated : mapping of str to float64 array
+        Of a peer, calibrated on the held-out rows; of the large model the same as ``p``.
+    cpu_seconds : float
+        Of the fit alone, all processes' threads together.
+    """
+
+    model: str
+    y: Scores
+    p: Scores
+    calibrated: Scores
+    cpu_seconds: float
+
+    def write(self, path: Path) -> None:
+        """Keep the scores in a file, whole or not at all."""
+        arrays: dict[str, Any] = {"cpu_seconds": np.array(self.cpu_seconds)}
+        for group in ("y", "p", "calibrated"):
+            arrays |= {f"{group}/{test}": values for test, values in getattr(self, group).items()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".part.npz")
+        np.savez_compressed(draft, **arrays)
+        draft.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> Kept:
+        """Read what :meth:`write` wrote."""
+        with np.load(path, allow_pickle=False) as file:
+            groups: dict[str, dict[str, FloatArray]] = {"y": {}, "p": {}, "calibrated": {}}
+            for key in file.files:
+                group, _, test = key.partition("/")
+                if group in groups:
+                    groups[group][test] = file[key]
+            return cls(path.stem, cpu_seconds=float(file["cpu_seconds"]), **groups)
+
+
+def run_task(
+    task: CreditTask,
+    folder: Path,
+    *,
+    seeds: Sequence[int] = (0, 1, 2),
+    peers: Sequence[str] = tuple(PEERS),
+    size: str = "small",
+    say: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Fit what is not in the folder yet.
+
+    Parameters
+    ----------
+    task : CreditTask
+        What to fit to, and to judge on.
+    folder : path
+        Where scores are kept, one file a fit.
+    seeds : sequence of int
+        Of the large model; each is a fit of every part.
+    peers : sequence of str
+        Keys of :data:`PEERS`.
+    size : str, default "small"
+        Of the large model.
+    say : callable
+        Told what was done, a line at a time.
+    """
+    for part in task.parts():
+        for name, fit in _fits(task, part, seeds, peers, size):
+            path = folder / task.name / part.name / f"{name}.npz"
+            if not path.exists():
+                kept = fit()
+                kept.write(path)
+                shown = ", ".join(
+                    f"{test} {roc_auc(kept.y[test], p):.4f}/{log_loss(kept.y[test], p):.4f}"
+                    for test, p in kept.p.items()
+                )
+                say(f"{task.name} {part.name} {name}: {shown} ({kept.cpu_seconds:.0f} CPU seconds)")
+
+
+def _fits(
+    task: CreditTask, part: Part, seeds: Sequence[int], peers: Sequence[str], size: str
+) -> Iterator[tuple[str, Callable[[], Kept]]]:
+    for peer in peers:
+        yield peer, lambda peer=peer: _peer(task, part, peer)  # type: ignore[misc]
+    for seed in seeds:
+        yield f"{LARGE}-{seed}", lambda seed=seed: _large(task, part, seed, size)  # type: ignore[misc]
+
+
+def _large(task: CreditTask, part: Part, seed: int, size: str) -> Kept:
+    risk = CreditRisk(time=task.time, size=size, benchmark=False, random_state=seed)  # type: ignore[arg-type]
+    start = time.process_time()
+    risk.fit(part.train.drop(columns=task.target), part.train[task.target])
+    spent = time.process_time() - start
+    p = {name: risk.predict_proba(test.drop(columns=task.target))[:, 1] for name, test in part.tests.items()}
+    return Kept(f"{LARGE}-{seed}", _outcomes(task, part), p, p, spent)
+
+
+def _peer(task: CreditTask, part: Part, peer: str) -> Kept:
+    y = part.train[task.target].to_numpy(np.float64)
+    start = time.process_time()
+    intake = take_in(
+        read_table(part.train.drop(columns=task.target)),
+        y,
+        time=task.time,
+        schema=None,
+        leaks="report",
+        seed=0,
+    )
+    parts = HeldOut.of(intake.held_out, y, 0)
+    fitted = fit_benchmarks(intake.table, intake.schema, y, parts, (PEERS[peer],), 0)
+    if not fitted.models:
+        raise RuntimeError(" ".join(fitted.notes))
+    spent = time.process_time() - start
+    model = fitted.models[0]
+    p, calibrated = {}, {}
+    for name, test in part.tests.items():
+        rows = intake.schema.conform(read_table(test.drop(columns=task.target))).table
+        p[name], calibrated[name] = model.model.score_table(rows), model.score_table(rows)
+    return Kept(peer, _outcomes(task, part), p, calibrated, spent)
+
+
+def _outcomes(task: CreditTask, part: Part) -> Scores:
+    return {name: test[task.target].to_numpy(np.float64) for name, test in part.tests.items()}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """AUC and log loss of a model on a test part; the mean over folds where there are folds."""
+
+    auc: float
+    log_loss: float
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """The figures of a task.
+
+    Attributes
+    ----------
+    task : CreditTask
+        What was done.
+    figures : mapping of str to mapping of str to Figure
+        Model, then test part. Every seed of the large model, their mean figures, the peers, the bar,
+        the blend.
+    cpu_seconds : mapping of str to float
+        Of the fits of a model, folds together.
+    """
+
+    task: CreditTask
+    figures: Mapping[str, Mapping[str, Figure]]
+    cpu_seconds: Mapping[str, float]
+
+
+def judge_task(task: CreditTask, folder: Path) -> TaskResult | None:
+    """Compute the figures of a task from kept scores; None without any."""
+    parts = [
+        {p.stem: Kept.read(p) for p in sorted(fold.glob("*.npz"))}
+        for fold in sorted((folder / task.name).glob("*"))
+    ]
+    if not parts:
+        return None
+    fitted = [m for m in parts[0] if all(m in part for part in parts)]
+    large = [m for m in fitted if m.startswith(LARGE)]
+    peers = [m for m in fitted if m in PEERS]
+    figures: dict[str, dict[str, Figure]] = {m: _figures(task, parts, [m], "p") for m in large}
+    if len(large) > 1:
+        figures[f"{LARGE}, mean of {len(large)} seeds"] = {
+            test: Figure(
+                float(np.mean([figures[m][test].auc for m in large])),
+                float(np.mean([figures[m][test].log_loss for m in large])),
+            )
+            for test in task.tests
+        }
+    for name, members in [(p, [p]) for p in peers] + ([(BAR, peers)] if len(peers) > 1 else []):
+        figures[name] = _better(*(_figures(task, parts, members, how) for how in ("p", "calibrated")))
+    if large and len(peers) > 1:
+        figures[BLEND] = _blend(task, parts, large[0], peers)
+    spent = {m: sum(part[m].cpu_seconds for part in parts) for m in fitted}
+    return TaskResult(task, figures, spent)
+
+
+def _figures(
+    task: CreditTask, parts: list[dict[str, Kept]], members: Sequence[str], how: str
+) -> dict[str, Figure]:
+    """Figures of the mean of some models' probabilities, averaged over the parts."""
+    found = {}
+    for test in task.tests:
+        each = [
+            (part[members[0]].y[test], np.mean([getattr(part[m], how)[test] for m in members], 0))
+            for part in parts
+        ]
+        found[test] = Figure(
+            float(np.mean([roc_auc(y, p) for y, p in each])), float(np.mean([log_loss(y, p) for y, p in each]))
+        )
+    return found
+
+
+def _better(raw: dict[str, Figure], calibrated: dict[str, Figure]) -> dict[str, Figure]:
+    """Return the figures of the form with the lower mean log loss: the peer gets the better one."""
+    return min(raw, calibrated, key=lambda f: sum(v.log_loss for v in f.values()))
+
+
+def _blend(
+    task: CreditTask, parts: list[dict[str, Kept]], large: str, peers: Sequence[str]
+) -> dict[str, Figure]:
+    mixed = []
+    for part in parts:
+        p = {
+            test: (part[large].p[test] + np.mean([part[m].calibrated[test] for m in peers], 0)) / 2
+            for test in task.tests
+        }
+        mixed.append({BLEND: Kept(BLEND, part[large].y, p, p, 0.0)})
+    return _figures(task, mixed, [BLEND], "p")
