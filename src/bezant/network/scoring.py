@@ -14,6 +14,7 @@ from torch import Tensor
 from bezant.network.batch import Batch
 from bezant.network.calibration import Calibrator
 from bezant.network.fields.encoding import Encoding
+from bezant.network.folding import FoldedNetwork, versions_of
 from bezant.network.model import Network, NetworkConfig
 from bezant.schema import Conformed, Role, Schema
 from bezant.types import FloatArray
@@ -60,7 +61,19 @@ class TableModel:
         if table.num_rows == 0:
             return np.empty(0)
         batch = Batch.of(self.encoding.encode(table))
-        return self.network.predict(batch).double().numpy()
+        return self.folded().predict(batch).double().numpy()
+
+    def folded(self) -> FoldedNetwork:
+        """Return the network as it is scored; folded once, and again if it has been trained since."""
+        kept: FoldedNetwork | None = self.__dict__.get("_folded")
+        if kept is None or kept.versions != versions_of(self.network):
+            kept = FoldedNetwork.of(self.network)
+            object.__setattr__(self, "_folded", kept)
+        return kept
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy needs: it folds the network itself."""
+        return {name: value for name, value in self.__dict__.items() if name != "_folded"}
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every tensor by name, ready to be saved."""

@@ -53,3 +53,9 @@ def test_ratios_are_logarithms_and_undefined_without_two_positive_amounts():
     assert torch.isnan(found[1:4]).all()
     torch.testing.assert_close(found[[0, 4]], torch.tensor([[np.log(2), -np.log(2)], [0, 0]]).float())
     assert log_ratios(table, ()).shape == (5, 0)
+
+
+def test_the_same_part_of_any_amount_is_the_same_number():
+    loan = torch.arange(1000, 500_000, 4).float()  # single precision would give some dozens of numbers
+    found = log_ratios(torch.stack([loan * 0.75, loan], 1), ((0, 1),))
+    assert torch.unique(found).tolist() == [np.float32(np.log(0.75))]

@@ -27,3 +27,7 @@ class MLPTrunk(nn.Module):
             x = torch.relu(functional.linear(x, weight.to(x.dtype), bias.to(x.dtype)))
             x = functional.dropout(x, self.dropout, self.training)
         return x[None]  # (1, B, W)
+
+    def folded(self) -> list[tuple[Tensor, Tensor]]:
+        """Return the matrices (1, W, D) and shifts (1, W), layer by layer; ReLU follows each."""
+        return [(weight[None], bias[None]) for weight, bias in (layer.parameters() for layer in self.layers)]

@@ -41,6 +41,10 @@ class SharedLinear(nn.Module):
         weights = self.s[:, :, None] * self.weight * self.r[:, None, :]  # (K, W, D)
         return torch.baddbmm(self.bias[:, None, :].to(x.dtype), x, weights.to(x.dtype).transpose(1, 2))
 
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Return each map's own matrix and shift: (K, W, D) and (K, W)."""
+        return self.s[:, :, None] * self.weight * self.r[:, None, :], self.bias
+
     def _of_shared_input(self, x: Tensor) -> Tensor:
         """Apply all K maps as one matrix product: the wide first layer is where the time goes."""
         weights = self.weight.to(x.dtype) * self.r[:, None, :].to(x.dtype)  # (K, W, D)
@@ -93,6 +97,10 @@ class TabMTrunk(nn.Module):
             if self.training and self.dropout:
                 x = x * self._mask(x)
         return x
+
+    def folded(self) -> list[tuple[Tensor, Tensor]]:
+        """Return the members' matrices (K, W, D) and shifts (K, W), layer by layer; ReLU follows each."""
+        return [layer.folded() for layer in self.layers]  # type: ignore[operator]
 
     def _mask(self, x: Tensor) -> Tensor:
         keep = 1 - self.dropout
