@@ -2,7 +2,18 @@
 
 from bezant.histories.as_of import join_as_of
 from bezant.histories.container import Histories
+from bezant.histories.labels_as_of import LabelsAsOf, labels_as_of
 from bezant.histories.readers import BatchWriter, like_input, read_table, scan_batches
 from bezant.histories.windows import Windows
 
-__all__ = ["BatchWriter", "Histories", "Windows", "join_as_of", "like_input", "read_table", "scan_batches"]
+__all__ = [
+    "BatchWriter",
+    "Histories",
+    "LabelsAsOf",
+    "Windows",
+    "join_as_of",
+    "labels_as_of",
+    "like_input",
+    "read_table",
+    "scan_batches",
+]

@@ -24,8 +24,8 @@ class Batch:
     statistics : float32 tensor, shape (B, S), optional
         Out-of-fold target statistics of training rows. Where absent the network looks the codes up
         in its own table, which was learned on all training rows: right for any *other* row.
-    target : float32 tensor, shape (B,), optional
-        What is to be predicted.
+    target : float32 tensor, shape (B,) or (B, C), optional
+        What is to be predicted; C columns where the head needs more than one (see its class).
     weight : float32 tensor, shape (B,), optional
         Weight of each row in the loss.
     """

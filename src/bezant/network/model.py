@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -13,13 +14,16 @@ from torch import Tensor, nn
 from bezant.network.batch import Batch
 from bezant.network.fields.embedding import FieldConfig, FieldEmbedding, learn_fields
 from bezant.network.heads.binary import BinaryHead
+from bezant.network.heads.fraction import FractionHead
+from bezant.network.heads.hazard import HazardHead, martingale_residuals
 from bezant.network.heads.severity import SeverityHead
 from bezant.network.sizes import SIZES, SizeName
 from bezant.network.trunks.mlp import MLPTrunk
 from bezant.network.trunks.tabm import TabMTrunk
 
 TrunkName = Literal["mlp", "tabm"]
-HeadName = Literal["binary", "severity"]
+HeadName = Literal["binary", "severity", "fraction", "hazard"]
+Head = BinaryHead | SeverityHead | FractionHead | HazardHead
 
 SCORING_ROWS = 16_384
 """Rows scored at once: large enough for the matrix products, small enough to stay in memory."""
@@ -34,8 +38,10 @@ class NetworkConfig(BaseModel):
         A row of :data:`bezant.network.sizes.SIZES`.
     trunk : {"tabm", "mlp"}, default "tabm"
         What mixes the fields.
-    head : {"binary", "severity"}, default "binary"
+    head : {"binary", "severity", "fraction", "hazard"}, default "binary"
         What is predicted.
+    periods : int, default 1
+        Number T of periods of the hazard head; the others have one answer a row.
     dropout : float, default 0.3
         Share of a block's units left out of each training step.
     fields : FieldConfig, optional
@@ -47,6 +53,7 @@ class NetworkConfig(BaseModel):
     size: SizeName = "small"
     trunk: TrunkName = "tabm"
     head: HeadName = "binary"
+    periods: int = 1
     dropout: float = 0.3
     fields: FieldConfig | None = None
 
@@ -56,7 +63,7 @@ class Network(nn.Module):
 
     Notes
     -----
-    Shape: a :class:`Batch` of B rows to the members' raw outputs (B, K). Scoring is in single
+    Shape: a :class:`Batch` of B rows to the members' raw outputs, (B, K) or (B, K, T). Scoring is in single
     precision; training may compute the trunk in bfloat16 (:meth:`computing_in`).
     """
 
@@ -80,12 +87,11 @@ class Network(nn.Module):
             )
         else:
             self.trunk = MLPTrunk(width_in, width=size.width, depth=size.depth, dropout=config.dropout)
-        head = BinaryHead if config.head == "binary" else SeverityHead
-        self.head = head(self.trunk.members, self.trunk.width)
+        self.head = make_head(config, self.trunk.members, self.trunk.width)
         self._dtype = torch.float32
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the members' raw outputs (B, K)."""
+        """Return the members' raw outputs."""
         return self.head(self.trunk(self.fields(batch).to(self._dtype)))  # type: ignore[no-any-return]
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
@@ -100,7 +106,7 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def predict(self, batch: Batch) -> Tensor:
-        """Return one answer a row, float32 (B,), computed in pieces of bounded size."""
+        """Return one answer a row, float32 (B,) or (B, T), computed in pieces of bounded size."""
         training = self.training
         self.eval()
         starts = range(0, max(len(batch), 1), SCORING_ROWS)
@@ -120,6 +126,18 @@ class Network(nn.Module):
             yield
         finally:
             self._dtype = before
+
+
+def make_head(config: NetworkConfig, members: int, width: int) -> Head:
+    """Return the head that a configuration names."""
+    if config.head == "hazard":
+        return HazardHead(members, width, config.periods)
+    plain: dict[str, type[BinaryHead | SeverityHead | FractionHead]] = {
+        "binary": BinaryHead,
+        "severity": SeverityHead,
+        "fraction": FractionHead,
+    }
+    return plain[config.head](members, width)
 
 
 def learn_network(batch: Batch, folds: Tensor, config: NetworkConfig) -> tuple[Network, Batch]:
@@ -144,7 +162,13 @@ def learn_network(batch: Batch, folds: Tensor, config: NetworkConfig) -> tuple[N
     wished = config.fields.model_copy(
         update={"number_width": size.number_width, "category_width": size.category_width}
     )
-    fields, rows = learn_fields(batch, folds, wished, size.bins)
+    target = batch.target
+    hazards = config.head == "hazard"  # statistics need one number a row
+    single = replace(batch, target=martingale_residuals(target, config.periods)) if hazards else batch
+    fields, rows = learn_fields(single, folds, wished, size.bins)
     network = Network(config.model_copy(update={"fields": fields.config}), fields)
-    network.head.start_at(float(batch.target.mean()))
-    return network, rows
+    if isinstance(network.head, HazardHead | FractionHead):
+        network.head.start_at(target)
+    else:
+        network.head.start_at(float(target.mean()))
+    return network, replace(rows, target=target)

@@ -148,8 +148,8 @@ def fit_table(
         All rows, typed by the schema.
     schema : Schema
         What the columns mean.
-    y : float64 array, shape (n,)
-        Target of each row.
+    y : float64 array, shape (n,) or (n, C)
+        Target of each row, as the head wants it.
     held_out : integer array
         Rows that choose the epoch, judge and calibrate.
     plan : TablePlan
@@ -209,7 +209,11 @@ def fit_table(
 
 
 def halves(y: FloatArray) -> FloatArray:
-    """Return outcomes as they are, and values as 1.0 above their median: what folds are balanced by."""
+    """Return what folds are balanced by, shape (n,): outcomes as they are, values as 1.0 above their median.
+
+    Of a target with several columns the last one counts, such as whether the event was seen.
+    """
+    y = y[:, -1] if y.ndim == 2 else y
     return y if set(np.unique(y)) <= {0.0, 1.0} else (y > np.median(y)).astype(np.float64)
 
 

@@ -46,11 +46,11 @@ class BinaryHead(nn.Module):
         logits = torch.logit(prediction.double().clamp(1e-7, 1 - 1e-7))
         target = target.double()
         rows = torch.ones_like(target) if weight is None else weight.double()
-        p = torch.sigmoid(_recalibrated(logits, target, rows)).clamp(1e-7, 1 - 1e-7)
+        p = torch.sigmoid(recalibrated(logits, target, rows)).clamp(1e-7, 1 - 1e-7)
         return weighted_mean(-(target * p.log() + (1 - target) * (1 - p).log()), weight)
 
 
-def _recalibrated(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+def recalibrated(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Return shift + slope x log-odds with the least weighted log loss; as they are if there is none.
 
     Newton's method for a logistic regression of two coefficients (Cox 1958), from shift 0 and slope 1.
