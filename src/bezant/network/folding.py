@@ -9,6 +9,7 @@ rounding (the tests compare them), at a fraction of the time.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as functional
@@ -16,8 +17,6 @@ from torch import Tensor
 
 from bezant.network.batch import Batch
 from bezant.network.fields.folding import FoldedFields, fold_fields
-from bezant.network.heads.binary import BinaryHead
-from bezant.network.heads.severity import SeverityHead
 from bezant.network.model import Network
 
 TABLE_BYTES = 32 << 20
@@ -48,6 +47,8 @@ class FoldedNetwork:
     layers : tuple of (Tensor, Tensor)
         Matrices (K, W, D) and shifts (K, W). The first layer's columns are the fields' computed parts,
         then ``mixed``.
+    head : torch.nn.Module
+        The network's own, one of :mod:`bezant.network.heads`.
     """
 
     fields: FoldedFields
@@ -57,7 +58,7 @@ class FoldedNetwork:
     contributions: Tensor
     mixed: tuple[int, ...]
     layers: tuple[tuple[Tensor, Tensor], ...]
-    head: BinaryHead | SeverityHead
+    head: Any
 
     @classmethod
     @torch.no_grad()
@@ -90,7 +91,7 @@ class FoldedNetwork:
 
     @torch.inference_mode()
     def predict(self, batch: Batch) -> Tensor:
-        """Return one answer a row, float32 (B,), computed in pieces that fit into the cache."""
+        """Return one answer a row, float32 (B,) or (B, T), computed in pieces that fit into the cache."""
         parts = [
             self._answers(batch.numbers[start : start + ROWS], batch.codes[start : start + ROWS])
             for start in range(0, max(len(batch), 1), ROWS)
@@ -106,7 +107,8 @@ class FoldedNetwork:
             for k in range(members):  # one product a member reads the strided parts as they are
                 torch.addmm(shift[k], x[k], weights[k].T, out=y[k])
             x = torch.relu_(y)
-        return self.head.predict(self.head(x))
+        answers: Tensor = self.head.predict(self.head(x))
+        return answers
 
     def _first_layer(self, numbers: Tensor, codes: Tensor) -> Tensor:
         weights, shift = self.layers[0]
