@@ -71,6 +71,50 @@ def spearman(y: npt.ArrayLike, prediction: npt.ArrayLike) -> float:
     return float(a @ b) / scale if scale else math.nan
 
 
+def bias(y: npt.ArrayLike, prediction: npt.ArrayLike) -> float:
+    """Mean of prediction minus observation: above 0, the predictions are too high on the whole."""
+    observed, predicted = values_and_predictions(y, prediction)
+    return float(np.mean(predicted - observed))
+
+
+def skill(y: npt.ArrayLike, prediction: npt.ArrayLike, reference: float) -> float:
+    """Share of squared error saved against one answer for all rows, such as the mean of the training rows.
+
+    Parameters
+    ----------
+    y, prediction : array-like of shape (n,)
+    reference : float
+        The answer to compare with. R squared compares with the mean of ``y``, which nobody knew.
+
+    Returns
+    -------
+    float
+        At most 1; below 0 where the reference was better; NaN where the reference makes no error.
+    """
+    observed, predicted = values_and_predictions(y, prediction)
+    spread = float(np.sum((observed - reference) ** 2))
+    return 1.0 - float(np.sum((observed - predicted) ** 2)) / spread if spread else math.nan
+
+
+def pinball(y: npt.ArrayLike, quantile: npt.ArrayLike, level: float) -> float:
+    """Mean pinball loss of a predicted quantile, in the unit of ``y``; the true quantile minimises it.
+
+    References
+    ----------
+    Koenker and Bassett (1978), "Regression quantiles", Econometrica 46.
+    """
+    observed, predicted = values_and_predictions(y, quantile)
+    gap = observed - predicted
+    return float(np.mean(np.maximum(level * gap, (level - 1) * gap)))
+
+
+def covered(y: npt.ArrayLike, low: npt.ArrayLike, high: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Return for each row whether the observation lies in the interval, ends included; shape (n,)."""
+    observed, below = values_and_predictions(y, low)
+    observed, above = values_and_predictions(y, high)
+    return np.asarray((observed >= below) & (observed <= above))
+
+
 REGRESSION: dict[str, Metric] = keyed(
     (
         Metric("mae", "Mean absolute error", False, mae),

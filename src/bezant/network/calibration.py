@@ -31,11 +31,13 @@ class Calibrator(nn.Module):
 
     Parameters
     ----------
-    method : {"none", "temperature", "beta", "isotonic"}
+    method : {"none", "temperature", "beta", "isotonic", "linear"}
         * none: as they are.
         * temperature: log-odds times a slope, plus a shift (Guo et al. 2017 with Platt's intercept).
         * beta: a * ln p - b * ln(1 - p) + c with a, b >= 0 (Kull et al. 2017).
         * isotonic: a non-decreasing curve through at most 512 knots, linear between them.
+        * linear: a shift plus a slope times the value, cut off at 0 and 1; for values that are no
+          probabilities of an event (see :mod:`.mean_calibration`).
     values : Tensor
         Shape (0,), (2,), (3,) or (2, knots), float64.
 
@@ -61,6 +63,8 @@ class Calibrator(nn.Module):
         if self.method == "beta":
             a, b, c = self.values
             return torch.sigmoid(a * p.log() - b * torch.log1p(-p) + c)
+        if self.method == "linear":
+            return (self.values[0] + self.values[1] * p).clamp(0, 1)
         x, y = self.values.unbind()
         right = torch.searchsorted(x, p).clamp(1, len(x) - 1)
         share = ((p - x[right - 1]) / (x[right] - x[right - 1])).clamp(0, 1)

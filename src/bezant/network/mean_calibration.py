@@ -1,0 +1,93 @@
+"""Make a predicted fraction right in the mean on rows the network has not seen.
+
+A network that looks ahead in time meets losses of another level, and less of what it learned still holds.
+The straight line is what mends both: its shift moves the level, a slope below 1 shrinks the answers
+towards the mean of the held-out rows, which are the latest. At a slope of 0 all that is left is that mean.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from bezant.metrics.target_statistics import stratified_folds
+from bezant.network.calibration import KNOTS, Calibration, Calibrator
+from bezant.types import FloatArray, IntArray
+
+MEAN_METHODS = ("none", "linear", "isotonic")
+
+FEWEST_ROWS = 40
+"""Held-out rows below which the answers stay as they are."""
+
+ISOTONIC_ROWS = 1000
+"""Held-out rows below which a free curve follows chance."""
+
+
+def calibrate_mean(prediction: FloatArray, y: FloatArray, *, folds: int = 5, seed: int = 0) -> Calibration:
+    """Choose and fit a calibrator of a mean by cross-validated squared error.
+
+    Parameters
+    ----------
+    prediction : float64 array, shape (n,)
+        Fractions in [0, 1] predicted for rows the network was not trained on.
+    y : float64 array, shape (n,)
+        Observed fractions.
+    folds : int, default 5
+        Folds of the choice.
+    seed : int, default 0
+        Draws the folds.
+
+    Returns
+    -------
+    Calibration
+        Its ``log_losses`` hold the mean squared error of each method.
+    """
+    count = 1 if len(y) < FEWEST_ROWS else 2 if len(y) < ISOTONIC_ROWS else 3
+    methods = MEAN_METHODS[:count]
+    fold = stratified_folds((y > np.median(y)).astype(np.int64), folds, seed)
+    crossed = {m: _cross_fit(m, prediction, y, fold) for m in methods}
+    errors = {m: float(np.mean((y - q) ** 2)) for m, q in crossed.items()}
+    best = min(methods, key=lambda m: errors[m])
+    return Calibration(fit_mean_calibrator(best, prediction, y), errors, crossed[best])
+
+
+def fit_mean_calibrator(method: str, prediction: FloatArray, y: FloatArray) -> Calibrator:
+    """Fit one method; :func:`calibrate_mean` chooses among them."""
+    if method == "none":
+        return Calibrator(method, torch.empty(0))
+    if method == "linear":
+        return Calibrator(method, torch.tensor(_line(prediction, y), dtype=torch.float64))
+    return Calibrator(method, _curve(prediction, y))
+
+
+def _line(x: FloatArray, y: FloatArray) -> list[float]:
+    """Shift and slope of least squares; a slope that would turn the ranking round is 0."""
+    centred = x - x.mean()
+    spread = float(centred @ centred)
+    slope = max(float(centred @ y) / spread, 0.0) if spread > 1e-12 else 0.0
+    return [float(y.mean() - slope * x.mean()), slope]
+
+
+def _curve(x: FloatArray, y: FloatArray) -> torch.Tensor:
+    """Knots of the non-decreasing curve of least squares (2, knots)."""
+    from sklearn.isotonic import IsotonicRegression
+
+    model = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(x, y)
+    knots, first = np.unique(model.X_thresholds_, return_index=True)
+    heights = model.y_thresholds_[first]
+    if len(knots) < 2:
+        knots, heights = np.array([knots[0] - 1e-9, knots[0] + 1e-9]), np.repeat(heights[:1], 2)
+    if len(knots) > KNOTS:
+        kept = np.unique(np.linspace(0, len(knots) - 1, KNOTS).round().astype(int))
+        knots, heights = knots[kept], heights[kept]
+    return torch.from_numpy(np.stack([knots, heights]))
+
+
+def _cross_fit(method: str, x: FloatArray, y: FloatArray, fold: IntArray) -> FloatArray:
+    if method == "none":
+        return x
+    out = np.empty_like(x)
+    for k in np.unique(fold):
+        inside = fold == k
+        out[inside] = fit_mean_calibrator(method, x[~inside], y[~inside]).calibrated(x[inside])
+    return out
