@@ -25,6 +25,9 @@ TABLE_BYTES = 32 << 20
 ROWS = 1_024
 """Rows scored at once: large enough for the matrix products, small enough for the cache."""
 
+FEW_ROWS = 64
+"""With fewer, starting one product a member costs more than copying the rows for a batched one."""
+
 
 @dataclass(frozen=True)
 class FoldedNetwork:
@@ -34,8 +37,10 @@ class FoldedNetwork:
     ----------
     fields : FoldedFields
         The fields of a row.
+    source : tuple of Tensor
+        The network's tensors.
     versions : tuple of int
-        Changes that the network's tensors had seen when they were folded.
+        How often each had been changed in place when they were folded.
     tabled : Tensor, shape (T,)
         Code columns whose contribution to the first layer is a table.
     starts : Tensor, shape (T,)
@@ -52,6 +57,7 @@ class FoldedNetwork:
     """
 
     fields: FoldedFields
+    source: tuple[Tensor, ...]
     versions: tuple[int, ...]
     tabled: Tensor
     starts: Tensor
@@ -65,6 +71,7 @@ class FoldedNetwork:
     def of(cls, network: Network) -> FoldedNetwork:
         """Fold a trained network."""
         fields = fold_fields(network.fields)
+        source = (*network.parameters(), *network.buffers())
         (first, shift), *others = network.trunk.folded()
         first = first[:, :, fields.order].flatten(0, 1)  # (K * W, D)
         widths = [table.shape[1] for table in fields.tables]
@@ -77,7 +84,8 @@ class FoldedNetwork:
         weights = torch.cat([first[:, :computed], *(matrices[place] for place in mixed)], 1)
         return cls(
             fields,
-            versions_of(network),
+            source,
+            tuple(tensor._version for tensor in source),
             torch.tensor([fields.codes[place] for place in tabled], dtype=torch.int64),
             sizes.cumsum(0) - sizes,
             torch.cat(contributions) if contributions else torch.empty(0, len(first)),
@@ -88,6 +96,11 @@ class FoldedNetwork:
             ),
             network.head,
         )
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the network has not been trained any further."""
+        return all(t._version == seen for t, seen in zip(self.source, self.versions, strict=True))
 
     @torch.inference_mode()
     def predict(self, batch: Batch) -> Tensor:
@@ -103,10 +116,7 @@ class FoldedNetwork:
         members, width = self.layers[0][1].shape
         x = hidden.view(-1, members, width).transpose(0, 1)  # (K, B, W)
         for weights, shift in self.layers[1:]:
-            y = torch.empty(x.shape)
-            for k in range(members):  # one product a member reads the strided parts as they are
-                torch.addmm(shift[k], x[k], weights[k].T, out=y[k])
-            x = torch.relu_(y)
+            x = torch.relu_(_members_apart(x, weights, shift))
         answers: Tensor = self.head.predict(self.head(x))
         return answers
 
@@ -123,9 +133,14 @@ class FoldedNetwork:
         return found.addmm_(torch.cat(parts, 1), matrix) if parts else found
 
 
-def versions_of(network: Network) -> tuple[int, ...]:
-    """Return how often each of the network's tensors has been changed in place."""
-    return tuple(t._version for t in (*network.parameters(), *network.buffers()))
+def _members_apart(x: Tensor, weights: Tensor, shift: Tensor) -> Tensor:
+    """Apply each member's own linear map: (K, B, W) to (K, B, W)."""
+    if x.shape[1] < FEW_ROWS:
+        return torch.baddbmm(shift[:, None], x, weights.transpose(1, 2))
+    y = torch.empty(len(weights), x.shape[1], weights.shape[1])
+    for k in range(len(weights)):  # one product a member reads the strided rows as they are
+        torch.addmm(shift[k], x[k], weights[k].T, out=y[k])
+    return y
 
 
 def _worth_a_table(tables: tuple[Tensor, ...], outputs: int) -> list[int]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from bezant.network.batch import Batch
 from bezant.network.calibration import Calibrator
 from bezant.network.fields.encoding import Encoding
-from bezant.network.folding import FoldedNetwork, versions_of
+from bezant.network.folding import FoldedNetwork
 from bezant.network.model import Network, NetworkConfig
 from bezant.schema import Conformed, Role, Schema
 from bezant.types import FloatArray
@@ -66,7 +66,7 @@ class TableModel:
     def folded(self) -> FoldedNetwork:
         """Return the network as it is scored; folded once, and again if it has been trained since."""
         kept: FoldedNetwork | None = self.__dict__.get("_folded")
-        if kept is None or kept.versions != versions_of(self.network):
+        if kept is None or not kept.is_current:
             kept = FoldedNetwork.of(self.network)
             object.__setattr__(self, "_folded", kept)
         return kept

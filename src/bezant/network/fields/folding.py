@@ -15,8 +15,9 @@ from math import pi
 import torch
 from torch import Tensor
 
-from bezant.network.fields.embedding import FieldEmbedding, with_ratios
+from bezant.network.fields.embedding import FieldEmbedding
 from bezant.network.fields.interactions import PAIR_BINS
+from bezant.network.fields.ratios import log_ratio
 
 DENSE_CELLS = 1 << 22
 """Most places of the table that gives a pair's cell at once; pairs beyond it are looked up by halving."""
@@ -144,7 +145,7 @@ class FoldedFields:
 
     Attributes
     ----------
-    ratios : tuple of (int, int)
+    ratios : Tensor, shape (2, R)
         Pairs of numbers whose log-ratios are appended to the raw numbers.
     curves : Curves or None
         Raw numbers and log-ratios.
@@ -158,7 +159,7 @@ class FoldedFields:
         For each place of curves, then cells, then tables: its place in the network's own vector.
     """
 
-    ratios: tuple[tuple[int, int], ...]
+    ratios: Tensor
     curves: Curves | None
     cells: Cells | None
     codes: tuple[int, ...]
@@ -167,7 +168,10 @@ class FoldedFields:
 
     def computed(self, numbers: Tensor, codes: Tensor) -> list[Tensor]:
         """Return the parts that are not tables, (B, width) each."""
-        raw = with_ratios(numbers, self.ratios)
+        raw = numbers
+        if self.ratios.numel():
+            left, right = (numbers.index_select(1, side) for side in self.ratios)
+            raw = torch.cat([numbers, log_ratio(left, right)], 1)
         parts = [] if self.curves is None else [self.curves(raw).flatten(1)]
         if self.cells is not None:
             parts.append(self.cells(codes, raw).flatten(1))
@@ -190,7 +194,7 @@ def fold_fields(fields: FieldEmbedding) -> FoldedFields:
             tables.append(torch.cat([table for table, _ in found], 1))
             order.extend(place for _, places in found for place in places)
     return FoldedFields(
-        ratios=config.ratios,
+        ratios=torch.tensor(config.ratios, dtype=torch.int64).view(-1, 2).T.contiguous(),
         curves=_curves(fields, raw) if raw else None,
         cells=_cells(fields, raw, first_pair) if config.pairs else None,
         codes=tuple(codes),

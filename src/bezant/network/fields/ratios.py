@@ -47,14 +47,20 @@ def choose_ratios(numbers: Tensor, most: int = 8) -> tuple[tuple[int, int], ...]
 
 
 def log_ratios(numbers: Tensor, pairs: tuple[tuple[int, int], ...]) -> Tensor:
-    """Return log(a / b) of these pairs of columns, (B, pairs); NaN unless both are positive.
+    """Return log(a / b) of these pairs of columns, (B, pairs); NaN unless both are positive."""
+    left, right = (numbers[:, [pair[side] for pair in pairs]] for side in (0, 1))
+    return log_ratio(left, right)
+
+
+def log_ratio(left: Tensor, right: Tensor) -> Tensor:
+    """Return log(left / right); NaN unless both are positive.
 
     In double precision, so that three quarters of any amount are one and the same number, in one bin: here,
     and wherever else a saved model is computed.
     """
-    left, right = (numbers[:, [pair[side] for pair in pairs]].double() for side in (0, 1))
     defined = (left > 0) & (right > 0)
-    return torch.where(defined, torch.log(left) - torch.log(right), torch.nan).to(numbers.dtype)
+    apart = torch.log(left.double()) - torch.log(right.double())
+    return torch.where(defined, apart, torch.nan).to(left.dtype)
 
 
 def _is_amount(column: Tensor) -> bool:

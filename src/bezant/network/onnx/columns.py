@@ -140,8 +140,8 @@ def _codes(graph: Graph, column: str, code: CodeColumn) -> str:
         return graph.add("Where", graph.add("IsNaN", column), graph.constant(MISSING, np.int64), found)
     if "" in code.texts:
         raise InputError(
-            f"Column {code.field!r} has the empty text as one of its values, but in an ONNX model the empty text is "
-            "a missing one; make '' a missing marker of the schema and fit again."
+            f"Column {code.field!r} has the empty text as one of its values, but in an ONNX model the empty "
+            "text is a missing one; make '' a missing marker of the schema and fit again."
         )
     keys = np.array(["", *code.texts], dtype=object)
     return graph.looked_up(column, keys, np.array([MISSING, *places], np.int64), UNKNOWN)

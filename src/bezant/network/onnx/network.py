@@ -95,13 +95,11 @@ def _vectors(graph: Graph, fields: FoldedFields, numbers: str, codes: str) -> st
     return graph.add("Concat", *parts, axis=1)
 
 
-def _with_ratios(graph: Graph, numbers: str, ratios: tuple[tuple[int, int], ...]) -> str:
-    if not ratios:
+def _with_ratios(graph: Graph, numbers: str, ratios: Tensor) -> str:
+    if not ratios.numel():
         return numbers
-    sides = []
-    for side in (0, 1):
-        places = graph.constant([pair[side] for pair in ratios], np.int64)
-        sides.append(graph.cast(graph.add("Gather", numbers, places, axis=1), np.float64))
+    amounts = [graph.add("Gather", numbers, _tensor(graph, side), axis=1) for side in ratios]
+    sides = [graph.cast(amount, np.float64) for amount in amounts]
     nought = graph.constant(0.0, np.float64)
     defined = graph.add("And", *(graph.add("Greater", side, nought) for side in sides))
     logs = [graph.add("Log", side) for side in sides]
