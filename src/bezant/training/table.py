@@ -120,6 +120,9 @@ class FittedTable:
         The run with early stopping, then the one on all rows.
     notes : tuple of str
         What was skipped or went differently.
+    first : TableModel
+        The network that has not seen the held-out rows, not calibrated: what else is to be learned on
+        those rows must be learned from its answers.
     """
 
     model: TableModel
@@ -128,6 +131,7 @@ class FittedTable:
     calibration: Calibration | None
     runs: tuple[TrainingRun, ...]
     notes: tuple[str, ...]
+    first: TableModel
 
 
 def fit_table(
@@ -180,7 +184,7 @@ def fit_table(
             f"With {len(y)} rows, {int(halves(y).sum())} of them events, there are too few to hold any out: "
             "the model is neither calibrated nor judged on rows it has not seen."
         )
-        return FittedTable(first, parts, np.empty(0), None, (run,), tuple(notes))
+        return FittedTable(first, parts, np.empty(0), None, (run,), tuple(notes), first)
     answers = first.raw_scores(table.take(parts.judging))
     calibration = calibrate(answers, y[parts.judging], seed=seed) if plan.network.head == "binary" else None
     judged = calibration.cross_fitted if calibration else answers
@@ -205,7 +209,7 @@ def fit_table(
         else:
             model = TableModel(schema, again.encoding, again.network, calibrator)
             notes.extend(on_all.notes)
-    return FittedTable(model, parts, judged, calibration, tuple(runs), tuple(notes))
+    return FittedTable(model, parts, judged, calibration, tuple(runs), tuple(notes), first)
 
 
 def halves(y: FloatArray) -> FloatArray:
@@ -214,7 +218,11 @@ def halves(y: FloatArray) -> FloatArray:
     Of a target with several columns the last one counts, such as whether the event was seen.
     """
     y = y[:, -1] if y.ndim == 2 else y
-    return y if set(np.unique(y)) <= {0.0, 1.0} else (y > np.median(y)).astype(np.float64)
+    if set(np.unique(y)) <= {0.0, 1.0}:
+        return y
+    above = y > np.median(y)
+    # Where more than half of the values are the largest, nothing lies above the median.
+    return (above if above.any() else y >= np.median(y)).astype(np.float64)
 
 
 def prepare_for_training(
