@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bezant import datasets, splits
-    from bezant.desks import CreditRisk, compare_optimizers, load
+    from bezant.desks import CreditRisk, LossSeverity, compare_optimizers, load
     from bezant.evidence.checks import CheckReport, check
     from bezant.evidence.evaluation import Evaluation, evaluate_scores
     from bezant.schema import Field, Kind, Role, Schema, infer_schema
@@ -27,6 +27,7 @@ _HOMES = {
     "Field": "bezant.schema",
     "InputError": "bezant.types",
     "Kind": "bezant.schema",
+    "LossSeverity": "bezant.desks",
     "MissingExtraError": "bezant.types",
     "Role": "bezant.schema",
     "Schema": "bezant.schema",
@@ -49,6 +50,7 @@ __all__ = [
     "Field",
     "InputError",
     "Kind",
+    "LossSeverity",
     "MissingExtraError",
     "Role",
     "Schema",

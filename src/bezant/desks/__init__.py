@@ -3,5 +3,6 @@
 from bezant.desks.credit import CreditRisk
 from bezant.desks.loading import load
 from bezant.desks.optimizers import compare_optimizers
+from bezant.desks.severity import LossSeverity
 
-__all__ = ["CreditRisk", "compare_optimizers", "load"]
+__all__ = ["CreditRisk", "LossSeverity", "compare_optimizers", "load"]

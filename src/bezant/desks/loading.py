@@ -6,10 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from bezant.artifacts import load_folder
+from bezant.desks import severity, term_structure
 from bezant.desks.credit import KIND, CreditRisk
 from bezant.types import ArtifactError
 
-DESKS: dict[str, Any] = {KIND: CreditRisk}
+DESKS: dict[str, Any] = {
+    KIND: CreditRisk,
+    severity.KIND: severity.LossSeverity,
+    term_structure.KIND: term_structure.PDTermStructure,
+}
 """Estimators by the kind that stands in a saved model."""
 
 

@@ -107,7 +107,8 @@ class ValueEvaluation:
         about = f"{self.rows:,} rows, mean {self.mean:.3f}; {100 * self.level:g} % intervals in brackets"
         spans = [
             f"{100 * c.nominal:g} % intervals hold {100 * c.share.value:.1f} % "
-            f"[{100 * c.share.low:.1f}, {100 * c.share.high:.1f}] of the observations; mean width {c.width:.3f}"
+            f"[{100 * c.share.low:.1f}, {100 * c.share.high:.1f}] of the observations; mean width "
+            f"{c.width:.3f}"
             for c in self.coverage
         ]
         return "\n".join([about, "", *lines, "", *spans, self.verdict, *self.notes])

@@ -1,0 +1,393 @@
+"""The loss desk: which part of an exposure is lost if the borrower defaults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import torch
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from bezant.artifacts import save_folder
+from bezant.desks.intake import Leaks, read_rows, take_in
+from bezant.desks.labels import read_labels
+from bezant.desks.record import FitRecord, fit_record
+from bezant.desks.settings import (
+    column_names,
+    configuration_of,
+    parameters_of,
+    plan_of,
+    refuse_unknown_settings,
+    restored_parameters,
+    seed_of,
+    set_names,
+)
+from bezant.desks.severity_rivals import fit_severity_rivals, restore_rival
+from bezant.evidence.checks import CheckReport
+from bezant.evidence.values import ValueEvaluation, evaluate_values
+from bezant.metrics.target_statistics import stratified_folds
+from bezant.network.fractions import FractionDistribution, LevelMap, checked_levels, predicted_fractions
+from bezant.network.mean_calibration import calibrate_mean
+from bezant.network.model import TrunkName
+from bezant.network.scoring import TableModel
+from bezant.network.sizes import SizeName
+from bezant.schema import Schema
+from bezant.training.config import TrainingConfig
+from bezant.training.loop import TrainingRun
+from bezant.training.progress import ProgressChoice, shown
+from bezant.training.table import FittedTable, fit_table, halves
+from bezant.types import FloatArray, Frame, InputError
+
+LARGE = "bezant"
+"""The large model's name in tables and pictures."""
+
+KIND = "LossSeverity"
+
+INTERVALS = (0.8, 0.9)
+"""Shares that the judged intervals promise."""
+
+FOLDS = 5
+"""Folds in which held-out intervals are learned and judged in turn."""
+
+
+class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Fraction lost given default, with its whole distribution, by a large network.
+
+    A loss is bounded and often heaps at 0 (all was recovered) and at 1 (nothing was), so the network
+    predicts the probabilities of cells of [0, 1] with an atom at either end. Its mean is calibrated, and the
+    levels of its quantiles are mended, on rows that it was not trained on.
+
+    Parameters
+    ----------
+    time : str, optional
+        Column that orders the rows. It is not an input. With it the latest rows are held out and set the
+        level; without it they are drawn at random, which flatters a model of a changing world.
+    size : {"tiny", "small", "base", "large", "xl"}, default "small"
+        Size of the network.
+    trunk : {"tabm", "mlp"}, default "tabm"
+        What mixes the fields.
+    schema : Schema, optional
+        What the columns mean; inferred if not given.
+    training : TrainingConfig or mapping, optional
+        How to train.
+    holdout : float, default 0.15
+        Share of the rows that stop the training, judge and calibrate.
+    leaks : {"report", "drop", "refuse"}, default "report"
+        What to do about columns that look as if they knew whether the loss is above the median.
+    benchmark : bool, default True
+        Also fit gradient boosting, a fractional logit and the mean on the same rows.
+    checkpoint : path, optional
+        Folder for checkpoints; a killed fit that is started again goes on from them.
+    progress : {"auto", True, False}, default "auto"
+        Show a progress bar on standard error; "auto" does if that is a terminal.
+    random_state : int, optional
+        Repeats a fit exactly, on one machine with one number of threads. None is 0.
+
+    Attributes
+    ----------
+    schema_ : Schema
+        The columns the model reads.
+    evaluation_ : ValueEvaluation or None
+        Held-out figures beside the traditional models'; None where too few rows could be held out.
+    calibration_ : dict of str to float
+        Held-out mean squared error of each method of calibration.
+    levels_ : LevelMap
+        From the level that is asked for to the level of the predicted distribution.
+    check_ : CheckReport
+        What was found in the rows before training.
+    notes_ : tuple of str
+        Everything that was skipped, imputed, truncated or replaced.
+    history_ : tuple of TrainingRun
+        The run with early stopping, then the one on all rows.
+    record_ : FitRecord
+        Configuration, versions, hash of the data, summary of the columns.
+
+    Examples
+    --------
+    >>> severity = bz.LossSeverity(time="ApprovalDate").fit(defaults, lost)
+    >>> severity.predict(loans)                               # (n,)
+    >>> severity.predict_quantiles(loans, [0.05, 0.5, 0.95])  # (n, 3)
+    """
+
+    def __init__(
+        self,
+        *,
+        time: str | None = None,
+        size: SizeName = "small",
+        trunk: TrunkName = "tabm",
+        schema: Schema | None = None,
+        training: TrainingConfig | Mapping[str, Any] | None = None,
+        holdout: float = 0.15,
+        leaks: Leaks = "report",
+        benchmark: bool = True,
+        checkpoint: str | Path | None = None,
+        progress: ProgressChoice = "auto",
+        random_state: int | None = None,
+    ) -> None:
+        self.time = time
+        self.size = size
+        self.trunk = trunk
+        self.schema = schema
+        self.training = training
+        self.holdout = holdout
+        self.leaks = leaks
+        self.benchmark = benchmark
+        self.checkpoint = checkpoint
+        self.progress = progress
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn what this estimator can do."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        return tags
+
+    # ------------------------------------------------------------------------------------- fitting
+
+    def fit(self, X: Frame, y: Any) -> Self:
+        """Fit the network, and the traditional models beside it.
+
+        Parameters
+        ----------
+        X : frame with n rows
+            Defaulted exposures: anything :func:`bezant.histories.read_table` reads.
+        y : array-like of shape (n,)
+            The fraction of each that was lost, in [0, 1].
+
+        Raises
+        ------
+        InputError
+            If something about the rows prevents a fit; one sentence says what and how to mend it.
+        """
+        refuse_unknown_settings(self)
+        seed = seed_of(self)
+        table = read_rows(self, X, fitting=True, y=y)
+        lost = read_fractions(y, table.num_rows)
+        if lost.min() == lost.max():
+            raise InputError(
+                f"The target is {lost[0]:g} in all {len(lost)} rows, so there is nothing to learn; add other "
+                "losses."
+            )
+        plan = plan_of(self, "fraction", seed)
+        intake = take_in(
+            table,
+            halves(lost),
+            time=self.time,
+            schema=self.schema,
+            leaks=self.leaks,
+            seed=seed,
+            holdout=self.holdout,
+        )
+        fitted = fit_table(
+            intake.table,
+            intake.schema,
+            lost,
+            intake.held_out,
+            plan,
+            shown=lambda title: shown(title, self.progress),
+            checkpoint=Path(self.checkpoint) if self.checkpoint is not None else None,
+        )
+        interrupted = any(run.ended == "interrupted" for run in fitted.runs)
+        rivals = fit_severity_rivals(
+            intake.table, intake.schema, lost, fitted.parts, self.benchmark and not interrupted, seed
+        )
+        self.schema_, self.check_, self.history_ = fitted.model.schema, intake.check, fitted.runs
+        self.benchmarks_ = rivals.models
+        self._calibrate(fitted, intake.table, lost, rivals.judged, seed)
+        self.notes_ = (*intake.notes, *fitted.notes, *rivals.notes)
+        self.record_ = fit_record(
+            configuration=configuration_of(self, plan),
+            table=intake.table,
+            schema=intake.schema,
+            y=lost,
+            times=intake.times,
+        )
+        set_names(self, X, table)
+        return self
+
+    def _calibrate(
+        self,
+        fitted: FittedTable,
+        table: pa.Table,
+        lost: FloatArray,
+        rivals: Mapping[str, FloatArray],
+        seed: int,
+    ) -> None:
+        """Learn the level of the mean and of the quantiles on the judging rows, and judge on them in turn."""
+        judging = fitted.parts.judging
+        self.model_, self.levels_ = fitted.model, LevelMap.identity()
+        self.calibration_: dict[str, float] = {}
+        self.evaluation_: ValueEvaluation | None = None
+        if not len(judging):
+            return
+        seen = lost[judging]
+        calibration = calibrate_mean(fitted.judged, seen, seed=seed)
+        self.calibration_ = calibration.log_losses
+        self.model_ = replace(fitted.model, calibrator=calibration.calibrator)
+        predicted = predicted_fractions(fitted.first, table.take(judging))
+        stands = predicted.levels_of(seen, seed)
+        self.levels_ = LevelMap.learn(stands)
+        self.evaluation_ = evaluate_values(
+            seen,
+            {LARGE: calibration.cross_fitted, **rivals},
+            large=LARGE,
+            intervals=_crossed_intervals(predicted, stands, halves(seen), seed),
+            random_state=seed,
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy needs; the findings are frozen mappings, which Python cannot copy."""
+        state: dict[str, Any] = super().__getstate__()
+        return {**state, "check_": self.check_.to_json()} if "check_" in state else state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take it over."""
+        super().__setstate__(state)
+        if "check_" in state:
+            self.check_ = CheckReport.from_json(state["check_"])
+
+    # ------------------------------------------------------------------------------------- scoring
+
+    def predict(self, X: Frame) -> FloatArray:
+        """Return the calibrated mean of the fraction lost, shape (n,), in [0, 1]."""
+        check_is_fitted(self, "model_")
+        return self.model_.score_table(self._read(X))
+
+    def predict_quantiles(self, X: Frame, levels: npt.ArrayLike) -> FloatArray:
+        """Return quantiles of the fraction lost, shape (n, levels).
+
+        Parameters
+        ----------
+        X : frame with n rows
+        levels : array-like of shape (levels,)
+            Between 0 and 1; 0.05 and 0.95 are the ends of an interval that holds 90 % of new losses, if
+            these are of the same world as the held-out ones. Quantiles do not cross and stay in [0, 1].
+        """
+        check_is_fitted(self, "model_")
+        wanted = checked_levels(levels)
+        return self._quantiles(self.model_.conform(self._read(X)).table, wanted)
+
+    def _quantiles(self, typed: pa.Table, levels: FloatArray) -> FloatArray:
+        return predicted_fractions(self.model_, typed).quantiles(self.levels_(levels))
+
+    def _read(self, X: Frame) -> pa.Table:
+        return read_rows(self, X, fitting=False)
+
+    # -------------------------------------------------------------------------------------- judging
+
+    def evaluate(self, X: Frame, y: Any) -> ValueEvaluation:
+        """Judge the model and the traditional ones on rows that none of them has seen.
+
+        Parameters
+        ----------
+        X : frame with n rows
+        y : array-like of shape (n,)
+            Fractions lost.
+
+        Returns
+        -------
+        ValueEvaluation
+            Figures with intervals, paired comparisons, how often the intervals held, and a verdict.
+        """
+        check_is_fitted(self, "model_")
+        table = self._read(X)
+        lost = read_fractions(y, table.num_rows)
+        typed = self.model_.conform(table).table
+        predictions = {LARGE: self.model_.score_typed(typed)}
+        predictions |= {b.name: b.score_table(typed) for b in self.benchmarks_}
+        ends = [(1 - share) / 2 for share in INTERVALS] + [(1 + share) / 2 for share in INTERVALS]
+        quantiles = self._quantiles(typed, np.array(ends))
+        count = len(INTERVALS)
+        intervals = {share: (quantiles[:, i], quantiles[:, count + i]) for i, share in enumerate(INTERVALS)}
+        return evaluate_values(
+            lost, predictions, large=LARGE, intervals=intervals, random_state=seed_of(self)
+        )
+
+    # --------------------------------------------------------------------------------------- saving
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model to a folder, whole or not at all; :func:`bezant.load` reads it.
+
+        Returns
+        -------
+        Path
+            The folder: safetensors, JSON, and a manifest of hashes. No pickle.
+        """
+        check_is_fitted(self, "model_")
+        evaluation = json.loads(self.evaluation_.to_json()) if self.evaluation_ else None
+        documents = {
+            "model": {"kind": KIND, "columns": column_names(self), **self.model_.document()},
+            "parameters": parameters_of(self),
+            "record": self.record_.document(),
+            "benchmarks": [b.document() for b in self.benchmarks_],
+            "evidence": {
+                "evaluation": evaluation,
+                "check": json.loads(self.check_.to_json()),
+                "calibration": self.calibration_,
+                "history": [{**asdict(run), "rows_per_second": 0.0} for run in self.history_],
+                "notes": list(self.notes_),
+            },
+        }
+        tensors = self.model_.tensors() | {"levels": torch.from_numpy(self.levels_.values)}
+        save_folder(path, tensors, documents)
+        return Path(path)
+
+    @classmethod
+    def restore(cls, tensors: Mapping[str, torch.Tensor], documents: Mapping[str, Any]) -> Self:
+        """Build the estimator again from what :meth:`save` wrote; use :func:`bezant.load`."""
+        severity = cls(**restored_parameters(documents["parameters"]))
+        evidence = documents["evidence"]
+        severity.model_ = TableModel.restore(tensors, documents["model"])
+        severity.levels_ = LevelMap(tensors["levels"].double().numpy())
+        severity.schema_ = severity.model_.schema
+        severity.benchmarks_ = tuple(restore_rival(d) for d in documents["benchmarks"])
+        severity.calibration_ = evidence["calibration"]
+        said = evidence["evaluation"]
+        severity.evaluation_ = ValueEvaluation.from_json(json.dumps(said)) if said else None
+        severity.check_ = CheckReport.from_json(json.dumps(evidence["check"]))
+        severity.history_ = tuple(TrainingRun.restore(d) for d in evidence["history"])
+        severity.notes_ = tuple(evidence["notes"])
+        severity.record_ = FitRecord.restore(documents["record"])
+        names = documents["model"]["columns"]
+        severity.n_features_in_, severity.feature_names_in_ = len(names), np.array(names, dtype=object)
+        return severity
+
+
+def read_fractions(y: Any, rows: int) -> FloatArray:
+    """Return fractions as float64 of shape (n,), or say in one sentence what is wrong with them."""
+    values = read_labels(y, rows)
+    try:
+        lost = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"The target does not hold numbers ({error}); give the fraction lost.") from error
+    outside = lost[(lost < 0) | (lost > 1)]
+    if len(outside):
+        raise InputError(
+            f"The target lies outside 0 to 1 in {len(outside)} of {rows} rows, such as {outside[0]:g}; give "
+            "the loss as a fraction of the exposure, cut off at 0 and 1."
+        )
+    return lost
+
+
+def _crossed_intervals(
+    predicted: FractionDistribution, stands: FloatArray, outcomes: FloatArray, seed: int
+) -> dict[float, tuple[FloatArray, FloatArray]]:
+    """Return intervals of held-out rows, each from a level map that was learned without its own fold."""
+    fold = stratified_folds(outcomes, FOLDS, seed)
+    intervals = {s: (np.empty(len(stands)), np.empty(len(stands))) for s in INTERVALS}
+    for k in range(FOLDS):
+        inside = np.flatnonzero(fold == k)
+        levels = LevelMap.learn(stands[fold != k])
+        part = FractionDistribution(predicted.cells[inside], predicted.edges)
+        for share, (low, high) in intervals.items():
+            ends = part.quantiles(levels([(1 - share) / 2, (1 + share) / 2]))
+            low[inside], high[inside] = ends[:, 0], ends[:, 1]
+    return intervals
