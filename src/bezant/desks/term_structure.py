@@ -1,0 +1,356 @@
+"""The credit desk: the probability of default by age, learned from loans that are still open too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from bezant.artifacts import save_folder
+from bezant.desks.durations import at_months, read_durations, refuse_one_outcome
+from bezant.desks.intake import Intake, Leaks, read_rows, take_in
+from bezant.desks.record import FitRecord, fit_record
+from bezant.desks.settings import (
+    column_names,
+    configuration_of,
+    parameters_of,
+    plan_of,
+    refuse_unknown_settings,
+    restored_parameters,
+    seed_of,
+    set_names,
+)
+from bezant.evidence.checks import CheckReport
+from bezant.evidence.timing import TimingEvaluation, evaluate_timing
+from bezant.network.heads.hazard import hazard_targets
+from bezant.network.model import TrunkName
+from bezant.network.scoring import TableModel
+from bezant.network.sizes import SizeName
+from bezant.schema import Schema
+from bezant.splits import stratified
+from bezant.traditional.hazard import HAZARDS
+from bezant.training.config import TrainingConfig
+from bezant.training.loop import TrainingRun
+from bezant.training.progress import ProgressChoice, shown
+from bezant.training.table import HeldOut, fit_table
+from bezant.types import BoolArray, FloatArray, Frame, InputError
+
+LARGE = "bezant"
+"""The large model's name in tables."""
+
+KIND = "PDTermStructure"
+
+MONTHS = (12.0, 24.0, 36.0)
+"""Horizons if none are named."""
+
+
+class PDTermStructure(BaseEstimator):  # type: ignore[misc]
+    """Probability of default by 12, 24, 36 months of age, or any other: discrete-time survival.
+
+    Loans that are still open teach that they have survived so far, so none has to be left out for being
+    young, and none is called good only because it is (see :func:`bezant.histories.labels_as_of`).
+
+    Parameters
+    ----------
+    time : str, optional
+        Column with the time of origination. It is not an input.
+    period : float, default 3
+        Months in a period, within which the hazard is constant.
+    horizon : float, default 60
+        Months the curves reach, a multiple of ``period``; defaults after it count as not seen.
+    size : {"tiny", "small", "base", "large", "xl"}, default "small"
+        Size of the network.
+    trunk : {"tabm", "mlp"}, default "tabm"
+        What mixes the fields.
+    benchmark : bool, default True
+        Also fit the traditional models on the same rows: Kaplan-Meier and a logistic hazard.
+    schema : Schema, optional
+        What the columns mean; inferred if not given.
+    training : TrainingConfig or mapping, optional
+        How to train.
+    holdout : float, default 0.15
+        Share of the rows that stop the training and judge. They are drawn at random whether there is a
+        time or not: the latest loans have not been observed for long enough to judge anything but their
+        first months. Judge out-of-time with :meth:`evaluate` on loans of later years.
+    leaks : {"report", "drop", "refuse"}, default "report"
+        What to do about columns that look as if they knew the outcome.
+    progress : {"auto", True, False}, default "auto"
+        Show a progress bar on standard error.
+    random_state : int, optional
+        Repeats a fit exactly, on one machine with one number of threads. None is 0.
+
+    Attributes
+    ----------
+    schema_ : Schema
+        The columns the model reads.
+    evaluation_ : TimingEvaluation or None
+        Held-out figures beside the traditional models'.
+    check_ : CheckReport
+        What was found in the rows before training.
+    notes_ : tuple of str
+        Everything that was skipped, imputed, truncated or replaced.
+    history_ : tuple of TrainingRun
+        The run with early stopping, then the one on all rows.
+    record_ : FitRecord
+        Configuration, versions, hash of the data, summary of the columns.
+
+    Examples
+    --------
+    >>> import bezant as bz
+    >>> loans = bz.datasets.load("sba-sample", raw=True)
+    >>> labels = bz.labels_as_of(loans["ApprovalDate"], loans["ChgOffDate"], cutoff="2004-01-01")
+    >>> X = loans[["ApprovalDate", "GrAppv", "NAICS", "State", "Bank"]][labels.known]
+    >>> curves = bz.PDTermStructure(time="ApprovalDate")
+    >>> curves.fit(X, labels.duration[labels.known], labels.event[labels.known]).predict_pd(X).shape
+    """
+
+    def __init__(
+        self,
+        *,
+        time: str | None = None,
+        period: float = 3,
+        horizon: float = 60,
+        size: SizeName = "small",
+        trunk: TrunkName = "tabm",
+        benchmark: bool = True,
+        schema: Schema | None = None,
+        training: TrainingConfig | Mapping[str, Any] | None = None,
+        holdout: float = 0.15,
+        leaks: Leaks = "report",
+        progress: ProgressChoice = "auto",
+        random_state: int | None = None,
+    ) -> None:
+        self.time = time
+        self.period = period
+        self.horizon = horizon
+        self.size = size
+        self.trunk = trunk
+        self.benchmark = benchmark
+        self.schema = schema
+        self.training = training
+        self.holdout = holdout
+        self.leaks = leaks
+        self.progress = progress
+        self.random_state = random_state
+
+    # ------------------------------------------------------------------------------------- fitting
+
+    def fit(self, X: Frame, duration: Any, event: Any) -> Self:
+        """Fit the network, and the traditional models beside it.
+
+        Parameters
+        ----------
+        X : frame with n rows
+            What was known of each loan at origination.
+        duration : array-like of shape (n,)
+            Months from origination to the default, or to the end of observation where none was seen.
+        event : bool array-like of shape (n,)
+            Whether the default was seen.
+
+        Raises
+        ------
+        InputError
+            If something about the rows prevents a fit; one sentence says what and how to mend it.
+        """
+        refuse_unknown_settings(self)
+        periods = self._periods()
+        seed = seed_of(self)
+        plan = plan_of(self, "hazard", seed)
+        network = plan.network.model_copy(update={"periods": periods})
+        plan = plan.model_copy(update={"network": network})
+        table = read_rows(self, X, fitting=True, y=duration)
+        months, seen = read_durations(duration, event, table.num_rows)
+        targets = hazard_targets(months, seen, self.period, periods)
+        events = targets[:, 1]
+        refuse_one_outcome(events, self.horizon)
+        intake = take_in(
+            table,
+            events,
+            time=self.time,
+            schema=self.schema,
+            leaks=self.leaks,
+            seed=seed,
+            holdout=self.holdout,
+        )
+        fitted = fit_table(
+            intake.table,
+            intake.schema,
+            targets,
+            stratified(events, self.holdout, seed).test,
+            plan,
+            shown=lambda title: shown(title, self.progress),
+        )
+        self.model_ = fitted.model
+        self.schema_ = fitted.model.schema
+        self.check_ = intake.check
+        self.history_ = fitted.runs
+        judged = {LARGE: fitted.judged} | self._fit_benchmarks(intake, targets, periods, fitted.parts)
+        self.evaluation_ = self._judged(judged, months, seen, fitted.parts)
+        later = int((seen & (events == 0)).sum())
+        beyond = (f"{later} defaults came after the horizon of {self.horizon} months and count as not seen.",)
+        self.notes_ = (*intake.notes, *fitted.notes, *(beyond if later else ()))
+        self.record_ = fit_record(
+            configuration=configuration_of(self, plan),
+            table=intake.table,
+            schema=intake.schema,
+            y=events,
+            times=intake.times,
+        )
+        set_names(self, X, table)
+        return self
+
+    def _periods(self) -> int:
+        for name in ("period", "horizon"):
+            given = getattr(self, name)
+            if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < np.inf:
+                raise InputError(f"{name} is a number of months above 0, not {given!r}.")
+        periods = round(self.horizon / self.period)
+        if periods < 1 or abs(periods * self.period - self.horizon) > 1e-9 * self.horizon:
+            raise InputError(
+                f"The horizon of {self.horizon} months is no multiple of the period of {self.period}; give "
+                f"horizon={max(periods, 1) * self.period}, say."
+            )
+        return periods
+
+    def _fit_benchmarks(
+        self, intake: Intake, targets: FloatArray, periods: int, parts: HeldOut
+    ) -> dict[str, FloatArray]:
+        """Fit the traditional models; return their answers on the judging rows, learned without those."""
+        judged: dict[str, FloatArray] = {}
+        models = HAZARDS.values() if self.benchmark else ()
+        learned = np.concatenate([parts.training, parts.stopping])
+        for model in models:
+            if len(parts.judging):
+                first = model().fit(intake.table.take(learned), intake.schema, targets[learned], periods)
+                judged[model.name] = first.score_periods(intake.table.take(parts.judging))
+        self.benchmarks_ = tuple(m().fit(intake.table, intake.schema, targets, periods) for m in models)
+        return judged
+
+    def _judged(
+        self, by_then: Mapping[str, FloatArray], months: FloatArray, seen: BoolArray, parts: HeldOut
+    ) -> TimingEvaluation | None:
+        if not len(parts.judging):
+            return None
+        at = [m for m in MONTHS if m <= self.horizon] or [self.horizon]
+        scores = {name: at_months(p, at, self.period) for name, p in by_then.items()}
+        return evaluate_timing(months[parts.judging], seen[parts.judging], scores, at, large=LARGE)
+
+    # ------------------------------------------------------------------------------------- scoring
+
+    def predict_pd(self, X: Frame, months: Sequence[float] = MONTHS) -> FloatArray:
+        """Return the probability of default by each age, float64 of shape (n, horizons).
+
+        Parameters
+        ----------
+        X : frame with n rows
+        months : sequence of float, default (12, 24, 36)
+            Ages in months, rising, at most the horizon. Within a period the hazard is constant.
+
+        Raises
+        ------
+        InputError
+            If an age is beyond the horizon, or they do not rise.
+        """
+        check_is_fitted(self, "model_")
+        self._refuse_months(months)
+        return at_months(self._by_then(read_rows(self, X, fitting=False)), months, self.period)
+
+    def predict_hazard(self, X: Frame) -> FloatArray:
+        """Return the probability of default in each period of a loan that has reached it, shape (n, T)."""
+        check_is_fitted(self, "model_")
+        by_then = self._by_then(read_rows(self, X, fitting=False))
+        before = np.concatenate([np.zeros((len(by_then), 1)), by_then[:, :-1]], axis=1)
+        return np.asarray((by_then - before) / np.maximum(1 - before, 1e-12))
+
+    def _by_then(self, table: pa.Table) -> FloatArray:
+        """Return the probability of default by the end of each period, shape (n, T)."""
+        if not table.num_rows:
+            self.model_.conform(table)
+            return np.empty((0, self._periods()))
+        return self.model_.score_table(table)
+
+    def _refuse_months(self, months: Sequence[float]) -> None:
+        given = np.asarray(months, np.float64)
+        if given.ndim != 1 or not len(given) or not (np.diff(given) > 0).all() or not given.min() > 0:
+            raise InputError(
+                f"months are rising ages above 0, not {tuple(months)!r}; give (12, 24, 36), say."
+            )
+        if given.max() > self.horizon:
+            raise InputError(
+                f"The model was fitted up to {self.horizon} months and cannot tell the probability by "
+                f"{given.max():g}; fit it with a horizon that long."
+            )
+
+    def evaluate(
+        self, X: Frame, duration: Any, event: Any, months: Sequence[float] = MONTHS
+    ) -> TimingEvaluation:
+        """Judge the model and the traditional ones on rows that none of them has seen.
+
+        Parameters
+        ----------
+        X, duration, event
+            As in :meth:`fit`, of other loans.
+        months : sequence of float, default (12, 24, 36)
+            The horizons.
+        """
+        check_is_fitted(self, "model_")
+        self._refuse_months(months)
+        table = read_rows(self, X, fitting=False)
+        time, seen = read_durations(duration, event, table.num_rows)
+        typed = self.model_.conform(table).table
+        by_then = {LARGE: self._by_then(table)} | {m.name: m.score_periods(typed) for m in self.benchmarks_}
+        scores = {name: at_months(p, months, self.period) for name, p in by_then.items()}
+        return evaluate_timing(time, seen, scores, months, large=LARGE)
+
+    # --------------------------------------------------------------------------------------- saving
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model to a folder, whole or not at all; :func:`bezant.load` reads it.
+
+        Returns
+        -------
+        Path
+            The folder: safetensors, JSON, and a manifest of hashes. No pickle.
+        """
+        check_is_fitted(self, "model_")
+        documents = {
+            "model": {"kind": KIND, "columns": column_names(self), **self.model_.document()},
+            "parameters": parameters_of(self),
+            "record": self.record_.document(),
+            "benchmarks": [json.dumps(b.to_document()) for b in self.benchmarks_],
+            "evidence": {
+                "evaluation": self.evaluation_.document() if self.evaluation_ else None,
+                "check": json.loads(self.check_.to_json()),
+                "history": [{**asdict(run), "rows_per_second": 0.0} for run in self.history_],
+                "notes": list(self.notes_),
+            },
+        }
+        save_folder(path, self.model_.tensors(), documents)
+        return Path(path)
+
+    @classmethod
+    def restore(cls, tensors: Mapping[str, torch.Tensor], documents: Mapping[str, Any]) -> Self:
+        """Build the estimator again from what :meth:`save` wrote; use :func:`bezant.load`."""
+        model = cls(**restored_parameters(documents["parameters"]))
+        evidence = documents["evidence"]
+        model.model_ = TableModel.restore(tensors, documents["model"])
+        model.schema_ = model.model_.schema
+        read = [json.loads(text) for text in documents["benchmarks"]]
+        model.benchmarks_ = tuple(HAZARDS[d["model"]].from_document(d) for d in read)
+        said = evidence["evaluation"]
+        model.evaluation_ = TimingEvaluation.restore(said) if said else None
+        model.check_ = CheckReport.from_json(json.dumps(evidence["check"]))
+        model.history_ = tuple(TrainingRun.restore(d) for d in evidence["history"])
+        model.notes_ = tuple(evidence["notes"])
+        model.record_ = FitRecord.restore(documents["record"])
+        names = documents["model"]["columns"]
+        model.n_features_in_, model.feature_names_in_ = len(names), np.array(names, dtype=object)
+        return model
