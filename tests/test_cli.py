@@ -46,6 +46,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         "predict",
         "evaluate",
         "report",
+        "export",
         "compare-optimizers",
     ):
         assert command in printed
@@ -53,7 +54,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_every_command_has_an_example() -> None:
     sections = reference().split("\n## ")[1:]
-    assert len(sections) == 10
+    assert len(sections) == 11
     assert all("Example: `bezant " in section for section in sections)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
 
 import numpy as np
 import pytest
@@ -10,88 +10,73 @@ import torch
 
 from bezant.network import folding
 from bezant.network.batch import Batch
-from bezant.network.calibration import Calibrator
-from bezant.network.fields.embedding import FieldConfig
-from bezant.network.fields.encoding import Encoding, learn_encoding
 from bezant.network.folding import FoldedNetwork
-from bezant.network.model import Network, NetworkConfig, learn_network
-from bezant.network.scoring import TableModel
-from training_support import loans
+from drawn import SHAPES, drawn_model
 
 
-def drawn_network(rows: int = 400, *, paired: bool = False, **wished: Any) -> tuple[Network, Batch, Encoding]:
-    """A network whose every weight is drawn, so that no bend and no vector is 0 by chance of training."""
-    table, schema, y = loans(rows)
-    encoding = learn_encoding(table, schema, twins=("NoEmp",), min_count=2)
-    arrays = encoding.encode(table)
-    if paired:  # an outcome that no column tells alone
-        amount, state = arrays.numbers[:, -1], arrays.codes[:, 0]
-        y = ((amount > np.nanmedian(amount)) ^ (state % 2 == 0)).astype(np.float64)
-    batch = Batch.of(arrays, target=torch.from_numpy(y.astype(np.float32)))
-    sizes = encoding.cardinalities
-    fields = FieldConfig(
-        n_bins=(),
-        cardinalities=sizes,
-        statistics=tuple(c for c, n in enumerate(sizes) if n > 8),
-        embedded=tuple(c for c, n in enumerate(sizes) if n < 40),
-        **wished.pop("fields", {}),
-    )
-    torch.manual_seed(0)
-    config = NetworkConfig(**{"size": "tiny", "fields": fields, **wished})
-    network, _ = learn_network(batch, torch.arange(rows) % 5, config)
-    for name, weights in network.named_parameters():
-        scaling = name.endswith((".r", ".s"))
-        torch.nn.init.normal_(weights, mean=float(scaling), std=0.2)
-    network.eval()
-    return network, Batch(*odd_rows(batch)), encoding
-
-
-def odd_rows(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """The rows, then such as no training has: no number known, huge ones, codes of other rows."""
-    numbers, codes = batch.numbers, batch.codes
-    huge = torch.full_like(numbers, 3e38)
-    shuffled = codes[torch.randperm(len(codes), generator=torch.Generator().manual_seed(1))]
-    none = torch.full_like(numbers, torch.nan)
-    return torch.cat([numbers, none, huge, -huge, numbers]), torch.cat(
-        [codes, codes * 0, codes, codes, shuffled]
-    )
+def compared(model, table) -> tuple[torch.Tensor, torch.Tensor]:
+    """The folded network's answers and the network's own."""
+    batch = Batch.of(model.encoding.encode(table))
+    return FoldedNetwork.of(model.network).predict(batch), model.network.predict(batch)
 
 
 @pytest.mark.parametrize("trunk", ["tabm", "mlp"])
 @pytest.mark.parametrize("kind", ["piecewise", "periodic", "both"])
 def test_answers_are_those_of_the_network(trunk: str, kind: str) -> None:
-    network, rows, _ = drawn_network(800, paired=True, trunk=trunk, fields={"number_embedding": kind})
-    assert network.fields.interactions is not None
-    folded = FoldedNetwork.of(network)
-    expected = network.predict(rows)
+    model, table = drawn_model(rows=800, paired=True, trunk=trunk, fields={"number_embedding": kind})
+    assert model.network.fields.interactions is not None
+    assert model.network.config.fields.ratios
+    found, expected = compared(model, table)
     assert float(expected.logit().std()) > 0.2
-    torch.testing.assert_close(folded.predict(rows), expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("head", ["binary", "severity"])
+def test_tables_of_one_kind_of_column_fold_too(shape: str, head: str) -> None:
+    found, expected = compared(*drawn_model(shape, head=head))
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("tables", [0, 60_000])
 @pytest.mark.parametrize("dense", [0, 3_000])
 def test_less_memory_changes_no_answer(tables: int, dense: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    network, rows, _ = drawn_network(1200, paired=True)
+    model, table = drawn_model(rows=1200, paired=True)
     monkeypatch.setattr(folding, "TABLE_BYTES", tables)
     monkeypatch.setattr("bezant.network.fields.folding.DENSE_CELLS", dense)
-    folded = FoldedNetwork.of(network)
-    assert folded.mixed and folded.fields.cells is not None and None in folded.fields.cells.starts
-    torch.testing.assert_close(folded.predict(rows), network.predict(rows), rtol=0, atol=1e-6)
+    folded = FoldedNetwork.of(model.network)
+    assert folded.mixed and folded.fields.cells is not None
+    assert bool(folded.fields.cells.halved) == (dense == 0)
+    torch.testing.assert_close(*compared(model, table), rtol=0, atol=1e-6)
+
+
+def test_one_row_is_scored_as_among_many() -> None:
+    model, table = drawn_model(rows=800, paired=True)
+    batch = Batch.of(model.encoding.encode(table))
+    folded = FoldedNetwork.of(model.network)
+    apart = torch.cat([folded.predict(batch.rows(slice(i, i + 1))) for i in range(0, len(batch), 40)])
+    torch.testing.assert_close(apart, folded.predict(batch)[::40], rtol=0, atol=1e-6)
 
 
 def test_no_row_has_no_answer() -> None:
-    network, rows, _ = drawn_network()
-    assert FoldedNetwork.of(network).predict(rows.rows(slice(0, 0))).shape == (0,)
+    model, table = drawn_model()
+    assert compared(model, table.slice(0, 0))[0].shape == (0,)
 
 
 def test_a_network_that_was_trained_further_is_folded_again() -> None:
-    network, _, encoding = drawn_network()
-    table, schema, _ = loans(400)
-    model = TableModel(schema, encoding, network, Calibrator("none", torch.empty(0)))
+    model, table = drawn_model()
     before = model.score_typed(table)
     assert model.folded() is model.folded()
     with torch.no_grad():
-        network.head.unit.bias += 1.0
-    batch = Batch.of(encoding.encode(table))
-    np.testing.assert_allclose(model.score_typed(table), network.predict(batch).numpy(), atol=1e-6)
+        model.network.head.unit.bias += 1.0
+    expected = model.network.predict(Batch.of(model.encoding.encode(table))).numpy()
+    np.testing.assert_allclose(model.score_typed(table), expected, atol=1e-6)
     assert (model.score_typed(table) > before).all()
+
+
+def test_a_copy_of_a_model_leaves_the_folded_network_behind() -> None:
+    model, table = drawn_model()
+    expected = model.score_typed(table)
+    twin = copy.deepcopy(model)
+    assert "_folded" not in twin.__dict__
+    np.testing.assert_array_equal(twin.score_typed(table), expected)

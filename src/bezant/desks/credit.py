@@ -16,12 +16,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from bezant.artifacts import save_folder
 from bezant.desks.benchmarks import Benchmark, BenchmarkChoice, fit_benchmarks
+from bezant.desks.export import export_onnx
 from bezant.desks.intake import Leaks, is_matrix, read_rows, take_in
 from bezant.desks.labels import as_events, event_note, read_labels, two_classes
 from bezant.desks.record import FitRecord, fit_record
 from bezant.desks.validation import validation_content
 from bezant.evidence.checks import CheckReport
 from bezant.evidence.evaluation import Evaluation, evaluate_scores
+from bezant.network.application import ApplicationScorer
 from bezant.network.model import NetworkConfig, TrunkName
 from bezant.network.scoring import TableModel
 from bezant.network.sizes import SIZES, SizeName
@@ -285,6 +287,14 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         p = self.score_table(self._read(X))
         return np.column_stack([1 - p, p])
 
+    def scorer(self) -> ApplicationScorer:
+        """Return what scores one application at a time, JSON or mapping, in the shortest time.
+
+        Its ``score(application)`` is the probability of the event, as :meth:`predict_proba` gives it.
+        """
+        check_is_fitted(self, "model_")
+        return ApplicationScorer(self.model_)
+
     def predict(self, X: Frame) -> AnyArray:
         """Return the likelier label of each row, shape (n,)."""
         likely = self.predict_proba(X)[:, 1] > 0.5
@@ -398,6 +408,21 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(values, dtype=object)
 
     # --------------------------------------------------------------------------------------- saving
+
+    def export_onnx(self, path: str | Path) -> Path:
+        """Write the model as one ONNX file, from typed columns to the probability of the event.
+
+        The file needs onnxruntime alone; :func:`bezant.network.onnx.onnx_model` says what its inputs are.
+
+        Raises
+        ------
+        InputError
+            If the path is no file in an existing folder.
+        MissingExtraError
+            If the package onnx is not installed.
+        """
+        check_is_fitted(self, "model_")
+        return export_onnx(self.model_, path, kind=KIND, event=self.classes_[1])
 
     def save(self, path: str | Path) -> Path:
         """Write the model to a folder, whole or not at all; :func:`bezant.load` reads it.

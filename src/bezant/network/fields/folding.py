@@ -107,8 +107,10 @@ class Cells:
         One row a pair for cells never seen, then the known cells.
     dense : Tensor
         Row of every possible cell, of all pairs with few, one after another.
-    starts : tuple of int or None
-        Where a pair begins in ``dense``; None if it has too many cells.
+    starts : Tensor, shape (pairs,)
+        Where a pair begins in ``dense``; -1 if it has too many cells.
+    halved : tuple of int
+        Those pairs.
     """
 
     left: Tensor
@@ -120,7 +122,8 @@ class Cells:
     first: tuple[int, ...]
     vectors: Tensor
     dense: Tensor
-    starts: tuple[int | None, ...]
+    starts: Tensor
+    halved: tuple[int, ...]
 
     def __call__(self, codes: Tensor, numbers: Tensor) -> Tensor:
         """Return the vectors (B, pairs, D) of codes (B, C) and raw numbers (B, Q)."""
@@ -128,15 +131,19 @@ class Cells:
         bins = torch.searchsorted(self.edges, columns, right=True) + 1
         sources = torch.cat([codes.T.long(), torch.where(torch.isnan(columns), 0, bins)])  # (C + U, B)
         keys = torch.addcmul(sources[self.right], sources[self.left], self.across[:, None])  # (pairs, B)
-        rows = torch.stack([self._rows(p, keys[p]) for p in range(len(keys))], 1)  # (B, pairs)
-        return self.vectors.index_select(0, rows.flatten()).view(*rows.shape, self.vectors.shape[1])
+        rows = self._rows(keys).T.flatten()
+        return self.vectors.index_select(0, rows).view(keys.shape[1], len(keys), self.vectors.shape[1])
 
-    def _rows(self, pair: int, keys: Tensor) -> Tensor:
-        start, known = self.starts[pair], self.keys[pair]
-        if start is not None:
-            return self.dense.index_select(0, keys + start).long()
-        place = torch.searchsorted(known, keys).clamp_max(len(known) - 1)
-        return torch.where(known[place] == keys, place + self.first[pair], pair)
+    def _rows(self, keys: Tensor) -> Tensor:
+        """Rows of cells (pairs, B) in ``vectors``."""
+        few = self.starts >= 0
+        places = torch.where(few[:, None], keys + self.starts[:, None], 0)
+        rows = self.dense.index_select(0, places.flatten()).view(keys.shape).long()
+        for pair in self.halved:
+            known = self.keys[pair]
+            place = torch.searchsorted(known, keys[pair]).clamp_max(len(known) - 1)
+            rows[pair] = torch.where(known[place] == keys[pair], place + self.first[pair], pair)
+        return rows
 
 
 @dataclass(frozen=True)
@@ -288,17 +295,17 @@ def _cells(fields: FieldEmbedding, raw: int, first_pair: int) -> Cells:
         first,
         torch.cat([*unseen, *seen]),
         dense,
-        starts,
+        torch.tensor(starts, dtype=torch.int64),
+        tuple(p for p, start in enumerate(starts) if start < 0),
     )
 
 
 def _dense(
     keys: tuple[Tensor, ...], first: tuple[int, ...], sizes: list[int]
-) -> tuple[Tensor, tuple[int | None, ...]]:
+) -> tuple[Tensor, list[int]]:
     """Return the rows of all possible cells of the smaller pairs, and where each pair begins."""
-    tables: list[Tensor] = []
-    starts: list[int | None] = [None] * len(sizes)
-    used = 0
+    tables = [torch.zeros(1, dtype=torch.int32)]  # what pairs without a place read, in vain
+    starts, used = [-1] * len(sizes), 1
     for pair in sorted(range(len(sizes)), key=lambda p: sizes[p]):
         if used + sizes[pair] > DENSE_CELLS:
             break
@@ -306,4 +313,4 @@ def _dense(
         table[keys[pair]] = torch.arange(first[pair], first[pair] + len(keys[pair]), dtype=torch.int32)
         tables.append(table)
         starts[pair], used = used, used + sizes[pair]
-    return torch.cat(tables) if tables else torch.empty(0, dtype=torch.int32), tuple(starts)
+    return torch.cat(tables), starts

@@ -30,9 +30,9 @@ FIRST_DAY = 719_468
 DAYS_OF_400_YEARS = 146_097
 
 
-def read_columns(graph: Graph, encoding: Encoding, schema: Schema) -> tuple[str, str]:
+def read_columns(graph: Graph, encoding: Encoding, schema: Schema, types: dict[str, str]) -> tuple[str, str]:
     """Declare the columns a model reads and return its numbers (rows, P) and codes (rows, C)."""
-    columns = {name: graph.input(name, kind) for name, kind in column_types(encoding, schema).items()}
+    columns = {name: graph.input(name, kind) for name, kind in types.items()}
     for field in schema.fields:
         if field.kind is Kind.NUMBER and field.name in columns:
             columns[field.name] = _finite(graph, columns[field.name])
@@ -41,11 +41,12 @@ def read_columns(graph: Graph, encoding: Encoding, schema: Schema) -> tuple[str,
     return _side_by_side(graph, numbers, np.float32), _side_by_side(graph, codes, np.int64)
 
 
-def column_types(encoding: Encoding, schema: Schema) -> dict[str, str]:
+def column_types(encoding: Encoding, schema: Schema, *, timed: bool = False) -> dict[str, str]:
     """Return the type of every column a model reads: "float64", "int64" or "string"."""
     read = {column.field for column in (*encoding.numbers, *encoding.codes)}
-    if encoding.time is not None and any(column.part == "days" for column in encoding.numbers):
-        read.add(encoding.time)
+    timed = timed or any(column.part == "days" for column in encoding.numbers)
+    if timed and schema.time is not None:
+        read.add(schema.time)
     return {field.name: TYPES[field.kind] for field in schema.fields if field.name in read}
 
 

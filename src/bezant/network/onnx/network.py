@@ -10,11 +10,14 @@ import torch
 from torch import Tensor
 
 from bezant.network.calibration import Calibrator
+from bezant.network.fields.encoding import MICROSECONDS_A_DAY
 from bezant.network.fields.folding import Cells, Curves, FoldedFields, fold_fields
 from bezant.network.heads.binary import BinaryHead
 from bezant.network.heads.severity import SeverityHead
 from bezant.network.model import Network
+from bezant.network.onnx.columns import NO_TIME
 from bezant.network.onnx.graph import Graph
+from bezant.network.recalibration import DAMPING, YEAR, Recalibration
 from bezant.types import InputError
 
 _BITS = 40
@@ -61,12 +64,38 @@ def calibrate(graph: Graph, calibrator: Calibrator, answers: str) -> str:
     values = calibrator.values.numpy()
     if calibrator.method == "none":
         return p
+    if calibrator.method == "linear":
+        line = graph.add("Add", number(values[0]), graph.add("Mul", number(values[1]), p))
+        return graph.add("Clip", line, number(0.0), number(1.0))
     if calibrator.method == "isotonic":
         return _isotonic(graph, p, values)
     log_p, log_q = graph.add("Log", p), graph.add("Log", graph.add("Sub", number(1.0), p))
     a, b, c = (values[0], values[0], values[1]) if calibrator.method == "temperature" else values
     logit = graph.add("Sub", graph.add("Mul", log_p, number(a)), graph.add("Mul", log_q, number(b)))
     return graph.add("Sigmoid", graph.add("Add", logit, number(c)))
+
+
+def recalibrate(graph: Graph, moved: Recalibration, p: str, time: str) -> str:
+    """Add a recalibration and return the moved answers; NaN where a trend meets a missing time."""
+
+    def number(value: float) -> str:
+        return graph.constant(value, np.float64)
+
+    p = graph.add("Clip", p, number(1e-7), number(1 - 1e-7))
+    odds = graph.add("Sub", graph.add("Log", p), graph.add("Log", graph.add("Sub", number(1.0), p)))
+    x = graph.add("Add", graph.add("Mul", odds, number(moved.slope)), number(moved.shift))
+    if moved.needs_times:
+        years = graph.add("Sub", graph.cast(time, np.float64), number(moved.reference * MICROSECONDS_A_DAY))
+        years = graph.add("Div", years, number(YEAR * MICROSECONDS_A_DAY))
+        rate = -np.log(DAMPING)
+        later = graph.add("Max", years, number(0.0))
+        damped = graph.add("Sub", number(1.0), graph.add("Exp", graph.add("Mul", later, number(-rate))))
+        after = graph.add("Greater", years, number(0.0))
+        years = graph.add("Where", after, graph.add("Div", damped, number(rate)), years)
+        gone = graph.add("Equal", time, graph.constant(NO_TIME, np.int64))
+        years = graph.add("Where", gone, number(np.nan), years)
+        x = graph.add("Add", x, graph.add("Mul", years, number(moved.trend)))
+    return graph.add("Sigmoid", x)
 
 
 def _isotonic(graph: Graph, p: str, values: npt.NDArray[np.float64]) -> str:
