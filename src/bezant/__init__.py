@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bezant import datasets, splits
-    from bezant.desks import CreditRisk, LossSeverity, compare_optimizers, load
+    from bezant.desks import CreditRisk, ExpectedLoss, LossSeverity, compare_optimizers, load
     from bezant.evidence.checks import CheckReport, check
     from bezant.evidence.evaluation import Evaluation, evaluate_scores
+    from bezant.evidence.grades import MasterScale
     from bezant.schema import Field, Kind, Role, Schema, infer_schema
     from bezant.training.config import TrainingConfig
     from bezant.types import ArtifactError, InputError, MissingExtraError
@@ -24,10 +25,12 @@ _HOMES = {
     "CheckReport": "bezant.evidence.checks",
     "CreditRisk": "bezant.desks",
     "Evaluation": "bezant.evidence.evaluation",
+    "ExpectedLoss": "bezant.desks",
     "Field": "bezant.schema",
     "InputError": "bezant.types",
     "Kind": "bezant.schema",
     "LossSeverity": "bezant.desks",
+    "MasterScale": "bezant.evidence.grades",
     "MissingExtraError": "bezant.types",
     "Role": "bezant.schema",
     "Schema": "bezant.schema",
@@ -47,10 +50,12 @@ __all__ = [
     "CheckReport",
     "CreditRisk",
     "Evaluation",
+    "ExpectedLoss",
     "Field",
     "InputError",
     "Kind",
     "LossSeverity",
+    "MasterScale",
     "MissingExtraError",
     "Role",
     "Schema",

@@ -258,8 +258,7 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Frame) -> FloatArray:
         """Return the calibrated mean of the fraction lost, shape (n,), in [0, 1]."""
-        check_is_fitted(self, "model_")
-        return self.model_.score_table(self._read(X))
+        return self.score_table(self._read(X))
 
     def predict_quantiles(self, X: Frame, levels: npt.ArrayLike) -> FloatArray:
         """Return quantiles of the fraction lost, shape (n, levels).
@@ -272,10 +271,16 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             these are of the same world as the held-out ones. Quantiles do not cross and stay in [0, 1].
         """
         check_is_fitted(self, "model_")
-        wanted = checked_levels(levels)
-        return self._quantiles(self.model_.conform(self._read(X)).table, wanted)
+        return self.quantiles_of(self._read(X), checked_levels(levels))
 
-    def _quantiles(self, typed: pa.Table, levels: FloatArray) -> FloatArray:
+    def score_table(self, table: pa.Table) -> FloatArray:
+        """Return the calibrated means, shape (n,), for an Arrow table of n rows."""
+        check_is_fitted(self, "model_")
+        return self.model_.score_table(table)
+
+    def quantiles_of(self, table: pa.Table, levels: FloatArray) -> FloatArray:
+        """Return quantiles, shape (n, levels), for an Arrow table of n rows."""
+        typed = self.model_.conform(table).table
         return predicted_fractions(self.model_, typed).quantiles(self.levels_(levels))
 
     def _read(self, X: Frame) -> pa.Table:
@@ -304,7 +309,7 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         predictions = {LARGE: self.model_.score_typed(typed)}
         predictions |= {b.name: b.score_table(typed) for b in self.benchmarks_}
         ends = [(1 - share) / 2 for share in INTERVALS] + [(1 + share) / 2 for share in INTERVALS]
-        quantiles = self._quantiles(typed, np.array(ends))
+        quantiles = self.quantiles_of(typed, np.array(ends))
         count = len(INTERVALS)
         intervals = {share: (quantiles[:, i], quantiles[:, count + i]) for i, share in enumerate(INTERVALS)}
         return evaluate_values(
