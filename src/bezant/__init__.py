@@ -10,10 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bezant import datasets, splits
-    from bezant.desks import CreditRisk, ExpectedLoss, LossSeverity, compare_optimizers, load
+    from bezant.desks import (
+        CreditRisk,
+        ExpectedLoss,
+        LossSeverity,
+        PDTermStructure,
+        Scenario,
+        compare_optimizers,
+        load,
+        stress_test,
+    )
     from bezant.evidence.checks import CheckReport, check
     from bezant.evidence.evaluation import Evaluation, evaluate_scores
     from bezant.evidence.grades import MasterScale
+    from bezant.histories import LabelsAsOf, join_as_of, labels_as_of
     from bezant.schema import Field, Kind, Role, Schema, infer_schema
     from bezant.training.config import TrainingConfig
     from bezant.types import ArtifactError, InputError, MissingExtraError
@@ -29,10 +39,13 @@ _HOMES = {
     "Field": "bezant.schema",
     "InputError": "bezant.types",
     "Kind": "bezant.schema",
+    "LabelsAsOf": "bezant.histories",
     "LossSeverity": "bezant.desks",
     "MasterScale": "bezant.evidence.grades",
     "MissingExtraError": "bezant.types",
+    "PDTermStructure": "bezant.desks",
     "Role": "bezant.schema",
+    "Scenario": "bezant.desks",
     "Schema": "bezant.schema",
     "TrainingConfig": "bezant.training.config",
     "check": "bezant.evidence.checks",
@@ -40,8 +53,11 @@ _HOMES = {
     "datasets": "bezant.datasets",
     "evaluate_scores": "bezant.evidence.evaluation",
     "infer_schema": "bezant.schema",
+    "join_as_of": "bezant.histories",
+    "labels_as_of": "bezant.histories",
     "load": "bezant.desks",
     "splits": "bezant.splits",
+    "stress_test": "bezant.desks",
 }
 """Where each public name lives; a module's own name stands for the module."""
 
@@ -54,10 +70,13 @@ __all__ = [
     "Field",
     "InputError",
     "Kind",
+    "LabelsAsOf",
     "LossSeverity",
     "MasterScale",
     "MissingExtraError",
+    "PDTermStructure",
     "Role",
+    "Scenario",
     "Schema",
     "TrainingConfig",
     "__version__",
@@ -66,8 +85,11 @@ __all__ = [
     "datasets",
     "evaluate_scores",
     "infer_schema",
+    "join_as_of",
+    "labels_as_of",
     "load",
     "splits",
+    "stress_test",
 ]
 
 

@@ -5,5 +5,17 @@ from bezant.desks.expected_loss import ExpectedLoss
 from bezant.desks.loading import load
 from bezant.desks.optimizers import compare_optimizers
 from bezant.desks.severity import LossSeverity
+from bezant.desks.stress import Scenario, StressTest, stress_test
+from bezant.desks.term_structure import PDTermStructure
 
-__all__ = ["CreditRisk", "ExpectedLoss", "LossSeverity", "compare_optimizers", "load"]
+__all__ = [
+    "CreditRisk",
+    "ExpectedLoss",
+    "LossSeverity",
+    "PDTermStructure",
+    "Scenario",
+    "StressTest",
+    "compare_optimizers",
+    "load",
+    "stress_test",
+]
