@@ -234,7 +234,8 @@ def _figures(
             for part in parts
         ]
         found[test] = Figure(
-            float(np.mean([roc_auc(y, p) for y, p in each])), float(np.mean([log_loss(y, p) for y, p in each]))
+            float(np.mean([roc_auc(y, p) for y, p in each])),
+            float(np.mean([log_loss(y, p) for y, p in each])),
         )
     return found
 

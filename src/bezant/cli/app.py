@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from bezant import __version__
-from bezant.cli import compare, data, demo, export, fit, scoring
+from bezant.cli import compare, data, demo, export, fit, recalibrate, scoring
 from bezant.cli.console import EXIT_INPUT, EXIT_INTERRUPTED, say
 from bezant.types import InputError, MissingExtraError
 
@@ -78,6 +78,7 @@ _fit.command("credit", epilog=fit.EXAMPLE)(fit.fit_credit)
 app.command("predict", epilog=scoring.PREDICT_EXAMPLE)(scoring.predict)
 app.command("evaluate", epilog=scoring.EVALUATE_EXAMPLE)(scoring.evaluate)
 app.command("report", epilog=scoring.REPORT_EXAMPLE)(scoring.report)
+app.command("recalibrate", epilog=recalibrate.EXAMPLE)(recalibrate.recalibrate)
 app.command("export", epilog=export.EXAMPLE)(export.export)
 app.command("compare-optimizers", epilog=compare.EXAMPLE)(compare.compare)
 

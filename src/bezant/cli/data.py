@@ -171,7 +171,9 @@ def check_file(
         meaning.save(save_schema)
         say(f"The schema is in {save_schema}")
     if as_json:
-        print_json({**_summary(rows, meaning), "readings": list(readings), "findings": json.loads(report.to_json())})
+        print_json(
+            {**_summary(rows, meaning), "readings": list(readings), "findings": json.loads(report.to_json())}
+        )
     else:
         _say_notes(rows)
         show(data_line(rows, meaning))

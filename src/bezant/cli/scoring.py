@@ -149,7 +149,7 @@ def evaluate(
 
     risk = load_model(model)
     segments = tuple(segment or ())
-    rows = _rows_to_judge(risk, file, target, positive, cutoff, segments)
+    rows = rows_to_judge(risk, file, target, positive, cutoff, segments)
     evaluation = risk.evaluate(rows.table, rows.y, segments=segments)
     if as_json:
         print_json(json.loads(evaluation.to_json()))
@@ -173,12 +173,12 @@ def report(
     refuse_unwritable(out, source=file)
     risk = load_model(model)
     segments = tuple(segment or ())
-    rows = _rows_to_judge(risk, file, target, positive, cutoff, segments)
+    rows = rows_to_judge(risk, file, target, positive, cutoff, segments)
     risk.report(out, rows.table, rows.y, segments=segments)
     show(f"Report  {out}")
 
 
-def _rows_to_judge(
+def rows_to_judge(
     risk: CreditRisk,
     file: str,
     target: str | None,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pyarrow as pa
 import torch
 
 from bezant.network.calibration import Calibrator, calibrate
+from bezant.network.recalibration import Recalibration, learn_recalibration
 from bezant.schema import Schema
 from bezant.traditional import TRADITIONAL
 from bezant.traditional.ordered_boosting import OrderedBoosting
@@ -42,19 +43,29 @@ class Benchmark:
         Fitted on all rows.
     calibrator : Calibrator
         Chosen and fitted on the same held-out rows as the large model's.
+    recalibration : Recalibration
+        Learned from the same recent rows as the large model's; nothing at first.
     """
 
     model: Any
     calibrator: Calibrator
+    recalibration: Recalibration = Recalibration()
 
     @property
     def name(self) -> str:
         """Name in tables and pictures."""
         return str(self.model.name)
 
-    def score_table(self, table: pa.Table) -> FloatArray:
-        """Return calibrated probabilities, shape (n,), for typed rows."""
-        return self.calibrator.calibrated(self.model.score_table(table))
+    def score_table(self, table: pa.Table, days: FloatArray | None = None) -> FloatArray:
+        """Return calibrated probabilities, shape (n,), for typed rows; a trend needs their times."""
+        calibrated = self.calibrator.calibrated(self.model.score_table(table))
+        return self.recalibration.apply(calibrated, days)
+
+    def recalibrated(self, table: pa.Table, y: FloatArray, days: FloatArray | None, seed: int) -> Benchmark:
+        """Return it with its probabilities moved to recent outcomes; see :mod:`bezant.network.recalibration`."""
+        plain = replace(self, recalibration=Recalibration())
+        moved, _ = learn_recalibration(plain.score_table(table), y, days, seed=seed)
+        return replace(plain, recalibration=moved)
 
     def document(self) -> dict[str, Any]:
         """Return everything as JSON-ready values."""
@@ -62,7 +73,11 @@ class Benchmark:
         shape = list(self.calibrator.values.shape)
         calibration = {"method": self.calibrator.method, "values": values, "shape": shape}
         # As text, because JSON files are written with sorted keys and some models count on their order.
-        return {"model": json.dumps(self.model.to_document()), "calibration": calibration}
+        return {
+            "model": json.dumps(self.model.to_document()),
+            "calibration": calibration,
+            "recalibration": self.recalibration.document(),
+        }
 
     @classmethod
     def restore(cls, document: Mapping[str, Any]) -> Benchmark:
@@ -71,7 +86,8 @@ class Benchmark:
         values = torch.tensor(said["values"], dtype=torch.float64).reshape(said["shape"])
         content = json.loads(document["model"])
         model = CLASSES[content["model"]].from_document(content)
-        return cls(model, Calibrator(said["method"], values))
+        moved = Recalibration.restore(document.get("recalibration", {}))
+        return cls(model, Calibrator(said["method"], values), moved)
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,17 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from bezant.artifacts import save_folder
-from bezant.desks.benchmarks import Benchmark, BenchmarkChoice, fit_benchmarks
+from bezant.desks.benchmarks import CLASSES, Benchmark, BenchmarkChoice, fit_benchmarks
 from bezant.desks.export import export_onnx
 from bezant.desks.intake import Leaks, is_matrix, read_rows, take_in
 from bezant.desks.labels import as_events, event_note, read_labels, two_classes
-from bezant.desks.record import FitRecord, fit_record
+from bezant.desks.record import RECALIBRATED, FitRecord, fit_record, recalibration_note
 from bezant.desks.validation import validation_content
 from bezant.evidence.checks import CheckReport
 from bezant.evidence.evaluation import Evaluation, evaluate_scores
 from bezant.network.application import ApplicationScorer
 from bezant.network.model import NetworkConfig, TrunkName
+from bezant.network.recalibration import Recalibration, days_of, learn_recalibration
 from bezant.network.scoring import TableModel
 from bezant.network.sizes import SIZES, SizeName
 from bezant.reports import write
@@ -54,8 +55,9 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Size of the network.
     trunk : {"tabm", "mlp"}, default "tabm"
         What mixes the fields.
-    benchmark : bool or "full", default True
-        Also fit gradient boosting and a scorecard on the same rows; "full" adds the textbook networks.
+    benchmark : bool, "full" or tuple of str, default True
+        Also fit gradient boosting and a scorecard on the same rows; "full" adds the textbook networks; a
+        tuple names the models themselves, such as ("ordered-boosting",) for CatBoost.
     event : label, optional
         The label that is the event, such as "bad"; the last in order (1, True, ...) if not given.
     schema : Schema, optional
@@ -224,7 +226,9 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _refuse_unknown_settings(self) -> None:
         """Say in one sentence what a setting may be, before any work."""
         choices = {"size": tuple(SIZES), "trunk": get_args(TrunkName), "leaks": get_args(Leaks)}
-        choices |= {"benchmark": (True, False, "full"), "progress": ("auto", True, False)}
+        named = isinstance(self.benchmark, tuple) and set(self.benchmark) <= set(CLASSES)
+        choices |= {} if named else {"benchmark": (True, False, "full", tuple(CLASSES))}
+        choices |= {"progress": ("auto", True, False)}
         for name, allowed in choices.items():
             given = getattr(self, name)
             if not any(given is a or (isinstance(a, str) and given == a) for a in allowed):
@@ -300,6 +304,42 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         likely = self.predict_proba(X)[:, 1] > 0.5
         return np.asarray(self.classes_[likely.astype(int)])
 
+    # -------------------------------------------------------------------------------- recalibration
+
+    def recalibrate(self, X: Frame, y: Any) -> Self:
+        """Move level and slope to the latest known outcomes, without training again.
+
+        The ranking stays as it is. Whether the level alone, the slope too, or a damped trend of the level is
+        followed, is decided on the later half of the rows. The traditional models are moved by the same
+        rows, so that comparisons stay fair. A second call starts from the fitted model again.
+
+        Parameters
+        ----------
+        X : frame with n rows
+            Recent rows that the model was not trained on, with the ordering time if the model has one.
+        y : array-like of shape (n,)
+            Their outcomes. Beware of outcomes that are not final: a loan of last month has had no time to
+            default.
+
+        Raises
+        ------
+        InputError
+            If there are fewer than ten rows of either outcome.
+        """
+        check_is_fitted(self, "model_")
+        table = self._read(X)
+        events = as_events(read_labels(y, table.num_rows), self.classes_)
+        model = replace(self.model_, recalibration=Recalibration())
+        typed = model.conform(table).table
+        times = self._times(table)
+        days = None if times is None else days_of(times)
+        moved, losses = learn_recalibration(model.score_typed(typed), events, days, seed=self._seed())
+        benchmarks = tuple(b.recalibrated(typed, events, days, self._seed()) for b in self.benchmarks_)
+        self.model_, self.benchmarks_ = replace(model, recalibration=moved), benchmarks
+        kept = tuple(note for note in self.notes_ if not note.startswith(RECALIBRATED))
+        self.notes_ = (*kept, recalibration_note(moved, losses, events, times))
+        return self
+
     # -------------------------------------------------------------------------------------- judging
 
     def evaluate(self, X: Frame, y: Any, *, segments: Sequence[str] = ()) -> Evaluation:
@@ -322,8 +362,10 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         events = as_events(read_labels(y, table.num_rows), self.classes_)
         typed = self.model_.conform(table).table
         scores = {LARGE: self.model_.score_typed(typed)}
-        scores |= {b.name: b.score_table(typed) for b in self.benchmarks_}
         times = self._times(table)
+        trending = times is not None and any(b.recalibration.needs_times for b in self.benchmarks_)
+        days = days_of(times) if trending and times is not None else None
+        scores |= {b.name: b.score_table(typed, days) for b in self.benchmarks_}
         columns = {name: self._segment(table, name) for name in segments}
         judged = evaluate_scores(
             events, scores, large=LARGE, time=times, segments=columns, random_state=self._seed()
@@ -460,6 +502,8 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Build the estimator again from what :meth:`save` wrote; use :func:`bezant.load`."""
         given = dict(documents["parameters"])
         schema = given.pop("schema")
+        if isinstance(given["benchmark"], list):  # JSON knows no tuples
+            given["benchmark"] = tuple(given["benchmark"])
         risk = cls(**given, schema=Schema.model_validate(schema) if schema else None)
         evidence = documents["evidence"]
         risk.model_ = TableModel.restore(tensors, documents["model"])

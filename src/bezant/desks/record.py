@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bezant.network.recalibration import Recalibration
 from bezant.reports import ColumnSummary, DataSummary
 from bezant.schema import Schema
 from bezant.types import AnyArray, FloatArray
@@ -71,6 +72,28 @@ def fit_record(
     """Record a fit to typed rows."""
     versions = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
     return FitRecord(dict(configuration), versions, data_hash(table, y), _summary(table, schema, y, times))
+
+
+RECALIBRATED = "Recalibrated on "
+"""How the note of a recalibration begins."""
+
+
+def recalibration_note(
+    moved: Recalibration, losses: Mapping[str, float], y: FloatArray, times: AnyArray | None
+) -> str:
+    """Say what a recalibration learned from which rows, and by how much it was better."""
+    days = None if times is None else times.astype("datetime64[D]")
+    when = "" if days is None else f" from {days.min()} to {days.max()}"
+    trend = f", {moved.trend:+.2f} log-odds a year, damped after the last of them" if moved.trend else ""
+    gain = (
+        f"; log loss on the later ones {losses[moved.method]:.4f}, without {losses['none']:.4f}"
+        if "none" in losses and moved.method in losses
+        else ""
+    )
+    return (
+        f"{RECALIBRATED}{len(y)} rows{when}, {int(y.sum())} of them events: {moved.method} (shift "
+        f"{moved.shift:+.2f}, slope {moved.slope:.2f}{trend}){gain}."
+    )
 
 
 def data_hash(table: pa.Table, y: FloatArray) -> str:

@@ -16,6 +16,7 @@ from bezant.network.calibration import Calibrator
 from bezant.network.fields.encoding import Encoding
 from bezant.network.folding import FoldedNetwork
 from bezant.network.model import Network, NetworkConfig
+from bezant.network.recalibration import Recalibration, days_of
 from bezant.schema import Conformed, Role, Schema
 from bezant.types import FloatArray
 
@@ -34,17 +35,20 @@ class TableModel:
         Trained.
     calibrator : Calibrator
         Fitted on rows the network was not trained on.
+    recalibration : Recalibration
+        What later outcomes have moved since; nothing at first.
     """
 
     schema: Schema
     encoding: Encoding
     network: Network
     calibrator: Calibrator
+    recalibration: Recalibration = Recalibration()
 
     def conform(self, table: pa.Table) -> Conformed:
         """Return the typed columns this model reads; an InputError says what is wrong with them."""
         roles = [Role.INPUT]
-        if any(column.part == "days" for column in self.encoding.numbers):
+        if self.recalibration.needs_times or any(c.part == "days" for c in self.encoding.numbers):
             roles.append(Role.TIME)
         return self.schema.conform(table, roles=roles)
 
@@ -54,7 +58,15 @@ class TableModel:
 
     def score_typed(self, table: pa.Table) -> FloatArray:
         """Return calibrated answers for rows that :meth:`conform` made."""
-        return self.calibrator.calibrated(self.raw_scores(table))
+        calibrated = self.calibrator.calibrated(self.raw_scores(table))
+        return self.recalibration.apply(calibrated, self._days(table))
+
+    def _days(self, table: pa.Table) -> FloatArray | None:
+        """Times of typed rows in days since 1970, where the recalibration follows a trend."""
+        if not self.recalibration.needs_times:
+            return None
+        assert self.schema.time is not None
+        return days_of(table[self.schema.time].to_numpy())
 
     def raw_scores(self, table: pa.Table) -> FloatArray:
         """Return the network's own answers, before calibration, for typed rows."""
@@ -87,6 +99,7 @@ class TableModel:
             "encoding": self.encoding.model_dump(mode="json"),
             "network": self.network.config.model_dump(mode="json"),
             "calibration": self.calibrator.method,
+            "recalibration": self.recalibration.document(),
         }
 
     @classmethod
@@ -101,6 +114,7 @@ class TableModel:
             Encoding.model_validate(document["encoding"]),
             network,
             calibrator,
+            Recalibration.restore(document.get("recalibration", {})),
         )
 
 
