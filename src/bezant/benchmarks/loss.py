@@ -1,7 +1,8 @@
 """Losses of the SBA's defaulted loans: the large model beside LightGBM, a fractional logit and the mean.
 
 The fraction lost is the principal charged off over the amount paid out (ChgOffPrinGr over
-DisbursementGross), cut off at 0 and 1. Run it with ``python -m bezant.benchmarks.loss``; parts and the number of rows can be chosen.
+DisbursementGross), cut off at 0 and 1. Run it with
+``python -m bezant.benchmarks.loss``; parts and the number of rows can be chosen.
 """
 
 from __future__ import annotations

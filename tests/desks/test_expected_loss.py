@@ -1,0 +1,119 @@
+"""Expected loss: the product, row by row; vintages against sums by hand; frames as they were given."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import bezant as bz
+from bezant.desks.expected_loss import matched_in_the_mean
+from bezant.reports.losses import loss_by_vintage, rate_by_grade
+from bezant.types import FloatArray, InputError
+
+TRAINING = {"max_epochs": 3, "batch_size": 64, "learning_rate": 0.01}
+
+
+@functools.cache
+def loans() -> pd.DataFrame:
+    return bz.datasets.load("sba-sample").head(1500)
+
+
+def lost() -> FloatArray:
+    share = (loans()["SBA_Appv"] / loans()["GrAppv"]).to_numpy()
+    return np.clip(np.random.default_rng(0).normal(share, 0.3), 0, 1)
+
+
+@functools.cache
+def book() -> bz.ExpectedLoss:
+    X = loans().drop(columns="default")
+    common = {"size": "tiny", "benchmark": False, "progress": False, "training": TRAINING}
+    risk = bz.CreditRisk(time="ApprovalDate", **common).fit(X, loans()["default"])  # type: ignore[arg-type]
+    severity = bz.LossSeverity(**common).fit(X, lost())  # type: ignore[arg-type]
+    return bz.ExpectedLoss(risk, severity, exposure="GrAppv", grades=4)
+
+
+def test_the_expected_loss_is_the_product_of_its_parts() -> None:
+    X = loans().drop(columns="default")
+    found = book().predict(X)
+    assert isinstance(found, pd.DataFrame)
+    np.testing.assert_array_equal(found["PD"], book().pd.predict_proba(X)[:, 1])
+    np.testing.assert_array_equal(found["LGD"], book().lgd.predict(X))
+    np.testing.assert_array_equal(found["EAD"], X["GrAppv"])
+    np.testing.assert_allclose(found["EL"], found["PD"] * found["LGD"] * found["EAD"])
+    assert book().scale_ is not None
+    assert set(found["grade"]) <= set(book().scale_.names)
+
+
+def test_the_answer_is_a_frame_of_the_kind_that_was_given() -> None:
+    found = book().predict(pl.from_pandas(loans().head(5)))
+    assert isinstance(found, pl.DataFrame)
+    assert found.columns[:4] == ["PD", "LGD", "EAD", "EL"]
+
+
+def test_vintages_add_up_and_simulations_agree_with_what_is_expected() -> None:
+    X = loans()
+    el = book().predict(X)["EL"].to_numpy()
+    realised = lost() * X["default"].to_numpy() * X["GrAppv"].to_numpy()
+    found = book().portfolio(X, by="time", realised=realised, simulations=800)
+    years = X["ApprovalDate"].dt.year.to_numpy()
+    assert found.labels == (*map(str, np.unique(years)), "all")
+    for i, year in enumerate(np.unique(years)):
+        assert found.expected[i] == pytest.approx(el[years == year].sum())
+        assert found.realised is not None
+        assert found.realised[i] == pytest.approx(realised[years == year].sum())
+    assert found.expected[-1] == pytest.approx(el.sum())
+    assert found.simulated[:, -1].mean() == pytest.approx(el.sum(), rel=0.05)
+    assert "<svg" in loss_by_vintage(found)
+
+
+def test_a_common_factor_widens_the_interval_and_leaves_the_mean() -> None:
+    X = loans()
+    alone, together = (book().portfolio(X, correlation=c, simulations=600) for c in (0.0, "basel"))
+    low, high = together.interval()
+    assert high[-1] - low[-1] > 2 * (alone.interval()[1][-1] - alone.interval()[0][-1])
+    assert together.simulated.mean() == pytest.approx(alone.simulated.mean(), rel=0.15)
+    assert alone.labels == ("portfolio", "all")
+
+
+def test_groups_may_be_the_values_of_any_column() -> None:
+    found = book().portfolio(loans(), by="LowDoc", simulations=20)
+    assert found.unit == "LowDoc"
+    assert int(found.rows[-1]) == 1500 == int(found.rows[:-1].sum())
+
+
+def test_grades_come_from_the_held_out_rows_or_from_outside() -> None:
+    scale = book().scale_
+    assert scale is not None
+    assert any("held out" in note for note in book().notes_)
+    given = bz.ExpectedLoss(book().pd, book().lgd, exposure="GrAppv", grades=scale)
+    assert given.scale_ is scale
+    assert "<svg" in rate_by_grade(scale)
+
+
+def test_matched_fractions_have_the_wanted_mean_and_keep_their_ends() -> None:
+    draw = np.random.default_rng(0)
+    quantiles = np.sort(np.clip(draw.normal(0.6, 0.3, (50, 100)), 0, 1), axis=1)
+    wanted = draw.uniform(0.35, 0.75, 50)
+    found = matched_in_the_mean(quantiles, wanted)
+    np.testing.assert_allclose(found.mean(axis=1), wanted, atol=1e-6)
+    assert np.all(np.diff(found, axis=1) >= 0)
+    assert np.array_equal(found == 0, quantiles == 0)
+    assert np.all(found[quantiles == 1] == 1)
+
+
+def test_what_is_no_exposure_is_refused() -> None:
+    X = loans().drop(columns="default")
+    for column, sentence in (("Money", "Money"), ("Bank", "amounts from 0 on")):
+        with pytest.raises(InputError, match=sentence):
+            bz.ExpectedLoss(book().pd, book().lgd, exposure=column).predict(X)
+    missing = X.assign(GrAppv=X["GrAppv"].where(X.index > 9))
+    with pytest.raises(InputError, match=r"10 of 1500|missing in 10"):
+        book().predict(missing)
+    with pytest.raises(InputError, match="realised losses are 3"):
+        book().portfolio(X, realised=np.zeros(3))
+    with pytest.raises(InputError, match="LossSeverity"):
+        bz.ExpectedLoss(book().pd, book().pd, exposure="GrAppv")  # type: ignore[arg-type]
