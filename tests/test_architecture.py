@@ -13,7 +13,8 @@ PACKAGE = SOURCE / "bezant"
 
 ORDER = (
     "types", "schema", "histories", "datasets", "splits", "metrics", "network", "artifacts", "training",
-    "traditional", "evidence", "reports", "desks", "benchmarks", "cluster", "service", "__init__", "cli", "__main__",
+    "traditional", "evidence", "reports", "desks", "benchmarks", "cluster", "service", "__init__", "cli",
+    "__main__",
 )  # fmt: skip
 """A part imports only from the parts before it; ``bezant`` itself hands out names of all desks."""
 

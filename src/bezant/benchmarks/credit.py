@@ -29,6 +29,14 @@ from bezant.types import FloatArray
 PEERS = {"LightGBM": "gradient-boosting", "CatBoost": "ordered-boosting"}
 """Names in the tables and keys of the traditional models."""
 
+OTHERS = {
+    "Scorecard": "scorecard",
+    "Textbook MLP": "textbook-mlp",
+    "Textbook CNN": "textbook-cnn",
+    "Textbook RNN": "textbook-rnn",
+}
+"""Further models that stand in the table and not in the bar."""
+
 BAR = "mean of LightGBM and CatBoost"
 BLEND = f"blend: mean of {LARGE} and the bar"
 
@@ -102,7 +110,7 @@ def run_task(
     seeds : sequence of int
         Of the large model; each is a fit of every part.
     peers : sequence of str
-        Keys of :data:`PEERS`.
+        Keys of :data:`PEERS` and :data:`OTHERS`.
     size : str, default "small"
         Of the large model.
     say : callable
@@ -151,7 +159,7 @@ def _peer(task: CreditTask, part: Part, peer: str) -> Kept:
         seed=0,
     )
     parts = HeldOut.of(intake.held_out, y, 0)
-    fitted = fit_benchmarks(intake.table, intake.schema, y, parts, (PEERS[peer],), 0)
+    fitted = fit_benchmarks(intake.table, intake.schema, y, parts, ((PEERS | OTHERS)[peer],), 0)
     if not fitted.models:
         raise RuntimeError(" ".join(fitted.notes))
     spent = time.process_time() - start
@@ -215,7 +223,8 @@ def judge_task(task: CreditTask, folder: Path) -> TaskResult | None:
             )
             for test in task.tests
         }
-    for name, members in [(p, [p]) for p in peers] + ([(BAR, peers)] if len(peers) > 1 else []):
+    others = [m for m in fitted if m in OTHERS]
+    for name, members in [(p, [p]) for p in (*peers, *others)] + ([(BAR, peers)] if len(peers) > 1 else []):
         figures[name] = _better(*(_figures(task, parts, members, how) for how in ("p", "calibrated")))
     if large and len(peers) > 1:
         figures[BLEND] = _blend(task, parts, large[0], peers)

@@ -135,8 +135,8 @@ TASKS = {
         CreditTask(
             "sba-earlier",
             "sba-loans",
-            "SBA loans, 100,000 approved in the fiscal years 1985-1998 train, all of later years test: no default of bezant was "
-            "chosen on these test years",
+            "SBA loans, 100,000 approved in the fiscal years 1985-1998 train, all of later years test: no "
+            "default of bezant was chosen on these test years",
             rows=100_000,
             first=1985,
             last=1998,

@@ -6,10 +6,11 @@ drawn once, the same for every row of the table:
 * hindsight: the final labels, which nobody had at the cut-off;
 * as known: charged off by the cut-off or not, all loans alike;
 * seasoned: loans at least 36 months old, default within 36 months of approval;
-* hazard: all loans, with how long each was observed (PDTermStructure), beside its traditional rivals.
+* hazard: all loans, with how long each was observed (PDTermStructure), beside its traditional rivals; with
+  defaults up to an age of 36 months, and up to 120.
 
 They are judged on all loans approved in the year after the cut-off: default within 36 months, by the date of
-charge-off, and default ever, by the final status. A charge-off that was later undone (the final status is
+charge-off, and default ever, by the final status; the latter with a hazard's probability at its horizon. A charge-off that was later undone (the final status is
 paid in full) was a charge-off at its time and counts as one by date. The few charged-off loans without a date
 are left out. ``Term`` is neither input nor end of observation: charge-off cuts it short.
 
@@ -35,7 +36,7 @@ from bezant.histories.labels_as_of import LabelsAsOf
 from bezant.metrics.classification import log_loss, roc_auc
 from bezant.types import AnyArray, FloatArray
 
-FIRST, MONTH, PERIOD, HORIZON = "1990-01-01", 36.0, 6.0, 120.0
+FIRST, MONTH, PERIOD, HORIZONS = "1990-01-01", 36.0, 6.0, (36.0, 120.0)
 SNAPSHOT = "2014-01-01"
 """By then every loan of the test years had been watched for more than 36 months."""
 
@@ -90,20 +91,24 @@ def binary_line(judge: Judge, name: str, train: pd.DataFrame, y: AnyArray, **set
     return judge.line(name, len(y), y.sum(), p, p, time.perf_counter() - start)
 
 
-def hazard_lines(judge: Judge, train: pd.DataFrame, known: LabelsAsOf, **settings: Any) -> Iterator[str]:
+def hazard_lines(
+    judge: Judge, train: pd.DataFrame, known: LabelsAsOf, horizon: float, **settings: Any
+) -> Iterator[str]:
     """Fit :class:`PDTermStructure` to durations and return its row and those of its rivals."""
     start = time.perf_counter()
     curves = PDTermStructure(
-        time="ApprovalDate", period=PERIOD, horizon=HORIZON, progress=False, **settings
+        time="ApprovalDate", period=PERIOD, horizon=horizon, progress=False, **settings
     ).fit(inputs(train), known.duration, known.event)
     seconds = time.perf_counter() - start  # of all three models
     typed = curves.model_.conform(read_table(judge.X)).table
     by_then = {"bezant": curves.model_.score_typed(typed)}
     by_then |= {b.name: b.score_periods(typed) for b in curves.benchmarks_}
     for name, p in by_then.items():
-        ages = at_months(p, (MONTH, HORIZON), PERIOD)
-        events = known.event.sum()
-        yield judge.line(f"hazard, {name}", len(train), events, ages[:, 0], ages[:, 1], seconds)
+        ages = at_months(p, (MONTH, horizon), PERIOD)
+        events = (known.event & (known.duration <= horizon)).sum()
+        yield judge.line(
+            f"hazard to {horizon:.0f} months, {name}", len(train), events, ages[:, 0], ages[:, 1], seconds
+        )
 
 
 def compare(cutoff: str, rows: int, **settings: Any) -> Iterator[str]:
@@ -118,10 +123,11 @@ def compare(cutoff: str, rows: int, **settings: Any) -> Iterator[str]:
         f"Cut-off {cutoff}: {len(judge.X):,} loans of the following year, {judge.within.mean():.4f} default "
         f"within 36 months, {judge.ever.mean():.4f} ever.\n\n{HEAD}"
     )
-    yield binary_line(judge, "hindsight", train, train["default"].to_numpy(), **settings)
-    yield binary_line(judge, "as known", train, known.event.astype(int), **settings)
     yield binary_line(judge, "seasoned", train[decided], bad[decided].astype(int), **settings)
-    yield from hazard_lines(judge, train, known, **settings)
+    for horizon in HORIZONS:
+        yield from hazard_lines(judge, train, known, horizon, **settings)
+    yield binary_line(judge, "as known", train, known.event.astype(int), **settings)
+    yield binary_line(judge, "hindsight", train, train["default"].to_numpy(), **settings)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from bezant import __version__
-from bezant.cli import compare, data, demo, export, fit, recalibrate, scoring
+from bezant.cli import benchmark, compare, data, demo, export, fit, recalibrate, scoring
 from bezant.cli.console import EXIT_INPUT, EXIT_INTERRUPTED, say
 from bezant.types import InputError, MissingExtraError
 
@@ -47,6 +47,7 @@ app = typer.Typer(
     epilog="Start with: bezant demo   (real loans that ship inside, no network, a few minutes)",
 )
 _fit = typer.Typer(no_args_is_help=True, help="Train a large model and judge it beside the traditional ones.")
+_benchmark = typer.Typer(no_args_is_help=True, help="Measure the large model beside the strongest peers.")
 _datasets = typer.Typer(invoke_without_command=True, help=data.DATASETS_HELP, epilog=data.DATASETS_EXAMPLE)
 
 
@@ -78,6 +79,8 @@ _fit.command("credit", epilog=fit.EXAMPLE)(fit.fit_credit)
 app.command("predict", epilog=scoring.PREDICT_EXAMPLE)(scoring.predict)
 app.command("evaluate", epilog=scoring.EVALUATE_EXAMPLE)(scoring.evaluate)
 app.command("report", epilog=scoring.REPORT_EXAMPLE)(scoring.report)
+app.add_typer(_benchmark, name="benchmark")
+_benchmark.command("credit", epilog=benchmark.EXAMPLE)(benchmark.benchmark_credit)
 app.command("recalibrate", epilog=recalibrate.EXAMPLE)(recalibrate.recalibrate)
 app.command("export", epilog=export.EXAMPLE)(export.export)
 app.command("compare-optimizers", epilog=compare.EXAMPLE)(compare.compare)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import torch
 
 from bezant.network.calibration import Calibrator, calibrate
-from bezant.network.recalibration import Recalibration, learn_recalibration
+from bezant.network.recalibration import UNMOVED, Recalibration, learn_recalibration
 from bezant.schema import Schema
 from bezant.traditional import TRADITIONAL
 from bezant.traditional.ordered_boosting import OrderedBoosting
@@ -49,7 +49,7 @@ class Benchmark:
 
     model: Any
     calibrator: Calibrator
-    recalibration: Recalibration = Recalibration()
+    recalibration: Recalibration = UNMOVED
 
     @property
     def name(self) -> str:
@@ -62,8 +62,8 @@ class Benchmark:
         return self.recalibration.apply(calibrated, days)
 
     def recalibrated(self, table: pa.Table, y: FloatArray, days: FloatArray | None, seed: int) -> Benchmark:
-        """Return it with its probabilities moved to recent outcomes; see :mod:`bezant.network.recalibration`."""
-        plain = replace(self, recalibration=Recalibration())
+        """Return it with its probabilities moved to recent outcomes."""
+        plain = replace(self, recalibration=UNMOVED)
         moved, _ = learn_recalibration(plain.score_table(table), y, days, seed=seed)
         return replace(plain, recalibration=moved)
 

@@ -25,7 +25,7 @@ from bezant.evidence.checks import CheckReport
 from bezant.evidence.evaluation import Evaluation, evaluate_scores
 from bezant.network.application import ApplicationScorer
 from bezant.network.model import NetworkConfig, TrunkName
-from bezant.network.recalibration import Recalibration, days_of, learn_recalibration
+from bezant.network.recalibration import UNMOVED, days_of, learn_recalibration
 from bezant.network.scoring import TableModel
 from bezant.network.sizes import SIZES, SizeName
 from bezant.reports import write
@@ -329,7 +329,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "model_")
         table = self._read(X)
         events = as_events(read_labels(y, table.num_rows), self.classes_)
-        model = replace(self.model_, recalibration=Recalibration())
+        model = replace(self.model_, recalibration=UNMOVED)
         typed = model.conform(table).table
         times = self._times(table)
         days = None if times is None else days_of(times)

@@ -64,8 +64,8 @@ def two_classes(values: AnyArray, event: Any = None) -> AnyArray:
         return classes
     if event not in classes.tolist():
         raise InputError(
-            f"The event {quoted(event)} is none of the labels {quoted(classes[0])} and {quoted(classes[1])} in "
-            f"the {len(values)} rows of the target; name one of them."
+            f"The event {quoted(event)} is none of the labels {quoted(classes[0])} and {quoted(classes[1])} "
+            f"in the {len(values)} rows of the target; name one of them."
         )
     return classes if classes[1] == event else classes[::-1]
 

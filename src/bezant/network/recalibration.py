@@ -98,6 +98,10 @@ class Recalibration:
         return cls(**document)
 
 
+UNMOVED = Recalibration()
+"""What a model begins with."""
+
+
 def learn_recalibration(
     p: FloatArray, y: FloatArray, days: FloatArray | None = None, *, seed: int = 0
 ) -> tuple[Recalibration, dict[str, float]]:

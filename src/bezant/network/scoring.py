@@ -16,7 +16,7 @@ from bezant.network.calibration import Calibrator
 from bezant.network.fields.encoding import Encoding
 from bezant.network.folding import FoldedNetwork
 from bezant.network.model import Network, NetworkConfig
-from bezant.network.recalibration import Recalibration, days_of
+from bezant.network.recalibration import UNMOVED, Recalibration, days_of
 from bezant.schema import Conformed, Role, Schema
 from bezant.types import FloatArray
 
@@ -43,7 +43,7 @@ class TableModel:
     encoding: Encoding
     network: Network
     calibrator: Calibrator
-    recalibration: Recalibration = Recalibration()
+    recalibration: Recalibration = UNMOVED
 
     def conform(self, table: pa.Table) -> Conformed:
         """Return the typed columns this model reads; an InputError says what is wrong with them."""
