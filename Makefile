@@ -35,8 +35,8 @@ lint: .venv/.test-ready  ## style and types only
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
 
-bench: .venv/.test-ready  ## accuracy on the whole SBA file (fetched once), and training speed
-	$(BIN)/python -m benchmarks.credit
+bench: .venv/.test-ready  ## accuracy on real credit data (fetched once) beside LightGBM and CatBoost; hours
+	$(BIN)/bezant benchmark credit --others
 
 docs: .venv/.test-ready  ## write docs/command-line.md from the commands' help, the README's figures from docs/demo.json
 	$(BIN)/python -m bezant.cli.reference docs/command-line.md
