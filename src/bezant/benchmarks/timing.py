@@ -10,9 +10,10 @@ drawn once, the same for every row of the table:
   defaults up to an age of 36 months, and up to 120.
 
 They are judged on all loans approved in the year after the cut-off: default within 36 months, by the date of
-charge-off, and default ever, by the final status; the latter with a hazard's probability at its horizon. A charge-off that was later undone (the final status is
-paid in full) was a charge-off at its time and counts as one by date. The few charged-off loans without a date
-are left out. ``Term`` is neither input nor end of observation: charge-off cuts it short.
+charge-off, and default ever, by the final status (a hazard gives its probability at its horizon for that). A
+charge-off that was later undone (the final status is paid in full) was a charge-off at its time and counts as
+one by date. The few charged-off loans without a date are left out. ``Term`` is neither input nor end of
+observation: charge-off cuts it short.
 
 No labels are free of one hindsight: the source holds no loan that was still open at its snapshot in 2014.
 """

@@ -85,12 +85,8 @@ class TimingEvaluation:
     @classmethod
     def restore(cls, document: Mapping[str, Any]) -> TimingEvaluation:
         """Build it again from :meth:`document`."""
-        horizons = tuple(
-            HorizonFigures(**{k: np.nan if v is None else v for k, v in h.items()})
-            for h in document["horizons"]
-        )
-        shares = {k: np.nan if v is None else v for k, v in document["concordance"].items()}
-        return cls(document["large"], document["rows"], shares, horizons)
+        horizons = tuple(HorizonFigures(**_with_nan(h)) for h in document["horizons"])
+        return cls(document["large"], document["rows"], _with_nan(document["concordance"]), horizons)
 
 
 def evaluate_timing(
@@ -139,3 +135,7 @@ def evaluate_timing(
 
 def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def _with_nan(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: float("nan") if value is None else value for key, value in document.items()}
