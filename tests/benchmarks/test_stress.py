@@ -12,6 +12,9 @@ from bezant.histories import join_as_of
 pytest.importorskip("statsmodels")
 
 
+HALVES = [(2007, "07"), (2008, "01"), (2008, "07"), (2009, "01"), (2009, "07"), (2010, "01")]
+
+
 def joined(days: list[str]) -> pd.DataFrame:
     left = pa.table({"ApprovalDate": pa.array(pd.to_datetime(days))})
     right = macro_covariates()
@@ -32,6 +35,6 @@ def test_the_baseline_is_what_was_known_when_the_book_began() -> None:
 
 
 def test_the_path_that_came_is_what_was_known_at_the_half_years() -> None:
-    known = joined(["2008-01-01", "2008-07-01", "2009-01-01", "2009-07-01"])
+    known = joined([f"{year}-{month}-01" for year, month in HALVES])
     for column, path in SCENARIOS[-1].values.items():
         assert [round(v, 1) + 0.0 for v in known[column]] == list(path)  # type: ignore[arg-type]

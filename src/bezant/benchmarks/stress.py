@@ -8,25 +8,31 @@ growth is as revised later and only its delay is honest. A quarter is taken to b
 began.
 
 The book is the loans approved in 2007. Baseline: the figures known on 2007-01-01. Adverse and severe: paths
-by the year, which the user states. The last scenario is what was known at the half-years from January 2008
-to July 2009. A step answers for these very loans had they been decided on then.
+that the user states. The last scenario is what was known at the half-years from July 2007 to January 2010.
+Two ways are shown: the figures at approval as inputs of the network, which answers for these very loans had
+they been decided on at each step; and an overlay that moves the hazards of the loans along the path.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from bezant.datasets import load, task
-from bezant.desks.stress import Scenario, StressTest, stress_test
+from bezant.desks.macro_overlay import fit_macro_overlay
+from bezant.desks.stress import Scenario, stress_test
 from bezant.desks.term_structure import PDTermStructure
-from bezant.histories import join_as_of, labels_as_of, read_table
-from bezant.types import MissingExtraError
+from bezant.histories import LabelsAsOf, join_as_of, labels_as_of, read_table
+from bezant.network.sizes import SizeName
+from bezant.types import BoolArray, MissingExtraError
 
-CUTOFF, LAG, MONTH = "2007-01-01", timedelta(days=120), 36.0
+CUTOFF, LAG, MONTH, PERIOD = "2007-01-01", timedelta(days=120), 36.0, 6.0
 LOSS_GIVEN_DEFAULT = 0.6
 """An assumption for the example, printed beside the loss that came."""
 
@@ -35,21 +41,32 @@ SCENARIOS = (
     Scenario(
         "adverse",
         {
-            "unemployment": (5.0, 5.8, 6.5, 7.2),
-            "treasury": (4.0, 3.0, 2.0, 1.2),
-            "growth": (1.0, 0.3, 0.5, 1.0),
+            "unemployment": (5.0, 5.8, 6.5, 7.2, 7.2, 7.0),
+            "treasury": (4.0, 3.0, 2.0, 1.2, 1.2, 1.5),
+            "growth": (1.0, 0.3, -0.5, 0.0, 1.0, 2.0),
         },
     ),
-    Scenario("severe", {"unemployment": (6, 7.5, 9, 10), "growth": (0.0, -2.0, -4.0, -3.0)}),
+    Scenario(
+        "severe",
+        {
+            "unemployment": (6.0, 7.5, 9.0, 10.0, 10.0, 9.5),
+            "treasury": (3.0, 2.0, 1.0, 1.0, 1.0, 1.0),
+            "growth": (0.0, -2.0, -4.0, -3.0, -1.0, 0.0),
+        },
+    ),
     Scenario(
         "as it came",
         {
-            "unemployment": (4.7, 4.9, 6.0, 8.1),
-            "treasury": (4.0, 1.6, 1.2, 0.2),
-            "growth": (2.7, 2.0, 0.0, -3.3),
+            "unemployment": (4.5, 4.7, 4.9, 6.0, 8.1, 9.6),
+            "treasury": (5.0, 4.0, 1.6, 1.2, 0.2, 0.1),
+            "growth": (1.4, 2.7, 2.0, 0.0, -3.3, -2.5),
         },
     ),
 )
+"""Values at six half-years from July 2007."""
+
+OVERLAY = ("unemployment", "growth")
+"""Figures of the overlay."""
 
 
 def macro_covariates() -> pa.Table:
@@ -77,55 +94,126 @@ def macro_covariates() -> pa.Table:
     return read_table(frame[4:])
 
 
-def stressed(size: str, seed: int) -> tuple[StressTest, pd.DataFrame, PDTermStructure]:
-    """Fit and stress; also give the book with the outcomes that came."""
+@dataclass(frozen=True, eq=False)
+class Book:
+    """The loans, what was known of them at the cut-off, and which of them are stressed.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        All columns of all loans.
+    X : DataFrame
+        What was known at approval, the economy's figures too.
+    known : LabelsAsOf
+        Labels at the cut-off.
+    stressed : bool array
+        The loans approved in the year after it.
+    """
+
+    frame: pd.DataFrame
+    X: pd.DataFrame
+    known: LabelsAsOf
+    stressed: BoolArray
+
+
+def book() -> Book:
+    """Return the shipped SBA loans with the figures joined as of their publication."""
     frame = load("sba-sample", raw=True)
     documented = task("sba-sample")
-    known = labels_as_of(frame["ApprovalDate"], frame["ChgOffDate"], cutoff=CUTOFF)
-    dropped = [*documented.drop, documented.target]
-    table = read_table(frame.drop(columns=[c for c in dropped if c in frame.columns]))
+    dropped = [c for c in (*documented.drop, documented.target) if c in frame.columns]
     table = join_as_of(
-        table, macro_covariates(), time="ApprovalDate", observed="quarter", lag=LAG, inclusive=False
+        read_table(frame.drop(columns=dropped)),
+        macro_covariates(),
+        time="ApprovalDate",
+        observed="quarter",
+        lag=LAG,
+        inclusive=False,
     )
-    X = table.drop_columns(["quarter"]).to_pandas()
+    return Book(
+        frame,
+        table.drop_columns(["quarter"]).to_pandas(),
+        labels_as_of(frame["ApprovalDate"], frame["ChgOffDate"], cutoff=CUTOFF),
+        ((frame["ApprovalDate"] >= CUTOFF) & (frame["ApprovalDate"] < "2008-01-01")).to_numpy(),
+    )
+
+
+def fitted(loans: Book, X: pd.DataFrame, size: SizeName, seed: int) -> PDTermStructure:
+    """Fit curves to what was known at the cut-off."""
     model = PDTermStructure(
-        time="ApprovalDate", period=6, horizon=60, size=size, random_state=seed, progress=False
+        time="ApprovalDate", period=PERIOD, horizon=60, size=size, random_state=seed, progress=False
     )
-    model.fit(X[known.known], known.duration[known.known], known.event[known.known])
-    in_book = ((frame["ApprovalDate"] >= CUTOFF) & (frame["ApprovalDate"] < "2008-01-01")).to_numpy()
+    known = loans.known
+    return model.fit(X[known.known], known.duration[known.known], known.event[known.known])
+
+
+def at_approval(loans: Book, size: SizeName, seed: int) -> Iterator[str]:
+    """Give the lines of the first way: the figures at approval are inputs of the network."""
+    model = fitted(loans, loans.X, size, seed)
     test = stress_test(
         model,
-        X[in_book],
+        loans.X[loans.stressed],
         SCENARIOS,
         month=MONTH,
-        exposure=frame.loc[in_book, "GrAppv"],
+        exposure=loans.frame.loc[loans.stressed, "GrAppv"],
         loss_given_default=LOSS_GIVEN_DEFAULT,
     )
-    return test, frame[in_book], model
+    yield "Figures at approval as inputs, had these loans been decided on at each step:\n"
+    yield "| scenario | step | mean PD, 36 months | ratio | expected loss, million |\n|---|---|---|---|---|"
+    for row in test.to_table().to_pylist():
+        shown = f"{row['mean_pd']:.4f} | {row['ratio_to_as_given']:.2f} | {row['expected_loss'] / 1e6:.1f}"
+        yield f"| {row['scenario']} | {row['step']} | {shown} |"
+    yield "\n" + "\n".join(f"* {note}" for note in test.notes)
+
+
+def by_overlay(loans: Book, size: SizeName, seed: int) -> Iterator[str]:
+    """Give the lines of the second way: hazards without the figures, moved along the path."""
+    X, known = loans.X.drop(columns=["unemployment", "treasury", "growth"]), loans.known
+    model = fitted(loans, X, size, seed)
+    overlay = fit_macro_overlay(
+        model.predict_hazard(X[known.known]),
+        known.duration[known.known],
+        known.event[known.known],
+        loans.frame.loc[known.known, "ApprovalDate"],
+        macro_covariates(),
+        OVERLAY,
+        period=PERIOD,
+        observed="quarter",
+        lag=LAG,
+    )
+    hazards = model.predict_hazard(X[loans.stressed])
+    lost = loans.frame.loc[loans.stressed, "GrAppv"].to_numpy() * LOSS_GIVEN_DEFAULT
+    periods = round(MONTH / PERIOD)
+    plain = 1 - np.prod(1 - hazards[:, :periods], axis=1)
+    answers = {"no overlay": plain} | {s.name: overlay.stressed(hazards, s, periods) for s in SCENARIOS}
+    yield "\nOverlay of calendar time, each path over the first 36 months of the loans:\n"
+    yield "| scenario | mean PD, 36 months | ratio | expected loss, million |\n|---|---|---|---|"
+    for name, p in answers.items():
+        yield f"| {name} | {p.mean():.4f} | {p.mean() / plain.mean():.2f} | {p @ lost / 1e6:.1f} |"
+    yield "\n" + "\n".join(f"* {note}" for note in overlay.notes(SCENARIOS))
+
+
+def what_came(loans: Book) -> str:
+    """Say what became of the book."""
+    frame = loans.frame[loans.stressed]
+    came = labels_as_of(frame["ApprovalDate"], frame["ChgOffDate"], cutoff="2014-01-01").within(MONTH)[0]
+    lost = float(frame["ChgOffPrinGr"].to_numpy()[came].sum()) / 1e6
+    return (
+        f"\nWhat came: {came.mean():.4f} of the {len(frame):,} loans defaulted within 36 months; "
+        f"{lost:.1f} million of {frame['GrAppv'].sum() / 1e6:.1f} million were charged off."
+    )
 
 
 def main() -> None:
-    """Print the table, the notes, and what came."""
+    """Print both tables, the notes, and what came."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", default="tiny", help="Size of the network.")
+    parser.add_argument("--size", default="tiny", help="Size of the networks.")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    test, book, model = stressed(given.size, given.seed)
-    print("| scenario | step | mean PD, 36 months | ratio | expected loss, million |\n|---|---|---|---|---|")
-    for row in test.to_table().to_pylist():
-        loss = row["expected_loss"] / 1e6
-        shown = f"{row['mean_pd']:.4f} | {row['ratio_to_as_given']:.2f} | {loss:.1f}"
-        print(f"| {row['scenario']} | {row['step']} | {shown} |")
-    came = labels_as_of(book["ApprovalDate"], book["ChgOffDate"], cutoff="2014-01-01").within(MONTH)[0]
-    lost = float(book["ChgOffPrinGr"].to_numpy()[came].sum()) / 1e6
-    print(
-        f"\nWhat came: {came.mean():.4f} of the {len(book):,} loans defaulted within 36 months; "
-        f"{lost:.1f} million of {book['GrAppv'].sum() / 1e6:.1f} million were charged off.\n"
-    )
-    for note in test.notes:
-        print(f"* {note}")
-    assert model.evaluation_ is not None
-    print(f"\nHeld out at random: {model.evaluation_.to_table().to_pandas().round(4).to_string(index=False)}")
+    loans = book()
+    for part in (by_overlay, at_approval):
+        for line in part(loans, given.size, given.seed):
+            print(line, flush=True)
+    print(what_came(loans))
 
 
 if __name__ == "__main__":

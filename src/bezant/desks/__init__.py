@@ -3,6 +3,7 @@
 from bezant.desks.credit import CreditRisk
 from bezant.desks.expected_loss import ExpectedLoss
 from bezant.desks.loading import load
+from bezant.desks.macro_overlay import MacroOverlay, fit_macro_overlay
 from bezant.desks.optimizers import compare_optimizers
 from bezant.desks.severity import LossSeverity
 from bezant.desks.stress import Scenario, StressTest, stress_test
@@ -12,10 +13,12 @@ __all__ = [
     "CreditRisk",
     "ExpectedLoss",
     "LossSeverity",
+    "MacroOverlay",
     "PDTermStructure",
     "Scenario",
     "StressTest",
     "compare_optimizers",
+    "fit_macro_overlay",
     "load",
     "stress_test",
 ]

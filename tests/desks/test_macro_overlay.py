@@ -1,0 +1,119 @@
+"""The macro overlay finds the effect that made the defaults, and agrees with another library."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from bezant.desks.macro_overlay import MacroOverlay, fit_macro_overlay
+from bezant.desks.stress import Scenario
+from bezant.types import InputError
+
+EFFECT, PERIODS = 0.4, 8
+
+
+def economy(seed: int = 0) -> pa.Table:
+    rng = np.random.default_rng(seed)
+    quarters = pd.date_range("1990-01-01", "2004-10-01", freq="QS").as_unit("us")
+    rate = 5 + np.cumsum(rng.normal(0, 0.5, len(quarters)))
+    return pa.table({"quarter": pa.array(quarters), "rate": rate, "noise": rng.normal(size=len(quarters))})
+
+
+def loans(n: int = 20_000, cutoff: str = "2004-01-01") -> dict[str, Any]:
+    """Loans whose hazard a quarter is 0.01 times what the rate, known 90 days late, makes of it."""
+    rng, macro = np.random.default_rng(1), economy()
+    start = np.datetime64("1991-01-01") + rng.integers(0, 4500, n).astype("timedelta64[D]")
+    known = macro["quarter"].to_numpy().astype("datetime64[D]") + np.timedelta64(90, "D")
+    rate = macro["rate"].to_numpy()
+    duration, event = np.full(n, np.inf), np.zeros(n, bool)
+    for t in range(PERIODS):
+        begins = start + np.timedelta64(round(t * 3 * 365.25 / 12), "D")
+        z = rate[np.searchsorted(known, begins, side="right") - 1]
+        hits = ~event & (rng.random(n) < 0.01 * np.exp(EFFECT * (z - rate.mean())))
+        duration[hits], event[hits] = 3 * (t + rng.random(hits.sum())), True
+    followed = (np.datetime64(cutoff) - start) / np.timedelta64(1, "D") / (365.25 / 12)
+    alive = followed > 0
+    seen = event & (duration <= followed)
+    return {
+        "hazards": np.full((alive.sum(), PERIODS), 0.01),
+        "duration": np.where(seen, duration, np.minimum(followed, 99))[alive],
+        "event": seen[alive],
+        "originated": start[alive],
+    }
+
+
+def fit(columns: tuple[str, ...] = ("rate",), **changes: Any) -> MacroOverlay:
+    asked = {"lag": timedelta(days=90), "period": 3, "observed": "quarter", "macro": economy()} | changes
+    return fit_macro_overlay(**(loans() | asked), columns=columns)
+
+
+def test_the_effect_that_made_the_defaults_is_found_and_noise_is_not() -> None:
+    overlay = fit(("rate", "noise"))
+    assert abs(overlay.coefficients[0] - EFFECT) < 3 * overlay.standard_errors[0]
+    assert overlay.coefficients[0] > 5 * overlay.standard_errors[0]
+    notes = " ".join(overlay.notes([Scenario("x", {"rate": 5.0, "noise": 99.0})]))
+    assert "'noise' moves" in notes and "not told from none" in notes
+    assert "1 of 1 values of 'noise' lie outside" in notes
+
+
+def test_the_regression_is_that_of_another_library() -> None:
+    api = pytest.importorskip("statsmodels.api")
+    from bezant.desks import macro_overlay
+
+    rng = np.random.default_rng(0)
+    z, expected = rng.normal(size=(40, 2)), rng.uniform(5, 50, 40)
+    came = rng.poisson(expected * np.exp(0.3 * z[:, 0])).astype(float)
+    ours = macro_overlay._regressed(("a", "b"), z, came, expected)
+    other = api.GLM(came, api.add_constant(z), family=api.families.Poisson(), exposure=expected)
+    other = other.fit(scale=max(other.fit(scale="X2").scale, 1.0))
+    np.testing.assert_allclose(ours.coefficients, other.params[1:], rtol=1e-6)
+    np.testing.assert_allclose(ours.standard_errors, other.bse[1:], rtol=1e-5)
+
+
+def test_a_worse_path_raises_every_probability_and_today_leaves_them() -> None:
+    overlay = fit()
+    hazards = np.linspace(0.001, 0.1, 5)[:, None] * np.ones(PERIODS)
+    calm = Scenario("calm", {"rate": float(overlay.centre[0])})
+    level = np.exp(overlay.level)
+    wanted = 1 - (1 - hazards[:, 0] * level) ** 4
+    np.testing.assert_allclose(overlay.stressed(hazards, calm, 4), wanted)
+    worse = Scenario("worse", {"rate": tuple(overlay.centre[0] + np.arange(4.0))})
+    assert (overlay.stressed(hazards, worse, 4) > overlay.stressed(hazards, calm, 4)).all()
+    assert overlay.stressed(np.full((1, 4), 0.9), worse, 4)[0] <= 1
+
+
+def test_figures_published_after_the_cut_off_change_nothing() -> None:
+    macro = economy()
+    late = macro["quarter"].to_numpy() >= np.datetime64("2004-01-01")
+    rate = np.where(late, 1e6, macro["rate"].to_numpy())
+    garbage = macro.set_column(1, "rate", pa.array(rate))
+    inside = loans()
+    one, two = (
+        fit_macro_overlay(
+            **inside, macro=m, columns=("rate",), period=3, observed="quarter", lag=timedelta(days=90)
+        )
+        for m in (macro, garbage)
+    )
+    np.testing.assert_array_equal(one.coefficients, two.coefficients)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"), [({"other": 1.0}, "lacks the figure 'rate'"), ({"rate": (5.0, 6.0)}, "shorter")]
+)
+def test_a_scenario_that_does_not_fit_is_refused(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        fit().stressed(np.full((2, PERIODS), 0.01), Scenario("x", values), 4)
+
+
+def test_what_cannot_be_learned_or_asked_is_refused() -> None:
+    with pytest.raises(InputError, match="cannot teach"):
+        fit(macro=economy()[:3].slice(0, 2))
+    with pytest.raises(InputError, match="not stated"):
+        fit(lag=None)
+    with pytest.raises(InputError, match="periods is 9"):
+        fit().stressed(np.full((2, PERIODS), 0.01), Scenario("x", {"rate": 5.0}), 9)
