@@ -46,7 +46,7 @@ class FoldedNetwork:
     starts : Tensor, shape (T,)
         Where each begins in ``contributions``.
     contributions : Tensor, shape (codes, K * W)
-        Of those codes.
+        Of those codes; the first column's have the first layer's shift in them.
     mixed : tuple of int
         Places, in ``fields.codes``, of the other code columns: their vectors are multiplied.
     layers : tuple of (Tensor, Tensor)
@@ -76,11 +76,13 @@ class FoldedNetwork:
         first = first[:, :, fields.order].flatten(0, 1)  # (K * W, D)
         widths = [table.shape[1] for table in fields.tables]
         computed = first.shape[1] - sum(widths)
-        matrices = list(first[:, computed:].split(widths, 1))
+        matrices = list(torch.split(first[:, computed:], widths, 1))
         tabled = _worth_a_table(fields.tables, len(first))
         mixed = tuple(place for place in range(len(widths)) if place not in tabled)
         sizes = torch.tensor([len(fields.tables[place]) for place in tabled], dtype=torch.int64)
         contributions = [fields.tables[place] @ matrices[place].T for place in tabled]
+        if contributions:  # one addition less a row
+            contributions[0] = contributions[0] + shift.flatten()
         weights = torch.cat([first[:, :computed], *(matrices[place] for place in mixed)], 1)
         return cls(
             fields,
@@ -129,7 +131,7 @@ class FoldedNetwork:
         if not len(self.tabled):
             return torch.addmm(flat, torch.cat(parts, 1), matrix)
         places = codes.index_select(1, self.tabled) + self.starts
-        found = functional.embedding_bag(places, self.contributions, mode="sum").add_(flat)
+        found = functional.embedding_bag(places, self.contributions, mode="sum")
         return found.addmm_(torch.cat(parts, 1), matrix) if parts else found
 
 

@@ -235,7 +235,7 @@ def _embedded(fields: FieldEmbedding, columns: list[int], values: Tensor) -> Ten
     """Return the vectors (m, len(columns) * D) of raw values (m, len(columns)) of these numbers."""
     assert fields.numbers is not None
     done = []
-    for part in values.split(FOLDING_ROWS):
+    for part in torch.split(values, FOLDING_ROWS):
         whole = torch.full((len(part), len(fields.config.n_bins)), torch.nan)
         whole[:, columns] = part
         done.append(fields.numbers(fields.scale(whole))[:, columns].flatten(1))
@@ -300,9 +300,7 @@ def _cells(fields: FieldEmbedding, raw: int, first_pair: int) -> Cells:
     )
 
 
-def _dense(
-    keys: tuple[Tensor, ...], first: tuple[int, ...], sizes: list[int]
-) -> tuple[Tensor, list[int]]:
+def _dense(keys: tuple[Tensor, ...], first: tuple[int, ...], sizes: list[int]) -> tuple[Tensor, list[int]]:
     """Return the rows of all possible cells of the smaller pairs, and where each pair begins."""
     tables = [torch.zeros(1, dtype=torch.int32)]  # what pairs without a place read, in vain
     starts, used = [-1] * len(sizes), 1

@@ -43,7 +43,7 @@ def read_columns(graph: Graph, encoding: Encoding, schema: Schema, types: dict[s
 
 def column_types(encoding: Encoding, schema: Schema, *, timed: bool = False) -> dict[str, str]:
     """Return the type of every column a model reads: "float64", "int64" or "string"."""
-    read = {column.field for column in (*encoding.numbers, *encoding.codes)}
+    read = {number.field for number in encoding.numbers} | {code.field for code in encoding.codes}
     timed = timed or any(column.part == "days" for column in encoding.numbers)
     if timed and schema.time is not None:
         read.add(schema.time)

@@ -103,7 +103,7 @@ class Graph:
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="bezant")
         helper.set_model_props(model, dict(metadata))
         self._onnx.checker.check_model(model)
-        return model  # type: ignore[no-any-return]
+        return model
 
     def _name(self, kind: str) -> str:
         self._names += 1
