@@ -50,7 +50,7 @@ def test_levels_are_uniform_where_the_distribution_is_right_atoms_included() -> 
     predicted = FractionDistribution(np.tile([0.3, 0.2, 0.1, 0.4], (20_000, 1)), np.array([0.0, 0.5, 1.0]))
     draw = np.random.default_rng(0).random(20_000)
     y = predicted.quantiles(draw[:, None])[:, 0]
-    levels = predicted.levels_of(y)
+    levels = predicted.levels_of(y, random_state=1)
     assert_allclose(np.histogram(levels, 10, (0, 1))[0] / 20_000, 0.1, atol=0.01)
     inside = (y > 0) & (y < 1)
     assert_allclose(levels[inside], draw[inside], atol=1e-9)

@@ -68,8 +68,6 @@ class SeverityBoosting:
         The one with the least mean squared error on the stopping part.
     rounds_ : int
         Number of trees.
-    notes_ : tuple of str
-        What was chosen.
     """
 
     key: ClassVar[str] = "severity-boosting"
@@ -188,7 +186,7 @@ class SeverityBoosting:
 class FractionalLogit:
     """A linear model of the log-odds of the fraction, by quasi-likelihood with a ridge penalty.
 
-    The bank's usual LGD regression. Categories have a column for each of their most frequent values.
+    Categories have a column for each of their most frequent values.
 
     References
     ----------
@@ -322,7 +320,7 @@ SEVERITY_MODELS: dict[str, Any] = {m.key: m for m in (SeverityBoosting, Fraction
 
 
 def fractional_logit(x: AnyArray, y: FloatArray, penalty: float, steps: int = 25) -> FloatArray:
-    """Return the coefficients, the intercept last, by Newton's method; the intercept is not penalised.
+    """Return the coefficients by Newton's method; the intercept is last and not penalised.
 
     Parameters
     ----------
