@@ -166,8 +166,8 @@ def fit_macro_overlay(
     z, stretch = _known_at(originated, hazards.shape[1], period, macro, columns, observed, published, lag)
     inside = stretch >= 0
     counts = len(z)
-    expected = np.bincount(stretch[inside], (at_risk * hazards)[inside], counts)
-    came = np.bincount(stretch[inside], defaults[inside], counts)
+    expected: FloatArray = np.bincount(stretch[inside], (at_risk * hazards)[inside], counts).astype(float)
+    came: FloatArray = np.bincount(stretch[inside], defaults[inside], counts).astype(float)
     used = expected > 0
     if used.sum() <= len(columns) + 1:
         raise InputError(
