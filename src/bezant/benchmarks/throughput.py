@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.optim import AdamW
 
-import bezant as bz
+from bezant import datasets
 from bezant.desks.intake import take_in
 from bezant.histories import read_table
 from bezant.network.batch import Batch
@@ -65,7 +65,7 @@ def throughput(size: str = "small", batch_size: int = 256) -> dict[str, Any]:
 
 
 def _problem(size: str) -> Any:
-    loans = bz.datasets.load("sba-sample").sample(30_000, random_state=0)
+    loans = datasets.load("sba-sample").sample(30_000, random_state=0)
     y = loans["default"].to_numpy(np.float64)
     table = read_table(loans.drop(columns="default"))
     intake = take_in(table, y, time="ApprovalDate", schema=None, leaks="report", seed=0)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 import torch
 
@@ -17,7 +18,7 @@ from bezant.traditional import TRADITIONAL
 from bezant.traditional.ordered_boosting import OrderedBoosting
 from bezant.traditional.textbook import TEXTBOOK
 from bezant.training.table import HeldOut
-from bezant.types import FloatArray
+from bezant.types import FloatArray, IntArray
 
 BenchmarkChoice = bool | Literal["full"] | tuple[str, ...]
 """True: gradient boosting and a scorecard; "full": the textbook networks too; or keys of :data:`CLASSES`."""
@@ -127,6 +128,8 @@ def fit_benchmarks(
         )
     if keys:
         training, stopping, judging = (table.take(i) for i in (parts.training, parts.stopping, parts.judging))
+    # With folds every row judges, by a model of the configuration that the whole table chose: this flatters
+    # the rival a little.
     for key in keys:
         try:
             first = CLASSES[key](**SETTINGS.get(key, {})).fit(
@@ -137,7 +140,12 @@ def fit_benchmarks(
                 stopping_y=y[parts.stopping],
                 random_state=seed,
             )
-            calibration = calibrate(first.score_table(judging), y[parts.judging], seed=seed)
+            answers = (
+                first.score_table(judging)
+                if parts.folds is None
+                else _out_of_fold(first, table, schema, y, parts.folds, seed)
+            )
+            calibration = calibrate(answers, y[parts.judging], seed=seed)
             final = first.final(table, schema, y, random_state=seed)
         except Exception as error:  # a rival's failure must not lose a trained model
             notes.append(f"The traditional model {key} could not be fitted ({type(error).__name__}): {error}")
@@ -147,3 +155,15 @@ def fit_benchmarks(
         judged[benchmark.name] = calibration.cross_fitted
         notes.extend(final.notes_)
     return Benchmarks(tuple(models), judged, tuple(notes))
+
+
+def _out_of_fold(
+    model: Any, table: pa.Table, schema: Schema, y: FloatArray, folds: IntArray, seed: int
+) -> FloatArray:
+    """Return answers (n,) by models that were trained without the row's fold."""
+    answers = np.empty(len(y))
+    for k in np.unique(folds):
+        inside = folds == k
+        other = model.final(table.filter(pa.array(~inside)), schema, y[~inside], random_state=seed)
+        answers[inside] = other.score_table(table.filter(pa.array(inside)))
+    return answers

@@ -23,6 +23,7 @@ from bezant.desks.record import RECALIBRATED, FitRecord, fit_record, recalibrati
 from bezant.desks.validation import validation_content
 from bezant.evidence.checks import CheckReport
 from bezant.evidence.evaluation import Evaluation, evaluate_scores
+from bezant.metrics.target_statistics import stratified_folds
 from bezant.network.application import ApplicationScorer
 from bezant.network.model import NetworkConfig, TrunkName
 from bezant.network.recalibration import UNMOVED, days_of, learn_recalibration
@@ -31,6 +32,7 @@ from bezant.network.sizes import SIZES, SizeName
 from bezant.reports import write
 from bezant.schema import Role, Schema
 from bezant.training.config import TrainingConfig, read_config
+from bezant.training.cross_fitting import FOLDS, cross_fit_table, is_cross_fitted
 from bezant.training.loop import TrainingRun
 from bezant.training.progress import ProgressChoice, shown
 from bezant.training.table import TablePlan, fit_table
@@ -66,7 +68,8 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         How to train.
     holdout : float, default 0.15
         Share of the rows that stop the training, judge and calibrate. The final model is trained on
-        them too, for the number of epochs they chose.
+        them too, for the number of epochs they chose. Tables of under 20,000 rows without a time are
+        cross-fitted in five folds instead, so that every row judges and every row trains.
     leaks : {"report", "drop", "refuse"}, default "report"
         What to do about columns that look as if they knew the outcome: say so in ``notes_``, leave
         them aside, or refuse to fit.
@@ -174,15 +177,12 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         folder = Path(self.checkpoint) if self.checkpoint is not None else None
         plan = self._plan(seed)
-        fitted = fit_table(
-            intake.table,
-            intake.schema,
-            events,
-            intake.held_out,
-            plan,
-            shown=lambda title: shown(title, self.progress),
-            checkpoint=folder,
-        )
+        how = {"shown": lambda title: shown(title, self.progress), "checkpoint": folder}
+        if is_cross_fitted(events, intake.times is not None):
+            folds = stratified_folds(events, FOLDS, seed)
+            fitted = cross_fit_table(intake.table, intake.schema, events, folds, plan, **how)
+        else:
+            fitted = fit_table(intake.table, intake.schema, events, intake.held_out, plan, **how)
         interrupted = any(run.ended == "interrupted" for run in fitted.runs)
         choice = False if interrupted else self.benchmark
         rivals = fit_benchmarks(intake.table, intake.schema, events, fitted.parts, choice, seed)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from bezant.network.batch import Batch
@@ -44,6 +44,8 @@ class NetworkConfig(BaseModel):
         Number T of periods of the hazard head; the others have one answer a row.
     dropout : float, default 0.3
         Share of a block's units left out of each training step.
+    groups : int, default 1
+        Of a TabM trunk: groups of members that share no weights; a small table's ensemble of seeds.
     fields : FieldConfig, optional
         Filled in by :func:`learn_network`.
     """
@@ -55,6 +57,7 @@ class NetworkConfig(BaseModel):
     head: HeadName = "binary"
     periods: int = 1
     dropout: float = 0.3
+    groups: int = Field(default=1, ge=1)
     fields: FieldConfig | None = None
 
 
@@ -84,6 +87,7 @@ class Network(nn.Module):
                 width=size.width,
                 depth=size.depth,
                 dropout=config.dropout,
+                groups=config.groups,
             )
         else:
             self.trunk = MLPTrunk(width_in, width=size.width, depth=size.depth, dropout=config.dropout)

@@ -234,7 +234,9 @@ class OrderedBoosting:
     def _grown(self, train: Pool, seed: int) -> CatBoostClassifier:
         return self._model(self.configuration_, self.rounds_, train.num_row(), seed).fit(train)
 
-    def _model(self, configuration: OrderedConfiguration, rounds: int, rows: int, seed: int) -> CatBoostClassifier:
+    def _model(
+        self, configuration: OrderedConfiguration, rounds: int, rows: int, seed: int
+    ) -> CatBoostClassifier:
         return _import().CatBoostClassifier(
             iterations=rounds,
             learning_rate=self._rate(rows),

@@ -83,11 +83,20 @@ class HeldOut:
     ----------
     training, stopping, judging : integer arrays
         Disjoint; together all rows. The last two are empty where the table is too small.
+    folds : integer array, shape (n,), optional
+        Of a cross-fitted table: the fold of each row. Every row is then one that trains and one that judges.
     """
 
     training: IntArray
     stopping: IntArray
     judging: IntArray
+    folds: IntArray | None = None
+
+    @classmethod
+    def in_folds(cls, folds: IntArray) -> HeldOut:
+        """Every row trains and every row judges, but never the same network (n,)."""
+        everything = np.arange(len(folds))
+        return cls(everything, np.flatnonzero(folds == 0), everything, folds)
 
     @classmethod
     def of(cls, held_out: IntArray, y: FloatArray, seed: int) -> HeldOut:
@@ -122,7 +131,7 @@ class FittedTable:
         What was skipped or went differently.
     first : TableModel
         The network that has not seen the held-out rows, not calibrated: what else is to be learned on
-        those rows must be learned from its answers.
+        those rows must be learned from its answers. None where there were folds, and so several.
     """
 
     model: TableModel
@@ -131,7 +140,7 @@ class FittedTable:
     calibration: Calibration | None
     runs: tuple[TrainingRun, ...]
     notes: tuple[str, ...]
-    first: TableModel
+    first: TableModel | None
 
 
 def fit_table(
@@ -168,9 +177,9 @@ def fit_table(
     parts = HeldOut.of(held_out, y, seed)
     notes: list[str] = []
     inner = table.take(parts.training) if len(parts.judging) else table
-    encoding, network, rows = _prepare(inner, schema, y[parts.training], plan)
+    encoding, network, rows = prepare(inner, schema, y[parts.training], plan)
     stopping = (
-        _batch(table.take(parts.stopping), encoding, y[parts.stopping]) if len(parts.stopping) else None
+        batch_of(table.take(parts.stopping), encoding, y[parts.stopping]) if len(parts.stopping) else None
     )
     with shown("Training" if stopping is not None else "Training on all rows") as observe:
         run = train(
@@ -199,7 +208,7 @@ def fit_table(
     if run.ended == "interrupted":
         notes.append("The model was not trained again on all rows, for its training was interrupted.")
     elif plan.refit:
-        again, on_all = _refit(table, schema, y, plan, run.best_epoch, shown, checkpoint)
+        again, on_all = refit(table, schema, y, plan, run.best_epoch, shown, checkpoint)
         runs.append(on_all)
         if on_all.ended == "interrupted":
             notes.append(
@@ -231,15 +240,15 @@ def prepare_for_training(
     """Return what gives a fresh network with its training rows, and the held-out rows to judge it on."""
     training = np.setdiff1d(np.arange(len(y)), held_out)
     rows = table.take(training)
-    encoding = _prepare(rows, schema, y[training], plan)[0]
+    encoding = prepare(rows, schema, y[training], plan)[0]
 
     def make() -> tuple[Network, Batch]:
-        return _prepare(rows, schema, y[training], plan)[1:]
+        return prepare(rows, schema, y[training], plan)[1:]
 
-    return make, _batch(table.take(held_out), encoding, y[held_out])
+    return make, batch_of(table.take(held_out), encoding, y[held_out])
 
 
-def _prepare(
+def prepare(
     table: pa.Table, schema: Schema, y: FloatArray, plan: TablePlan
 ) -> tuple[Encoding, Network, Batch]:
     """Learn everything from these rows that is learned before training."""
@@ -260,15 +269,15 @@ def _prepare(
         torch.manual_seed(plan.training.seed)
         folds = torch.from_numpy(stratified_folds(halves(y), FOLDS, plan.training.seed))
         config = plan.network.model_copy(update={"fields": fields})
-        network, rows = learn_network(_batch(table, encoding, y), folds, config)
+        network, rows = learn_network(batch_of(table, encoding, y), folds, config)
     return encoding, network, rows
 
 
-def _batch(table: pa.Table, encoding: Encoding, y: FloatArray) -> Batch:
+def batch_of(table: pa.Table, encoding: Encoding, y: FloatArray) -> Batch:
     return Batch.of(encoding.encode(table), target=torch.from_numpy(np.asarray(y, np.float32)))
 
 
-def _refit(
+def refit(
     table: pa.Table,
     schema: Schema,
     y: FloatArray,
@@ -277,7 +286,7 @@ def _refit(
     shown: Shown,
     checkpoint: Path | None,
 ) -> tuple[TableModel, TrainingRun]:
-    encoding, network, rows = _prepare(table, schema, y, plan)
+    encoding, network, rows = prepare(table, schema, y, plan)
     with shown("Training on all rows") as observe:
         run = train(
             network,

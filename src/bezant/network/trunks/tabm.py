@@ -12,42 +12,58 @@ where all members read the same input. The result is the same
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tabm
 import torch
 from torch import Tensor, nn
 
 
 class SharedLinear(nn.Module):
-    """K linear maps that share one matrix.
+    """K linear maps that share one matrix, or one a group.
 
     Parameters
     ----------
-    layer : tabm.LinearBatchEnsemble
-        Whose parameters, initialised, are taken over: weight (W, D), r (K, D), s (K, W), bias (K, W).
+    layers : sequence of tabm.LinearBatchEnsemble
+        One a group, whose parameters, initialised, are taken over: weight (W, D), and for each of the
+        group's members r (D,), s (W,), bias (W,).
 
     Notes
     -----
     Shape: (B, D) or (K, B, D) to (K, B, W).
     """
 
-    def __init__(self, layer: tabm.LinearBatchEnsemble) -> None:
+    def __init__(self, layers: Sequence[tabm.LinearBatchEnsemble]) -> None:
         super().__init__()
-        self.weight, self.r, self.s, self.bias = layer.weight, layer.r, layer.s, layer.bias
+        first, *others = layers
+        self.weight = first.weight
+        self.others = nn.ParameterList(layer.weight for layer in others)
+        self.r, self.s, self.bias = (
+            nn.Parameter(torch.cat([getattr(layer, name).detach() for layer in layers]))
+            for name in ("r", "s", "bias")
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply all K maps."""
         if x.ndim == 2:
             return self._of_shared_input(x)
-        weights = self.s[:, :, None] * self.weight * self.r[:, None, :]  # (K, W, D)
+        weights = self.s[:, :, None] * self._matrices() * self.r[:, None, :]  # (K, W, D)
         return torch.baddbmm(self.bias[:, None, :].to(x.dtype), x, weights.to(x.dtype).transpose(1, 2))
 
     def folded(self) -> tuple[Tensor, Tensor]:
         """Return each map's own matrix and shift: (K, W, D) and (K, W)."""
-        return self.s[:, :, None] * self.weight * self.r[:, None, :], self.bias
+        return self.s[:, :, None] * self._matrices() * self.r[:, None, :], self.bias
+
+    def _matrices(self) -> Tensor:
+        """Return the shared matrix (W, D), or each member's group's (K, W, D)."""
+        if not len(self.others):
+            return self.weight
+        groups = torch.stack([self.weight, *self.others])
+        return groups.repeat_interleave(len(self.r) // len(groups), 0)
 
     def _of_shared_input(self, x: Tensor) -> Tensor:
         """Apply all K maps as one matrix product: the wide first layer is where the time goes."""
-        weights = self.weight.to(x.dtype) * self.r[:, None, :].to(x.dtype)  # (K, W, D)
+        weights = self._matrices().to(x.dtype) * self.r[:, None, :].to(x.dtype)  # (K, W, D)
         y = nn.functional.linear(x, weights.flatten(0, 1)).view(len(x), *self.s.shape)  # (B, K, W)
         out: Tensor = y * self.s.to(x.dtype) + self.bias.to(x.dtype)
         return out.transpose(0, 1)  # (K, B, W)
@@ -64,6 +80,9 @@ class TabMTrunk(nn.Module):
         Lengths of the fields' parts of it; each member starts from a random weighting of *fields*.
     members, width, depth : int
         K, the width W of a block, the number of blocks.
+    groups : int, default 1
+        Members of a group share weights; groups share nothing. Where rows are few, groups are an
+        ensemble of seeds in one forward pass; where they are many, they cost what as many networks cost.
     dropout : float
         Dropout rate in each block.
 
@@ -73,21 +92,34 @@ class TabMTrunk(nn.Module):
     """
 
     def __init__(
-        self, width_in: int, *, chunks: list[int], members: int, width: int, depth: int, dropout: float
+        self,
+        width_in: int,
+        *,
+        chunks: list[int],
+        members: int,
+        width: int,
+        depth: int,
+        dropout: float,
+        groups: int = 1,
     ) -> None:
         super().__init__()
-        self.members, self.width = members, width
-        blocks = tabm.make_tabm_backbone(
-            d_in=width_in,
-            n_blocks=depth,
-            d_block=width,
-            dropout=0.0,
-            k=members,
-            arch_type="tabm",
-            start_scaling_init="normal",
-            start_scaling_init_chunks=chunks,
-        ).blocks
-        self.layers = nn.ModuleList(SharedLinear(block[0]) for block in blocks)
+        self.members, self.width = groups * members, width
+        backbones = [
+            tabm.make_tabm_backbone(
+                d_in=width_in,
+                n_blocks=depth,
+                d_block=width,
+                dropout=0.0,
+                k=members,
+                arch_type="tabm",
+                start_scaling_init="normal",
+                start_scaling_init_chunks=chunks,
+            ).blocks
+            for _ in range(groups)
+        ]
+        self.layers = nn.ModuleList(
+            SharedLinear([block[0] for block in blocks]) for blocks in zip(*backbones, strict=True)
+        )
         self.dropout = dropout
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,0 +1,142 @@
+"""Fit a network to a small table: every row judges, and every row trains.
+
+Fifteen percent of a thousand rows say little about when to stop and less about calibration. In a small table
+without an order, the rows are therefore dealt to five folds. Five networks, each trained without one fold,
+say on average after which epoch to stop; trained up to it, they give every row an answer by a network that has
+not seen it, from which the calibrator is learned and the model is judged. The model that is kept is then
+trained on all rows for that many epochs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from bezant.network.calibration import Calibrator, calibrate
+from bezant.network.scoring import TableModel
+from bezant.schema import Schema
+from bezant.training.loop import Epoch, TrainingRun, train
+from bezant.training.table import FittedTable, HeldOut, Shown, TablePlan, batch_of, prepare, refit
+from bezant.types import FloatArray, IntArray
+
+CROSS_FITTED_ROWS = 20_000
+"""Tables of fewer rows are cross-fitted, if nothing orders their rows."""
+
+FOLDS = 5
+"""Number of folds."""
+
+LEAST_OF_EACH = 50
+"""Fewest rows of each class: ten a fold."""
+
+
+def is_cross_fitted(y: FloatArray, timed: bool) -> bool:
+    """Tell whether a table with these outcomes (n,) is small enough, and large enough, for folds."""
+    rarer = min(y.sum(), len(y) - y.sum())
+    return not timed and len(y) < CROSS_FITTED_ROWS and rarer >= LEAST_OF_EACH
+
+
+def cross_fit_table(
+    table: pa.Table,
+    schema: Schema,
+    y: FloatArray,
+    folds: IntArray,
+    plan: TablePlan,
+    *,
+    shown: Shown,
+    checkpoint: Path | None = None,
+) -> FittedTable:
+    """Fit a network to typed rows, judged and calibrated out of fold.
+
+    Parameters
+    ----------
+    table, schema, plan, shown, checkpoint
+        As of :func:`bezant.training.table.fit_table`.
+    y : float64 array, shape (n,)
+        Outcomes, 0 or 1.
+    folds : int64 array, shape (n,)
+        Fold of each row.
+    """
+    plan = plan.model_copy(update={"training": plan.training.resolved(len(y))})
+    parts = HeldOut.in_folds(folds)
+    number = int(folds.max()) + 1
+    curves = []
+    for k in range(number):
+        title = f"Fold {k + 1} of {number}"
+        model, curve = _run(table, schema, y, folds == k, plan, shown, title, checkpoint)
+        if curve.ended == "interrupted":
+            return _interrupted(model, curve, len(y))
+        curves.append(curve)
+    run = _mean_run(curves)
+    answers = np.empty(len(y))
+    for k in range(number):
+        inside, title = folds == k, f"Judging fold {k + 1} of {number}"
+        model, again = _run(table, schema, y, inside, plan, shown, title, checkpoint, run.best_epoch)
+        if again.ended == "interrupted":
+            return _interrupted(model, again, len(y))
+        answers[inside] = model.raw_scores(table.filter(pa.array(inside)))
+    calibration = calibrate(answers, y, seed=plan.training.seed)
+    final, on_all = refit(table, schema, y, plan, run.best_epoch, shown, checkpoint)
+    kept = TableModel(schema, final.encoding, final.network, calibration.calibrator)
+    notes = tuple(dict.fromkeys(note for c in (*curves, on_all) for note in c.notes))
+    return FittedTable(kept, parts, calibration.cross_fitted, calibration, (run, on_all), notes, None)
+
+
+def _interrupted(model: TableModel, run: TrainingRun, rows: int) -> FittedTable:
+    """Keep the network that was being trained when Ctrl-C came."""
+    empty = np.empty(0, np.int64)
+    note = (
+        "Training was interrupted before every fold was done: the model has learned from four fifths of the "
+        "rows and is neither calibrated nor judged."
+    )
+    parts = HeldOut(np.arange(rows), empty, empty)
+    return FittedTable(model, parts, np.empty(0), None, (run,), (*run.notes, note), model)
+
+
+def _run(
+    table: pa.Table,
+    schema: Schema,
+    y: FloatArray,
+    inside: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    plan: TablePlan,
+    shown: Shown,
+    title: str,
+    checkpoint: Path | None,
+    stop_after: int | None = None,
+) -> tuple[TableModel, TrainingRun]:
+    """Train without a fold; up to a given epoch, or until the fold is predicted no better."""
+    rows = pa.array(~inside)
+    encoding, network, batch = prepare(table.filter(rows), schema, y[~inside], plan)
+    held_out = None
+    if stop_after is None:
+        held_out = batch_of(table.filter(pa.array(inside)), encoding, y[inside])
+    name = title.lower().replace(" ", "-")
+    with shown(title) as observe:
+        run = train(
+            network,
+            batch,
+            held_out,
+            plan.training,
+            stop_after=stop_after,
+            checkpoint=None if checkpoint is None else checkpoint / f"{name}.safetensors",
+            observe=observe,
+        )
+    return TableModel(schema, encoding, network, Calibrator("none", torch.empty(0))), run
+
+
+def _mean_run(curves: list[TrainingRun]) -> TrainingRun:
+    """Average the folds' curves as far as all of them go; the best epoch is the one of the mean."""
+    length = min(len(c.epochs) for c in curves)
+    epochs = tuple(
+        Epoch(
+            number + 1,
+            float(np.mean([c.epochs[number].train_loss for c in curves])),
+            float(np.mean([c.epochs[number].held_out_loss or np.nan for c in curves])),
+        )
+        for number in range(length)
+    )
+    best = 1 + int(np.argmin([e.held_out_loss for e in epochs])) if epochs else 1
+    speed = float(np.mean([c.rows_per_second for c in curves]))
+    return TrainingRun(epochs, best, "early", speed)
