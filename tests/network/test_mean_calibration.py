@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.isotonic import IsotonicRegression
 
-from bezant.network.mean_calibration import calibrate_mean, fit_mean_calibrator
+from bezant.network.mean_calibration import calibrate_mean, fit_mean_calibrator, line_ahead
 from bezant.types import FloatArray
 
 
@@ -50,3 +50,23 @@ def test_predictions_that_are_right_are_left_alone_with_few_rows() -> None:
     assert found.calibrator.method == "none"
     assert_allclose(found.calibrator.calibrated(p), p)
     assert list(calibrate_mean(*rows(200)).log_losses) == ["none", "linear"]
+
+
+def test_a_ranking_that_fades_in_time_is_trusted_less_and_one_that_stays_is_kept() -> None:
+    draw = np.random.default_rng(2)
+    p, times = draw.uniform(0.2, 0.9, 8000), np.arange(8000)
+    noise = draw.normal(0, 0.05, 8000)
+    fading = 0.5 + (1 - times / 8000) * (p - 0.5) + noise
+    growing = 0.5 + (0.5 + times / 8000) * (p - 0.5) + noise
+    steady = 0.5 + 0.8 * (p - 0.5) + noise
+    assert line_ahead(p, fading, times)[1] == 0
+    assert line_ahead(p, growing, times)[1] == pytest.approx(1.0, abs=0.03)  # that of all rows, no more
+    assert line_ahead(p, steady, times)[1] == pytest.approx(0.8, abs=0.03)
+    found = calibrate_mean(p, np.clip(fading, 0, 1), times=times).calibrator
+    assert_allclose(found.calibrated(p), np.clip(fading, 0, 1).mean(), atol=1e-9)
+
+
+def test_the_order_of_the_rows_does_not_matter_to_what_lies_ahead() -> None:
+    p, y = rows()
+    times, order = np.arange(len(p)), np.random.default_rng(1).permutation(len(p))
+    assert_allclose(line_ahead(p[order], y[order], times[order]), line_ahead(p, y, times))

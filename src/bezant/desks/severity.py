@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from bezant.artifacts import save_folder
-from bezant.desks.intake import Leaks, read_rows, take_in
+from bezant.desks.intake import Intake, Leaks, read_rows, take_in
 from bezant.desks.labels import read_labels
 from bezant.desks.record import FitRecord, fit_record
 from bezant.desks.settings import (
@@ -196,12 +196,10 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             checkpoint=Path(self.checkpoint) if self.checkpoint is not None else None,
         )
         interrupted = any(run.ended == "interrupted" for run in fitted.runs)
-        rivals = fit_severity_rivals(
-            intake.table, intake.schema, lost, fitted.parts, self.benchmark and not interrupted, seed
-        )
+        rivals = fit_severity_rivals(intake, lost, fitted.parts, self.benchmark and not interrupted, seed)
         self.schema_, self.check_, self.history_ = fitted.model.schema, intake.check, fitted.runs
         self.benchmarks_ = rivals.models
-        self._calibrate(fitted, intake.table, lost, rivals.judged, seed)
+        self._calibrate(fitted, intake, lost, rivals.judged, seed)
         self.notes_ = (*intake.notes, *fitted.notes, *rivals.notes)
         self.record_ = fit_record(
             configuration=configuration_of(self, plan),
@@ -216,7 +214,7 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def _calibrate(
         self,
         fitted: FittedTable,
-        table: pa.Table,
+        intake: Intake,
         lost: FloatArray,
         rivals: Mapping[str, FloatArray],
         seed: int,
@@ -229,10 +227,12 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         if not len(judging):
             return
         seen = lost[judging]
-        calibration = calibrate_mean(fitted.judged, seen, seed=seed)
+        times = intake.times[judging] if intake.times is not None else None
+        calibration = calibrate_mean(fitted.judged, seen, times=times, seed=seed)
         self.calibration_ = calibration.log_losses
         self.model_ = replace(fitted.model, calibrator=calibration.calibrator)
-        predicted = predicted_fractions(fitted.first, table.take(judging))
+        assert fitted.first is not None  # there are no folds here
+        predicted = predicted_fractions(fitted.first, intake.table.take(judging))
         stands = predicted.levels_of(seen, seed)
         self.levels_ = LevelMap.learn(stands)
         self.evaluation_ = evaluate_values(
@@ -387,7 +387,9 @@ def _crossed_intervals(
 ) -> dict[float, tuple[FloatArray, FloatArray]]:
     """Return intervals of held-out rows, each from a level map that was learned without its own fold."""
     fold = stratified_folds(outcomes, FOLDS, seed)
-    intervals = {s: (np.empty(len(stands)), np.empty(len(stands))) for s in INTERVALS}
+    intervals: dict[float, tuple[FloatArray, FloatArray]] = {
+        s: (np.empty(len(stands)), np.empty(len(stands))) for s in INTERVALS
+    }
     for k in range(FOLDS):
         inside = np.flatnonzero(fold == k)
         levels = LevelMap.learn(stands[fold != k])

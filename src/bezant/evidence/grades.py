@@ -229,14 +229,11 @@ class MasterScale:
     @classmethod
     def restore(cls, document: Mapping[str, Any]) -> MasterScale:
         """Build it again from :meth:`document`."""
-        grades = tuple(
-            Grade(
-                **{k: math.nan if v is None else v for k, v in g.items() if k != "rate"},
-                rate=_rate(g["rate"]),
-            )
-            for g in document["table"]
-        )
-        return cls(tuple(document["bounds"]), grades, document["level"], tuple(document["notes"]))
+        grades = []
+        for said in document["table"]:
+            numbers: dict[str, Any] = {k: math.nan if v is None else v for k, v in said.items()}
+            grades.append(Grade(**{**numbers, "rate": _rate(said["rate"])}))
+        return cls(tuple(document["bounds"]), tuple(grades), document["level"], tuple(document["notes"]))
 
 
 # ------------------------------------------------------------------------------------------- tests
@@ -301,7 +298,8 @@ def _cells(p: Floats, outcomes: npt.NDArray[np.bool_]) -> tuple[Floats, Floats, 
     uppers = np.unique(np.quantile(p, np.linspace(0, 1, CELLS + 1)[1:], method="inverted_cdf"))
     cell = np.searchsorted(uppers, p, side="left")
     rows = np.bincount(cell, minlength=len(uppers)).astype(np.float64)
-    return uppers, rows, np.bincount(cell, outcomes, minlength=len(uppers))
+    defaults = np.bincount(cell, outcomes, minlength=len(uppers)).astype(np.float64)
+    return uppers, rows, defaults
 
 
 def _pooled_cells(rows: Floats, defaults: Floats) -> IntArray:

@@ -15,7 +15,7 @@ from bezant.evidence.comparison import Comparison, holm
 from bezant.evidence.intervals import Estimate, normal_quantile, rate_estimate
 from bezant.metrics.checks import Floats, values_and_predictions
 from bezant.metrics.regression import REGRESSION, covered
-from bezant.types import InputError
+from bezant.types import FloatArray, InputError
 
 RESAMPLES = 300
 """Bootstrap samples: the ends of a 95 % interval then vary by about a tenth of its width."""
@@ -119,7 +119,7 @@ def evaluate_values(
     predictions: Mapping[str, npt.ArrayLike],
     *,
     large: str,
-    intervals: Mapping[float, tuple[Floats, Floats]] | None = None,
+    intervals: Mapping[float, tuple[FloatArray, FloatArray]] | None = None,
     level: float = 0.95,
     resamples: int = RESAMPLES,
     random_state: int = 0,

@@ -46,7 +46,7 @@ class FractionDistribution:
     @property
     def heights(self) -> FloatArray:
         """The distribution function at the edges, the atom at 1 not yet counted; shape (n, c + 1)."""
-        return np.minimum(self.cells[:, :-1].cumsum(axis=1), 1.0)
+        return np.asarray(np.minimum(self.cells[:, :-1].cumsum(axis=1), 1.0))
 
     def quantiles(self, levels: npt.ArrayLike) -> FloatArray:
         """Return quantiles, shape (n, l), of levels of shape (l,) or of own levels a row, (n, l)."""

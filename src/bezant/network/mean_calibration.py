@@ -12,7 +12,7 @@ import torch
 
 from bezant.metrics.target_statistics import stratified_folds
 from bezant.network.calibration import KNOTS, Calibration, Calibrator
-from bezant.types import FloatArray, IntArray
+from bezant.types import AnyArray, FloatArray, IntArray
 
 MEAN_METHODS = ("none", "linear", "isotonic")
 
@@ -23,8 +23,23 @@ ISOTONIC_ROWS = 1000
 """Held-out rows below which a free curve follows chance."""
 
 
-def calibrate_mean(prediction: FloatArray, y: FloatArray, *, folds: int = 5, seed: int = 0) -> Calibration:
-    """Choose and fit a calibrator of a mean by cross-validated squared error.
+PERIODS = 4
+"""Equally large parts of the held-out rows, in the order of time, whose slopes are compared."""
+
+
+def calibrate_mean(
+    prediction: FloatArray,
+    y: FloatArray,
+    *,
+    times: AnyArray | None = None,
+    folds: int = 5,
+    seed: int = 0,
+) -> Calibration:
+    """Choose and fit a calibrator of a mean by cross-validated squared error; with times, look ahead.
+
+    Rows that will be predicted come after the held-out ones. Where rows have times, the line's slope is
+    therefore carried on as it moved within the held-out rows, one length of theirs ahead, and never
+    above what it is on all of them: a ranking that fades is trusted less, one that grows no more.
 
     Parameters
     ----------
@@ -32,6 +47,8 @@ def calibrate_mean(prediction: FloatArray, y: FloatArray, *, folds: int = 5, see
         Fractions in [0, 1] predicted for rows the network was not trained on.
     y : float64 array, shape (n,)
         Observed fractions.
+    times : array, shape (n,), optional
+        When each row happened.
     folds : int, default 5
         Folds of the choice.
     seed : int, default 0
@@ -44,11 +61,31 @@ def calibrate_mean(prediction: FloatArray, y: FloatArray, *, folds: int = 5, see
     """
     count = 1 if len(y) < FEWEST_ROWS else 2 if len(y) < ISOTONIC_ROWS else 3
     methods = MEAN_METHODS[:count]
+    ahead = times is not None and count > 1
     fold = stratified_folds((y > np.median(y)).astype(np.int64), folds, seed)
     crossed = {m: _cross_fit(m, prediction, y, fold) for m in methods}
     errors = {m: float(np.mean((y - q) ** 2)) for m, q in crossed.items()}
-    best = min(methods, key=lambda m: errors[m])
-    return Calibration(fit_mean_calibrator(best, prediction, y), errors, crossed[best])
+    best = "linear" if ahead else min(methods, key=lambda m: errors[m])
+    fitted = fit_mean_calibrator(best, prediction, y)
+    if ahead:
+        values = torch.tensor(line_ahead(prediction, y, np.asarray(times)), dtype=torch.float64)
+        fitted = Calibrator("linear", values)
+    return Calibration(fitted, errors, crossed[best])
+
+
+def line_ahead(x: FloatArray, y: FloatArray, times: AnyArray) -> list[float]:
+    """Return shift and slope of the line through the rows' means, its slope as it is expected later on.
+
+    The slopes of :data:`PERIODS` parts are fitted by a straight line over their places, which is read one
+    length of all parts after their middle.
+    """
+    slope = _line(x, y)[1]
+    parts = np.array_split(np.argsort(times, kind="stable"), PERIODS)
+    slopes = [_slope(x[part], y[part]) for part in parts]
+    places = np.arange(PERIODS)
+    later = float(np.polyval(np.polyfit(places, slopes, 1), places.mean() + PERIODS))
+    slope = min(max(later, 0.0), slope)
+    return [float(y.mean() - slope * x.mean()), slope]
 
 
 def fit_mean_calibrator(method: str, prediction: FloatArray, y: FloatArray) -> Calibrator:
@@ -62,10 +99,14 @@ def fit_mean_calibrator(method: str, prediction: FloatArray, y: FloatArray) -> C
 
 def _line(x: FloatArray, y: FloatArray) -> list[float]:
     """Shift and slope of least squares; a slope that would turn the ranking round is 0."""
+    slope = max(_slope(x, y), 0.0)
+    return [float(y.mean() - slope * x.mean()), slope]
+
+
+def _slope(x: FloatArray, y: FloatArray) -> float:
     centred = x - x.mean()
     spread = float(centred @ centred)
-    slope = max(float(centred @ y) / spread, 0.0) if spread > 1e-12 else 0.0
-    return [float(y.mean() - slope * x.mean()), slope]
+    return float(centred @ y) / spread if spread > 1e-12 else 0.0
 
 
 def _curve(x: FloatArray, y: FloatArray) -> torch.Tensor:
