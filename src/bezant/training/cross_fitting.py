@@ -35,7 +35,7 @@ LEAST_OF_EACH = 50
 def is_cross_fitted(y: FloatArray, timed: bool) -> bool:
     """Tell whether a table with these outcomes (n,) is small enough, and large enough, for folds."""
     rarer = min(y.sum(), len(y) - y.sum())
-    return not timed and len(y) < CROSS_FITTED_ROWS and rarer >= LEAST_OF_EACH
+    return bool(not timed and len(y) < CROSS_FITTED_ROWS and rarer >= LEAST_OF_EACH)
 
 
 def cross_fit_table(
