@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bezant import datasets, splits
     from bezant.desks import (
+        Blend,
         CreditRisk,
         ExpectedLoss,
         LossSeverity,
@@ -35,6 +36,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "ArtifactError": "bezant.types",
     "CheckReport": "bezant.evidence.checks",
+    "Blend": "bezant.desks",
     "CreditRisk": "bezant.desks",
     "Evaluation": "bezant.evidence.evaluation",
     "ExpectedLoss": "bezant.desks",
@@ -67,6 +69,7 @@ _HOMES = {
 
 __all__ = [
     "ArtifactError",
+    "Blend",
     "CheckReport",
     "CreditRisk",
     "Evaluation",

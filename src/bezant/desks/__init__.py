@@ -1,5 +1,6 @@
 """The public estimators: composition of the parts below, one desk a file."""
 
+from bezant.desks.blend import Blend
 from bezant.desks.credit import CreditRisk
 from bezant.desks.expected_loss import ExpectedLoss
 from bezant.desks.loading import load
@@ -10,6 +11,7 @@ from bezant.desks.stress import Scenario, StressTest, stress_test
 from bezant.desks.term_structure import PDTermStructure
 
 __all__ = [
+    "Blend",
     "CreditRisk",
     "ExpectedLoss",
     "LossSeverity",

@@ -257,7 +257,8 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         given = {k: v for k, v in self._parameters().items() if k not in ("schema", "training")}
         return {**given, "plan": plan.model_dump(mode="json", exclude={"network": {"fields"}})}
 
-    def _read(self, X: Frame) -> pa.Table:
+    def read(self, X: Frame) -> pa.Table:
+        """Return rows to score as an Arrow table, as they were given."""
         return read_rows(self, X, fitting=False)
 
     def _set_names(self, X: Frame, table: pa.Table) -> None:
@@ -288,7 +289,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Frame) -> FloatArray:
         """Return calibrated probabilities, shape (n, 2), in the order of ``classes_``."""
         check_is_fitted(self, "model_")
-        p = self.score_table(self._read(X))
+        p = self.score_table(self.read(X))
         return np.column_stack([1 - p, p])
 
     def scorer(self) -> ApplicationScorer:
@@ -327,7 +328,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If there are fewer than ten rows of either outcome.
         """
         check_is_fitted(self, "model_")
-        table = self._read(X)
+        table = self.read(X)
         events = as_events(read_labels(y, table.num_rows), self.classes_)
         model = replace(self.model_, recalibration=UNMOVED)
         typed = model.conform(table).table
@@ -358,19 +359,26 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Figures with intervals, by year if X has the time column, significance, and a verdict.
         """
         check_is_fitted(self, "model_")
-        table = self._read(X)
-        events = as_events(read_labels(y, table.num_rows), self.classes_)
-        typed = self.model_.conform(table).table
-        scores = {LARGE: self.model_.score_typed(typed)}
-        times = self._times(table)
-        trending = times is not None and any(b.recalibration.needs_times for b in self.benchmarks_)
-        days = days_of(times) if trending and times is not None else None
-        scores |= {b.name: b.score_table(typed, days) for b in self.benchmarks_}
+        table, events, times = self.rows_to_judge(X, y)
+        scores = self.scores(table)
         columns = {name: self._segment(table, name) for name in segments}
         judged = evaluate_scores(
             events, scores, large=LARGE, time=times, segments=columns, random_state=self._seed()
         )
         return replace(judged, notes=(*judged.notes, *self._seen_before(times)))
+
+    def rows_to_judge(self, X: Frame, y: Any) -> tuple[pa.Table, FloatArray, AnyArray | None]:
+        """Return rows (n), their outcomes as 0 and 1 (n,), and their times (n,) if they have any."""
+        table = self.read(X)
+        return table, as_events(read_labels(y, table.num_rows), self.classes_), self._times(table)
+
+    def scores(self, table: pa.Table) -> dict[str, FloatArray]:
+        """Return the probabilities (n,) of the large model and of every traditional one for n rows."""
+        typed, times = self.model_.conform(table).table, self._times(table)
+        trending = times is not None and any(b.recalibration.needs_times for b in self.benchmarks_)
+        days = days_of(times) if trending and times is not None else None
+        others = {b.name: b.score_table(typed, days) for b in self.benchmarks_}
+        return {LARGE: self.model_.score_typed(typed), **others}
 
     def _seen_before(self, times: AnyArray | None) -> tuple[str, ...]:
         """Say so if rows to judge are from the training period: they may be training rows."""
@@ -412,7 +420,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             What :meth:`evaluate` gave for these very rows, to save the time of judging them again.
         """
         check_is_fitted(self, "model_")
-        table = self._read(X)
+        table = self.read(X)
         events = as_events(read_labels(y, table.num_rows), self.classes_)
         judged = evaluation or self.evaluate(X, y, segments=segments)
         if len(judged.y) != len(events) or not np.array_equal(judged.y, events):
@@ -475,7 +483,13 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             The folder: safetensors, JSON, and a manifest of hashes. No pickle.
         """
         check_is_fitted(self, "model_")
-        documents = {
+        save_folder(path, self.model_.tensors(), self.documents())
+        return Path(path)
+
+    def documents(self) -> dict[str, Any]:
+        """Return everything but the tensors as JSON-ready values, by file."""
+        check_is_fitted(self, "model_")
+        return {
             "model": {
                 "kind": KIND,
                 "classes": self.classes_.tolist(),
@@ -494,8 +508,6 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "notes": list(self.notes_),
             },
         }
-        save_folder(path, self.model_.tensors(), documents)
-        return Path(path)
 
     @classmethod
     def restore(cls, tensors: Mapping[str, torch.Tensor], documents: Mapping[str, Any]) -> Self:

@@ -274,6 +274,7 @@ def prepare(
 
 
 def batch_of(table: pa.Table, encoding: Encoding, y: FloatArray) -> Batch:
+    """Return typed rows with their targets (n,) as tensors."""
     return Batch.of(encoding.encode(table), target=torch.from_numpy(np.asarray(y, np.float32)))
 
 
@@ -286,6 +287,7 @@ def refit(
     shown: Shown,
     checkpoint: Path | None,
 ) -> tuple[TableModel, TrainingRun]:
+    """Train on all rows for a number of epochs; what is returned is not calibrated."""
     encoding, network, rows = prepare(table, schema, y, plan)
     with shown("Training on all rows") as observe:
         run = train(
