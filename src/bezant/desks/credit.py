@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -17,25 +17,37 @@ from sklearn.utils.validation import check_is_fitted
 from bezant.artifacts import save_folder
 from bezant.desks.benchmarks import CLASSES, Benchmark, BenchmarkChoice, fit_benchmarks
 from bezant.desks.export import export_onnx
-from bezant.desks.intake import Leaks, is_matrix, read_rows, take_in
+from bezant.desks.intake import Leaks, read_rows, take_in
 from bezant.desks.labels import as_events, event_note, read_labels, two_classes
 from bezant.desks.record import RECALIBRATED, FitRecord, fit_record, recalibration_note
+from bezant.desks.settings import (
+    column_names,
+    configuration_of,
+    ordering_times,
+    parameters_of,
+    plan_of,
+    refuse_unknown_settings,
+    restored_parameters,
+    seed_of,
+    set_names,
+)
+from bezant.desks.updating import UPDATED, UpdateRows, update_note, updated_record
 from bezant.desks.validation import validation_content
 from bezant.evidence.checks import CheckReport
 from bezant.evidence.evaluation import Evaluation, evaluate_scores
 from bezant.metrics.target_statistics import stratified_folds
 from bezant.network.application import ApplicationScorer
-from bezant.network.model import NetworkConfig, TrunkName
+from bezant.network.model import TrunkName
 from bezant.network.recalibration import UNMOVED, days_of, learn_recalibration
 from bezant.network.scoring import TableModel
-from bezant.network.sizes import SIZES, SizeName
+from bezant.network.sizes import SizeName
 from bezant.reports import write
-from bezant.schema import Role, Schema
-from bezant.training.config import TrainingConfig, read_config
+from bezant.schema import Schema
+from bezant.training.config import TrainingConfig
 from bezant.training.cross_fitting import FOLDS, cross_fit_table, is_cross_fitted
 from bezant.training.loop import TrainingRun
 from bezant.training.progress import ProgressChoice, shown
-from bezant.training.table import TablePlan, fit_table
+from bezant.training.table import fit_table
 from bezant.types import AnyArray, FloatArray, Frame, InputError
 
 LARGE = "bezant"
@@ -160,8 +172,9 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         InputError
             If something about the rows prevents a fit; one sentence says what and how to mend it.
         """
-        self._refuse_unknown_settings()
-        seed = self._seed()
+        named = isinstance(self.benchmark, tuple) and set(self.benchmark) <= set(CLASSES)
+        refuse_unknown_settings(self, (self.benchmark,) if named else (True, False, "full", tuple(CLASSES)))
+        seed = seed_of(self)
         table = read_rows(self, X, fitting=True, y=y)
         labels = read_labels(y, table.num_rows)
         classes = two_classes(labels, self.event)
@@ -176,7 +189,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             holdout=self.holdout,
         )
         folder = Path(self.checkpoint) if self.checkpoint is not None else None
-        plan = self._plan(seed)
+        plan = plan_of(self, "binary", seed)
         how = {"shown": lambda title: shown(title, self.progress), "checkpoint": folder}
         if is_cross_fitted(events, intake.times is not None):
             folds = stratified_folds(events, FOLDS, seed)
@@ -208,65 +221,18 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         unjudged = ("No traditional model was fitted after the interruption.",) if interrupted else ()
         self.notes_ = (*event_note(classes), *intake.notes, *fitted.notes, *unjudged, *rivals.notes)
         self.record_ = fit_record(
-            configuration=self._configuration(plan),
+            configuration=configuration_of(self, plan),
             table=intake.table,
             schema=intake.schema,
             y=events,
             times=intake.times,
         )
-        self._set_names(X, table)
+        set_names(self, X, table)
         return self
-
-    def _seed(self) -> int:
-        given = 0 if self.random_state is None else self.random_state
-        if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 0:
-            raise InputError(f"random_state is a whole number from 0 on or None, not {given!r}; give 0, say.")
-        return int(given)
-
-    def _refuse_unknown_settings(self) -> None:
-        """Say in one sentence what a setting may be, before any work."""
-        choices = {"size": tuple(SIZES), "trunk": get_args(TrunkName), "leaks": get_args(Leaks)}
-        named = isinstance(self.benchmark, tuple) and set(self.benchmark) <= set(CLASSES)
-        choices |= {} if named else {"benchmark": (True, False, "full", tuple(CLASSES))}
-        choices |= {"progress": ("auto", True, False)}
-        for name, allowed in choices.items():
-            given = getattr(self, name)
-            if not any(given is a or (isinstance(a, str) and given == a) for a in allowed):
-                shown = ", ".join(map(repr, allowed))
-                raise InputError(f"{name} is one of {shown}, not {given!r}.")
-        if isinstance(self.holdout, bool) or not isinstance(self.holdout, float) or not 0 < self.holdout < 1:
-            raise InputError(f"holdout is a share between 0 and 1, not {self.holdout!r}; 0.15 is usual.")
-        if self.schema is not None and not isinstance(self.schema, Schema):
-            raise InputError(
-                f"schema is a bezant.Schema, not {self.schema!r}; read one with Schema.load(path)."
-            )
-
-    def _plan(self, seed: int) -> TablePlan:
-        training = self.training if self.training is not None else TrainingConfig()
-        if not isinstance(training, TrainingConfig):
-            training = read_config(training)
-        if "seed" in training.model_fields_set and training.seed != seed:
-            raise InputError(
-                f"training has the seed {training.seed} and random_state is {self.random_state!r}; give the "
-                "seed as random_state alone."
-            )
-        network = NetworkConfig(size=self.size, trunk=self.trunk, head="binary")
-        return TablePlan(network=network, training=training.model_copy(update={"seed": seed}))
-
-    def _configuration(self, plan: TablePlan) -> dict[str, Any]:
-        given = {k: v for k, v in self._parameters().items() if k not in ("schema", "training")}
-        return {**given, "plan": plan.model_dump(mode="json", exclude={"network": {"fields"}})}
 
     def read(self, X: Frame) -> pa.Table:
         """Return rows to score as an Arrow table, as they were given."""
         return read_rows(self, X, fitting=False)
-
-    def _set_names(self, X: Frame, table: pa.Table) -> None:
-        self.n_features_in_ = len(table.column_names)
-        if not is_matrix(X):
-            self.feature_names_in_ = np.array(table.column_names, dtype=object)
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy needs; the findings are frozen mappings, which Python cannot copy."""
@@ -332,13 +298,90 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         events = as_events(read_labels(y, table.num_rows), self.classes_)
         model = replace(self.model_, recalibration=UNMOVED)
         typed = model.conform(table).table
-        times = self._times(table)
+        times = ordering_times(self.schema_, table)
         days = None if times is None else days_of(times)
-        moved, losses = learn_recalibration(model.score_typed(typed), events, days, seed=self._seed())
-        benchmarks = tuple(b.recalibrated(typed, events, days, self._seed()) for b in self.benchmarks_)
+        moved, losses = learn_recalibration(model.score_typed(typed), events, days, seed=seed_of(self))
+        benchmarks = tuple(b.recalibrated(typed, events, days, seed_of(self)) for b in self.benchmarks_)
         self.model_, self.benchmarks_ = replace(model, recalibration=moved), benchmarks
         kept = tuple(note for note in self.notes_ if not note.startswith(RECALIBRATED))
         self.notes_ = (*kept, recalibration_note(moved, losses, events, times))
+        return self
+
+    # ------------------------------------------------------------------------------------- updating
+
+    def update(self, X: Frame, y: Any, *, epochs: int | None = None) -> Self:
+        """Go on learning from new outcomes: last year's weights, a few epochs, a lower rate.
+
+        Vocabularies, scales and bins stay; statistics of outcomes are learned again if the rows are at
+        least half as many as the last fit's. The latest rows judge: the trained network is kept if it is better
+        there than the old one, and the old one with its calibration learned again if that is; otherwise
+        nothing changes. ``notes_`` says which. ``evaluation_`` is then of these rows. A recalibration is
+        undone where something better is kept; the traditional models stay as they are.
+
+        Parameters
+        ----------
+        X : frame with n rows
+            The new rows, with the ordering time if the model has one. Older rows belong among them, such as a
+            draw of the training rows: they keep the network from forgetting.
+        y : array-like of shape (n,)
+            Their outcomes. Beware of outcomes that are not final, as in :meth:`recalibrate`.
+        epochs : int, optional
+            Passes over the rows at most; 4 if not given. 0 changes nothing.
+
+        Raises
+        ------
+        InputError
+            If no row is later than those of the last fit, or times are missing.
+        """
+        check_is_fitted(self, "model_")
+        if epochs is not None and (isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0):
+            raise InputError(f"epochs is a whole number from 0 on or None, not {epochs!r}; give 4, say.")
+        table = self._read(X)
+        events = as_events(read_labels(y, table.num_rows), self.classes_)
+        times = self._times(table)
+        if self.schema_.time is not None and (times is None or np.isnat(times).any()):
+            raise InputError(
+                f"Column {self.schema_.time!r} orders the rows and is missing in rows to update with; fill it in."
+            )
+        if epochs == 0:
+            return self
+        seed = self._seed()
+        rows = UpdateRows.of(events, times, self.record_, share=self.holdout, seed=seed)
+        roles = [Role.INPUT, Role.TIME]
+        typed = self.schema_.conform(table, roles=roles).table.take(rows.used)
+        events, times = events[rows.used], None if times is None else times[rows.used]
+        training = gentle(self._plan(seed).training, len(events), epochs)
+        updated = update_table(
+            self.model_,
+            typed,
+            events,
+            rows.held_out,
+            training,
+            relearn=rows.relearn,
+            shown=lambda title: shown(title, self.progress),
+        )
+        judging = updated.parts.judging
+        if len(judging):
+            before = {} if updated.kept == "old" else {f"{LARGE} before": updated.judged["old"]}
+            some, when = typed.take(judging), None if times is None else times[judging]
+            days = None if when is None else days_of(when)
+            rivals = {b.name: b.score_table(some, days) for b in self.benchmarks_}
+            self.evaluation_ = evaluate_scores(
+                events[judging],
+                {LARGE: updated.judged[updated.kept], **before, **rivals},
+                large=LARGE,
+                time=when,
+                random_state=seed,
+            )
+        if updated.kept == "trained":
+            self.record_ = updated_record(self.record_, rows, typed, self.schema_, events, times)
+        if updated.calibration is not None:
+            self.calibration_ = updated.calibration.log_losses
+        self.history_ = updated.runs or self.history_
+        self.model_ = updated.model
+        stale = () if updated.kept == "old" else (RECALIBRATED,)
+        kept = tuple(note for note in self.notes_ if not note.startswith((UPDATED, *stale)))
+        self.notes_ = (*kept, *rows.notes, update_note(updated, rows, events, times))
         return self
 
     # -------------------------------------------------------------------------------------- judging
@@ -363,18 +406,22 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         scores = self.scores(table)
         columns = {name: self._segment(table, name) for name in segments}
         judged = evaluate_scores(
-            events, scores, large=LARGE, time=times, segments=columns, random_state=self._seed()
+            events, scores, large=LARGE, time=times, segments=columns, random_state=seed_of(self)
         )
         return replace(judged, notes=(*judged.notes, *self._seen_before(times)))
 
     def rows_to_judge(self, X: Frame, y: Any) -> tuple[pa.Table, FloatArray, AnyArray | None]:
         """Return rows (n), their outcomes as 0 and 1 (n,), and their times (n,) if they have any."""
         table = self.read(X)
-        return table, as_events(read_labels(y, table.num_rows), self.classes_), self._times(table)
+        return (
+            table,
+            as_events(read_labels(y, table.num_rows), self.classes_),
+            ordering_times(self.schema_, table),
+        )
 
     def scores(self, table: pa.Table) -> dict[str, FloatArray]:
         """Return the probabilities (n,) of the large model and of every traditional one for n rows."""
-        typed, times = self.model_.conform(table).table, self._times(table)
+        typed, times = self.model_.conform(table).table, ordering_times(self.schema_, table)
         trending = times is not None and any(b.recalibration.needs_times for b in self.benchmarks_)
         days = days_of(times) if trending and times is not None else None
         others = {b.name: b.score_table(typed, days) for b in self.benchmarks_}
@@ -433,7 +480,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             evaluation=judged,
             table=self.model_.conform(table).table,
             events=events,
-            times=self._times(table),
+            times=ordering_times(self.schema_, table),
             model=self.model_,
             calibration=self.calibration_,
             check=self.check_,
@@ -442,12 +489,6 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             notes=self.notes_,
         )
         return write(content, Path(path))
-
-    def _times(self, table: pa.Table) -> AnyArray | None:
-        name = self.schema_.time
-        if name is None or name not in table.column_names:
-            return None
-        return np.asarray(self.schema_.conform(table, roles=[Role.TIME]).table[name].to_numpy())
 
     def _segment(self, table: pa.Table, name: str) -> AnyArray:
         if name not in table.column_names:
@@ -493,10 +534,10 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "model": {
                 "kind": KIND,
                 "classes": self.classes_.tolist(),
-                "columns": self._columns(),
+                "columns": column_names(self),
                 **self.model_.document(),
             },
-            "parameters": self._parameters(),
+            "parameters": parameters_of(self),
             "record": self.record_.document(),
             "benchmarks": [b.document() for b in self.benchmarks_],
             "evidence": {
@@ -512,11 +553,10 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     @classmethod
     def restore(cls, tensors: Mapping[str, torch.Tensor], documents: Mapping[str, Any]) -> Self:
         """Build the estimator again from what :meth:`save` wrote; use :func:`bezant.load`."""
-        given = dict(documents["parameters"])
-        schema = given.pop("schema")
+        given = restored_parameters(documents["parameters"])
         if isinstance(given["benchmark"], list):  # JSON knows no tuples
             given["benchmark"] = tuple(given["benchmark"])
-        risk = cls(**given, schema=Schema.model_validate(schema) if schema else None)
+        risk = cls(**given)
         evidence = documents["evidence"]
         risk.model_ = TableModel.restore(tensors, documents["model"])
         risk.schema_ = risk.model_.schema
@@ -532,19 +572,3 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         names = documents["model"]["columns"]
         risk.n_features_in_, risk.feature_names_in_ = len(names), np.array(names, dtype=object)
         return risk
-
-    def _columns(self) -> list[str]:
-        return [
-            str(n) for n in getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)])
-        ]
-
-    def _parameters(self) -> dict[str, Any]:
-        """Constructor arguments as JSON-ready values; what only concerned the run is left out."""
-        given = self.get_params(deep=False)
-        training = given["training"]
-        if isinstance(training, TrainingConfig):
-            given["training"] = training.model_dump(mode="json")
-        given["random_state"] = None if self.random_state is None else self._seed()
-        given["schema"] = self.schema.model_dump(mode="json") if self.schema else None
-        given["event"] = self.event.item() if isinstance(self.event, np.generic) else self.event
-        return {k: v for k, v in given.items() if k not in ("checkpoint", "progress")}

@@ -67,6 +67,8 @@ def parameters_of(estimator: Any) -> dict[str, Any]:
         given["training"] = given["training"].model_dump(mode="json")
     given["random_state"] = None if estimator.random_state is None else seed_of(estimator)
     given["schema"] = estimator.schema.model_dump(mode="json") if estimator.schema else None
+    if isinstance(given.get("event"), np.generic):
+        given["event"] = given["event"].item()
     return {k: v for k, v in given.items() if k not in RUN_ONLY}
 
 

@@ -1,0 +1,135 @@
+"""What an update of a credit model may learn from which rows, and what it says of itself afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from bezant.desks.record import FitRecord, fit_record
+from bezant.schema import Schema
+from bezant.splits import stratified
+from bezant.training.updating import UpdatedTable
+from bezant.types import AnyArray, FloatArray, InputError, IntArray
+
+UPDATED = "Updated with "
+"""How the note of an update begins."""
+
+ENOUGH_TO_RELEARN = 0.5
+"""Statistics of outcomes are learned again from at least this share of the rows of the last fit: fewer would
+say less than the old ones."""
+
+SAID = {
+    "trained": "the network trained on from the old weights was kept",
+    "calibrated": "training on did not pay: the old network was kept with its calibration learned again",
+    "old": "no candidate was better than the old model, which was kept as it was",
+}
+"""What was kept, in words."""
+
+
+@dataclass(frozen=True)
+class UpdateRows:
+    """Which of the rows given serve for what.
+
+    Attributes
+    ----------
+    used : integer array
+        Rows to learn from or to judge on.
+    held_out : integer array
+        Places within ``used`` of the latest new rows, which judge.
+    relearn : bool
+        Whether statistics of outcomes are learned again.
+    notes : tuple of str
+        What was left out and why.
+    """
+
+    used: IntArray
+    held_out: IntArray
+    relearn: bool
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, y: FloatArray, times: AnyArray | None, record: FitRecord, *, share: float, seed: int
+    ) -> UpdateRows:
+        """Choose rows: those later than the last fit's are new, and the latest of them judge.
+
+        Parameters
+        ----------
+        y : float64 array, shape (n,)
+        times : datetime64 array, shape (n,), optional
+            Without times all rows count as new and those that judge are drawn.
+        record : FitRecord
+            Of the last fit.
+        share : float
+            Of the rows that are held out, but at most half of the new ones.
+        seed : int
+            Draws rows that have no times.
+
+        Raises
+        ------
+        InputError
+            If no row is new.
+        """
+        relearn = len(y) >= ENOUGH_TO_RELEARN * record.summary.rows
+        everything = np.arange(len(y))
+        if times is None or record.summary.period is None:
+            return cls(everything, stratified(y, share, seed).test, relearn)
+        end = np.datetime64(record.summary.period[1])
+        new = times.astype("datetime64[D]") > end
+        if not new.any():
+            raise InputError(
+                f"None of the {len(y)} rows is later than {end}, where the last fit ended, so none could judge "
+                "an update; give newer rows."
+            )
+        used = everything if relearn else everything[new]
+        later = np.argsort(times[used], kind="stable")
+        size = min(int(share * len(used)), int(new.sum()) // 2)
+        held_out = later[len(later) - size :]
+        old = len(y) - len(used)
+        notes = (
+            f"{old} rows up to {end} were left out of the update: with fewer than {ENOUGH_TO_RELEARN:.0%} of the "
+            f"{record.summary.rows} rows of the last fit, its statistics of outcomes stay, and these rows may be "
+            "among them.",
+        )
+        return cls(used, held_out, relearn, notes if old else ())
+
+
+def update_note(updated: UpdatedTable, rows: UpdateRows, y: FloatArray, times: AnyArray | None) -> str:
+    """Say what was learned from which rows, what was kept, and how it compares with the old model."""
+    days = None if times is None else times.astype("datetime64[D]")
+    when = "" if days is None else f" from {days.min()} to {days.max()}"
+    begin = f"{UPDATED}{len(y)} rows{when}, {int(y.sum())} of them events: "
+    if not updated.log_losses:
+        return f"{begin}nothing was changed, for {len(rows.held_out)} new rows are too few to judge an update."
+    losses = ", ".join(f"{name} {loss:.4f}" for name, loss in updated.log_losses.items())
+    tables = "learned again" if rows.relearn else "left as they were"
+    interrupted = " (training was interrupted)" if updated.runs[0].ended == "interrupted" else ""
+    return (
+        f"{begin}{SAID[updated.kept]}{interrupted}; log loss on the latest {len(updated.parts.judging)} rows: "
+        f"{losses}; statistics of outcomes were {tables}."
+    )
+
+
+def updated_record(
+    record: FitRecord,
+    rows: UpdateRows,
+    table: pa.Table,
+    schema: Schema,
+    y: FloatArray,
+    times: AnyArray | None,
+) -> FitRecord:
+    """Record an update whose network was kept: rows learned from, the period, and the hash of the new rows."""
+    given = fit_record(record.configuration, table, schema, y, times)
+    before = list(record.configuration.get("updates", ()))
+    step: Mapping[str, Any] = {"rows": len(y), "sha256_before": record.data_sha256}
+    summary, old = given.summary, record.summary
+    if not rows.relearn:  # what was learned before is still in the tables
+        summary = replace(summary, rows=old.rows + summary.rows, events=old.events + summary.events)
+    if old.period and summary.period:
+        summary = replace(summary, period=(min(old.period[0], summary.period[0]), summary.period[1]))
+    configuration = {**record.configuration, "updates": [*before, step]}
+    return replace(given, configuration=configuration, summary=summary, outcome=record.outcome)
