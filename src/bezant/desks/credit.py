@@ -31,7 +31,7 @@ from bezant.desks.settings import (
     seed_of,
     set_names,
 )
-from bezant.desks.updating import UPDATED, UpdateRows, update_note, updated_record
+from bezant.desks.updating import update_estimator
 from bezant.desks.validation import validation_content
 from bezant.evidence.checks import CheckReport
 from bezant.evidence.evaluation import Evaluation, evaluate_scores
@@ -313,10 +313,10 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Go on learning from new outcomes: last year's weights, a few epochs, a lower rate.
 
         Vocabularies, scales and bins stay; statistics of outcomes are learned again if the rows are at
-        least half as many as the last fit's. The latest rows judge: the trained network is kept if it is better
-        there than the old one, and the old one with its calibration learned again if that is; otherwise
-        nothing changes. ``notes_`` says which. ``evaluation_`` is then of these rows. A recalibration is
-        undone where something better is kept; the traditional models stay as they are.
+        least half as many as the last fit's. The latest rows judge: the trained network is kept if it is
+        better there than the old one, and the old one with its calibration learned again if that is;
+        otherwise nothing changes. ``notes_`` says which, and ``evaluation_`` is then of these rows. A
+        recalibration is undone where something better is kept; the traditional models stay as they are.
 
         Parameters
         ----------
@@ -326,7 +326,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         y : array-like of shape (n,)
             Their outcomes. Beware of outcomes that are not final, as in :meth:`recalibrate`.
         epochs : int, optional
-            Passes over the rows at most; 4 if not given. 0 changes nothing.
+            Passes over the rows at most; 3 if not given. 0 changes nothing.
 
         Raises
         ------
@@ -334,54 +334,9 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If no row is later than those of the last fit, or times are missing.
         """
         check_is_fitted(self, "model_")
-        if epochs is not None and (isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0):
-            raise InputError(f"epochs is a whole number from 0 on or None, not {epochs!r}; give 4, say.")
-        table = self._read(X)
+        table = self.read(X)
         events = as_events(read_labels(y, table.num_rows), self.classes_)
-        times = self._times(table)
-        if self.schema_.time is not None and (times is None or np.isnat(times).any()):
-            raise InputError(
-                f"Column {self.schema_.time!r} orders the rows and is missing in rows to update with; fill it in."
-            )
-        if epochs == 0:
-            return self
-        seed = self._seed()
-        rows = UpdateRows.of(events, times, self.record_, share=self.holdout, seed=seed)
-        roles = [Role.INPUT, Role.TIME]
-        typed = self.schema_.conform(table, roles=roles).table.take(rows.used)
-        events, times = events[rows.used], None if times is None else times[rows.used]
-        training = gentle(self._plan(seed).training, len(events), epochs)
-        updated = update_table(
-            self.model_,
-            typed,
-            events,
-            rows.held_out,
-            training,
-            relearn=rows.relearn,
-            shown=lambda title: shown(title, self.progress),
-        )
-        judging = updated.parts.judging
-        if len(judging):
-            before = {} if updated.kept == "old" else {f"{LARGE} before": updated.judged["old"]}
-            some, when = typed.take(judging), None if times is None else times[judging]
-            days = None if when is None else days_of(when)
-            rivals = {b.name: b.score_table(some, days) for b in self.benchmarks_}
-            self.evaluation_ = evaluate_scores(
-                events[judging],
-                {LARGE: updated.judged[updated.kept], **before, **rivals},
-                large=LARGE,
-                time=when,
-                random_state=seed,
-            )
-        if updated.kept == "trained":
-            self.record_ = updated_record(self.record_, rows, typed, self.schema_, events, times)
-        if updated.calibration is not None:
-            self.calibration_ = updated.calibration.log_losses
-        self.history_ = updated.runs or self.history_
-        self.model_ = updated.model
-        stale = () if updated.kept == "old" else (RECALIBRATED,)
-        kept = tuple(note for note in self.notes_ if not note.startswith((UPDATED, *stale)))
-        self.notes_ = (*kept, *rows.notes, update_note(updated, rows, events, times))
+        update_estimator(self, table, events, epochs, large=LARGE)
         return self
 
     # -------------------------------------------------------------------------------------- judging

@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bezant.desks.record import FitRecord, fit_record
-from bezant.schema import Schema
+from bezant.desks.record import RECALIBRATED, FitRecord, fit_record
+from bezant.desks.settings import ordering_times, plan_of, seed_of
+from bezant.evidence.evaluation import Evaluation, evaluate_scores
+from bezant.network.recalibration import days_of
+from bezant.schema import Role, Schema
 from bezant.splits import stratified
-from bezant.training.updating import UpdatedTable
+from bezant.training.progress import shown
+from bezant.training.updating import UpdatedTable, gentle, update_table
 from bezant.types import AnyArray, FloatArray, InputError, IntArray
 
 UPDATED = "Updated with "
@@ -82,8 +86,8 @@ class UpdateRows:
         new = times.astype("datetime64[D]") > end
         if not new.any():
             raise InputError(
-                f"None of the {len(y)} rows is later than {end}, where the last fit ended, so none could judge "
-                "an update; give newer rows."
+                f"None of the {len(y)} rows is later than {end}, where the last fit ended, so none could "
+                "judge an update; give newer rows."
             )
         used = everything if relearn else everything[new]
         later = np.argsort(times[used], kind="stable")
@@ -91,11 +95,83 @@ class UpdateRows:
         held_out = later[len(later) - size :]
         old = len(y) - len(used)
         notes = (
-            f"{old} rows up to {end} were left out of the update: with fewer than {ENOUGH_TO_RELEARN:.0%} of the "
-            f"{record.summary.rows} rows of the last fit, its statistics of outcomes stay, and these rows may be "
-            "among them.",
+            f"{old} rows up to {end} were left out of the update: with fewer rows than "
+            f"{ENOUGH_TO_RELEARN:.0%} of the {record.summary.rows} of the last fit, its statistics of "
+            "outcomes stay, and these rows may be in them.",
         )
         return cls(used, held_out, relearn, notes if old else ())
+
+
+def update_estimator(
+    estimator: Any, table: pa.Table, y: FloatArray, epochs: int | None, *, large: str
+) -> None:
+    """Update a fitted estimator of a probability in place; its ``update`` says what that means.
+
+    Parameters
+    ----------
+    estimator : CreditRisk
+        Fitted.
+    table : pyarrow.Table of n rows
+        As they were given.
+    y : float64 array, shape (n,)
+        Outcomes, 0 or 1.
+    epochs : int, optional
+        Passes over the rows.
+    large : str
+        The large model's name in tables.
+    """
+    if epochs is not None and (isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0):
+        raise InputError(f"epochs is a whole number from 0 on or None, not {epochs!r}; give 3, say.")
+    schema: Schema = estimator.schema_
+    times = ordering_times(schema, table)
+    if schema.time is not None and (times is None or bool(np.isnat(times).any())):
+        raise InputError(
+            f"Column {schema.time!r} orders the rows and is missing in rows to update with; fill it in."
+        )
+    if epochs == 0:
+        return
+    seed = seed_of(estimator)
+    rows = UpdateRows.of(y, times, estimator.record_, share=estimator.holdout, seed=seed)
+    typed = schema.conform(table, roles=[Role.INPUT, Role.TIME]).table.take(rows.used)
+    y, times = y[rows.used], None if times is None else times[rows.used]
+    updated = update_table(
+        estimator.model_,
+        typed,
+        y,
+        rows.held_out,
+        gentle(plan_of(estimator, "binary", seed).training, len(y), epochs),
+        relearn=rows.relearn,
+        shown=lambda title: shown(title, estimator.progress),
+    )
+    if updated.log_losses:
+        estimator.evaluation_ = _evaluation(estimator, updated, typed, y, times, large)
+    if updated.kept == "trained":
+        estimator.record_ = updated_record(estimator.record_, rows, typed, schema, y, times)
+    if updated.calibration is not None:
+        estimator.calibration_ = updated.calibration.log_losses
+    estimator.history_ = updated.runs or estimator.history_
+    estimator.model_ = updated.model
+    stale = (UPDATED,) if updated.kept == "old" else (UPDATED, RECALIBRATED)
+    kept = tuple(note for note in estimator.notes_ if not note.startswith(stale))
+    estimator.notes_ = (*kept, *rows.notes, update_note(updated, rows, y, times))
+
+
+def _evaluation(
+    estimator: Any,
+    updated: UpdatedTable,
+    typed: pa.Table,
+    y: FloatArray,
+    times: AnyArray | None,
+    large: str,
+) -> Evaluation:
+    """Figures on the judging rows, beside the old model and the traditional ones as they are."""
+    judging = updated.parts.judging
+    before = {} if updated.kept == "old" else {f"{large} before": updated.judged["old"]}
+    when = None if times is None else times[judging]
+    days = None if when is None else days_of(when)
+    rivals = {b.name: b.score_table(typed.take(judging), days) for b in estimator.benchmarks_}
+    scores = {large: updated.judged[updated.kept], **before, **rivals}
+    return evaluate_scores(y[judging], scores, large=large, time=when, random_state=seed_of(estimator))
 
 
 def update_note(updated: UpdatedTable, rows: UpdateRows, y: FloatArray, times: AnyArray | None) -> str:
@@ -103,13 +179,14 @@ def update_note(updated: UpdatedTable, rows: UpdateRows, y: FloatArray, times: A
     days = None if times is None else times.astype("datetime64[D]")
     when = "" if days is None else f" from {days.min()} to {days.max()}"
     begin = f"{UPDATED}{len(y)} rows{when}, {int(y.sum())} of them events: "
+    few, judging = len(rows.held_out), len(updated.parts.judging)
     if not updated.log_losses:
-        return f"{begin}nothing was changed, for {len(rows.held_out)} new rows are too few to judge an update."
+        return f"{begin}nothing was changed, for {few} new rows are too few to judge an update."
     losses = ", ".join(f"{name} {loss:.4f}" for name, loss in updated.log_losses.items())
     tables = "learned again" if rows.relearn else "left as they were"
     interrupted = " (training was interrupted)" if updated.runs[0].ended == "interrupted" else ""
     return (
-        f"{begin}{SAID[updated.kept]}{interrupted}; log loss on the latest {len(updated.parts.judging)} rows: "
+        f"{begin}{SAID[updated.kept]}{interrupted}; log loss on {judging} of the latest rows: "
         f"{losses}; statistics of outcomes were {tables}."
     )
 
@@ -122,7 +199,7 @@ def updated_record(
     y: FloatArray,
     times: AnyArray | None,
 ) -> FitRecord:
-    """Record an update whose network was kept: rows learned from, the period, and the hash of the new rows."""
+    """Record an update whose network was kept: rows learned from, their period and their hash."""
     given = fit_record(record.configuration, table, schema, y, times)
     before = list(record.configuration.get("updates", ()))
     step: Mapping[str, Any] = {"rows": len(y), "sha256_before": record.data_sha256}

@@ -136,6 +136,57 @@ def learn_pairs(
     base, telling = _additive_model(sources, sizes, target, folds, binary)
     residual, information = target.double() - base, base * (1 - base) if binary else torch.ones_like(base)
     pairs = _choose(sources, sizes, telling, base, target.double(), folds, most, binary)
+    learned, out_of_fold = _learn(
+        pairs, edges, sources, sizes, residual, information, folds, len(cardinalities)
+    )
+    return pairs, learned, out_of_fold
+
+
+def relearn_pairs(
+    pairs: tuple[tuple[int, int], ...],
+    edges: Tensor,
+    codes: Tensor,
+    numbers: Tensor,
+    target: Tensor,
+    folds: Tensor,
+    cardinalities: tuple[int, ...],
+    *,
+    binary: bool = True,
+) -> tuple[PairStatistics, Tensor]:
+    """Learn the corrections of pairs that were chosen before, with bins as they were, on other rows.
+
+    Parameters
+    ----------
+    pairs : tuple of (int, int)
+        Places of the sources of each pair; at least one.
+    edges : float32 tensor, shape (N, bins - 1)
+        Inner edges of the numbers' bins.
+    codes, numbers, target, folds, cardinalities, binary
+        As of :func:`learn_pairs`.
+
+    Returns
+    -------
+    PairStatistics, float32 tensor of shape (n, pairs)
+        Learned on all rows, and the rows' out-of-fold corrections.
+    """
+    sources = all_sources(codes, numbers, edges)  # (n, C + N)
+    sizes = (*cardinalities, *[PAIR_BINS + 1] * numbers.shape[1])
+    base, _ = _additive_model(sources, sizes, target, folds, binary)
+    residual, information = target.double() - base, base * (1 - base) if binary else torch.ones_like(base)
+    return _learn(pairs, edges, sources, sizes, residual, information, folds, len(cardinalities))
+
+
+def _learn(
+    pairs: tuple[tuple[int, int], ...],
+    edges: Tensor,
+    sources: Tensor,
+    sizes: tuple[int, ...],
+    residual: Tensor,
+    information: Tensor,
+    folds: Tensor,
+    n_codes: int,
+) -> tuple[PairStatistics, Tensor]:
+    """Tables of these pairs, learned on all rows, and the rows' out-of-fold corrections (n, pairs)."""
     keys, values, columns = [], [], []
     for place, (left, right) in enumerate(pairs):
         found, cell = torch.unique(sources[:, left] * sizes[right] + sources[:, right], return_inverse=True)
@@ -143,12 +194,12 @@ def learn_pairs(
         keys.append(found + (place << _CELLS))
         values.append(whole.float())
         columns.append(out_of_fold.float())
-    learned = PairStatistics(cardinalities, numbers.shape[1], pairs, sum(map(len, keys)))
+    learned = PairStatistics(sizes[:n_codes], len(sizes) - n_codes, pairs, sum(map(len, keys)))
     learned.edges.copy_(edges)
     if pairs:
         learned.keys.copy_(torch.cat(keys))
         learned.values.copy_(torch.cat(values))
-    return pairs, learned, torch.stack(columns, 1) if columns else torch.empty(len(codes), 0)
+    return learned, torch.stack(columns, 1) if columns else torch.empty(len(sources), 0)
 
 
 def all_sources(codes: Tensor, numbers: Tensor, edges: Tensor) -> Tensor:
