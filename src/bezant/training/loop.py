@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
 from bezant.network.batch import Batch
 from bezant.training import checkpoint as checkpoints
 from bezant.training.config import TrainingConfig
 from bezant.training.optimizers import best_precision, make_optimizers, rate_at, set_rates
+from bezant.training.processes import Processes
 from bezant.types import InputError
 
 Ending = Literal["finished", "early", "interrupted"]
@@ -85,7 +85,7 @@ class TrainingRun:
     ended : {"finished", "early", "interrupted"}
         Why it ended.
     rows_per_second : float
-        Rows trained on per second of training steps, this process alone.
+        Rows trained on per second of training steps, by all processes together.
     notes : tuple of str
         What went differently than asked.
     """
@@ -176,22 +176,23 @@ class _Run:
     ) -> None:
         assert isinstance(network, nn.Module)
         self.config, self.path, self.observe = config, path, observe
-        self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
-        device = self.accelerator.device
+        self.processes = Processes()
+        device = self.processes.device
         self.network: Any = network
-        self.model = self.accelerator.prepare_model(network)
+        self.model = self.processes.prepared(network)
         self.rows, self.held_out = rows.to(device), held_out.to(device) if held_out is not None else None
         self.parameters: list[Tensor] = [p for p in network.parameters() if p.requires_grad]
         self.average = [p.detach().clone() for p in self.parameters]
         self.best = self.average
         self.optimizers = make_optimizers(self.parameters, self.network.hidden_matrices(), config)
-        self.prepared = [self.accelerator.prepare_optimizer(o) for o in self.optimizers]
+        accelerator = self.processes.accelerator
+        self.prepared = [accelerator.prepare_optimizer(o) for o in self.optimizers]
         self.dtype = self._precision(device)
         assert config.batch_size is not None  # resolved by train(), as are the next two
         assert config.max_epochs is not None
         assert config.patience is not None
         self.patience = config.patience
-        batch = len(rows) if config.optimizer == "gd" else config.batch_size * self.accelerator.num_processes
+        batch = len(rows) if config.optimizer == "gd" else config.batch_size
         self.steps = max(1, round(len(rows) / batch))
         self.all_steps = config.max_epochs * self.steps
         self.last_epoch = min(stop_after or config.max_epochs, config.max_epochs)
@@ -220,6 +221,8 @@ class _Run:
             if self.epoch < self.last_epoch:
                 ended = "early"
         except KeyboardInterrupt:
+            if not self.processes.alone:  # each stands elsewhere: they cannot agree on what to keep
+                raise
             ended = "interrupted"
             self.notes.append(
                 f"Training was interrupted in epoch {self.epoch + 1}; the best weights so far were kept."
@@ -252,21 +255,20 @@ class _Run:
         return (self.config.seed * 1_000_003 + self.epoch) % 2**63
 
     def _train_step(self, part: Tensor) -> None:
-        place, world = self.accelerator.process_index, self.accelerator.num_processes
-        batch = self.rows.rows(part if world == 1 else part[place::world])
         step = self.epoch * self.steps + self.step
         set_rates(self.optimizers, rate_at(step, self.all_steps, self.config.schedule, self.config.warmup))
-        loss = self.network.loss(self.model(batch), batch)
-        self.accelerator.backward(loss)
+        with self.processes.share_of(self.rows, part) as (batch, share):
+            loss = self.network.loss(self.model(batch), batch) * share
+        self.processes.accelerator.backward(loss)
         if self.config.clip_norm:
-            self.accelerator.clip_grad_norm_(self.parameters, self.config.clip_norm)
+            self.processes.accelerator.clip_grad_norm_(self.parameters, self.config.clip_norm)
         for optimizer in self.prepared:
             optimizer.step()
             optimizer.zero_grad()
         decay = min(self.config.averaging, (1 + step) / (10 + step))
         with torch.no_grad():
             torch._foreach_lerp_(self.average, list(self.parameters), 1 - decay)
-            self.loss_sum += loss.detach()
+            self.loss_sum += self.processes.mean(loss.detach())
 
     def _end_epoch(self) -> None:
         mean = float(self.loss_sum) / self.steps
@@ -295,8 +297,10 @@ class _Run:
     def _judge(self) -> float | None:
         if self.held_out is None:
             return None
+        if not self.processes.main:
+            return self.processes.of_main(math.nan)
         with self._averaged(), self.network.computing_in(torch.float32):
-            return float(self.network.judge(self.held_out))
+            return self.processes.of_main(float(self.network.judge(self.held_out)))
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
@@ -318,7 +322,7 @@ class _Run:
         self.network.cpu()
 
     def _tell(self) -> None:
-        if self.observe is None or not self.accelerator.is_main_process:
+        if self.observe is None or not self.processes.main:
             return
         done = self.epoch * self.steps + self.step
         left = (self.last_epoch * self.steps - done) * self.seconds * len(self.rows) / self.steps
@@ -339,11 +343,11 @@ class _Run:
 
     def _identity(self) -> str:
         held_out = self.held_out.tensors() if self.held_out is not None else ()
-        settings = f"{self.config.model_dump_json()} {self.last_epoch} {self.accelerator.num_processes}"
+        settings = f"{self.config.model_dump_json()} {self.last_epoch} {self.processes.number}"
         return checkpoints.fingerprint((*self.rows.tensors(), *held_out, *self.average), settings)
 
     def _save(self) -> None:
-        if self.path is None or not self.accelerator.is_main_process:
+        if self.path is None or not self.processes.main:
             return
         tensors = {
             f"{group}/{i}": t for group in ("average", "best") for i, t in enumerate(getattr(self, group))

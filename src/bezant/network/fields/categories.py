@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from bezant.network.draws import drawn
 from bezant.network.fields.encoding import UNKNOWN
 
 
@@ -40,6 +41,7 @@ class CategoryEmbedding(nn.Module):
         """Look the codes up."""
         places = codes + self.starts  # (B, C)
         if self.training and self.hide:
-            hidden = torch.rand(places.shape, device=places.device) < self.hide
+            columns, device = places.shape[1], places.device
+            hidden = drawn(lambda rows: torch.rand(rows, columns, device=device), len(places)) < self.hide
             places = torch.where(hidden, self.starts + UNKNOWN, places)
         return self.vectors(places)  # type: ignore[no-any-return]  # (B, C, D)

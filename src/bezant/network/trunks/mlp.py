@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from bezant.network.draws import drawn
+
 
 class MLPTrunk(nn.Module):
     """Linear, ReLU, dropout, ``depth`` times.
@@ -25,8 +27,14 @@ class MLPTrunk(nn.Module):
         for layer in self.layers:
             weight, bias = layer.parameters()
             x = torch.relu(functional.linear(x, weight.to(x.dtype), bias.to(x.dtype)))
-            x = functional.dropout(x, self.dropout, self.training)
+            if self.training and self.dropout:
+                x = x * self._mask(x)
         return x[None]  # (1, B, W)
+
+    def _mask(self, x: Tensor) -> Tensor:
+        keep = 1 - self.dropout
+        mask = drawn(lambda rows: torch.empty(rows, x.shape[1], device=x.device).bernoulli_(keep), len(x))
+        return mask.div_(keep).to(x.dtype)
 
     def folded(self) -> list[tuple[Tensor, Tensor]]:
         """Return the matrices (1, W, D) and shifts (1, W), layer by layer; ReLU follows each."""
