@@ -45,7 +45,7 @@ def page(results: Iterable[TaskResult], extra: Mapping[str, str] | None = None) 
         ]
     for title, text in (extra or {}).items():
         lines += [f"## {title}", "", text, ""]
-    return "\n".join([*lines, f"Python {platform.python_version()}, {_versions()}.", ""])
+    return "\n".join([*lines, f"Python {platform.python_version()}, {versions()}.", ""])
 
 
 def _table(result: TaskResult) -> list[str]:
@@ -83,7 +83,8 @@ def _spent(result: TaskResult) -> str:
     return f"CPU seconds of the fits, tuning included: {spent}."
 
 
-def _versions() -> str:
+def versions() -> str:
+    """Return the versions of the packages that matter, those that are there."""
     found = []
     for name in PACKAGES:
         try:
