@@ -195,7 +195,8 @@ def test_a_training_rows_own_outcome_is_not_in_its_own_statistics(monkeypatch: p
     monkeypatch.setattr(table_module, "stratified_folds", lambda y, *_: dealt[: len(y)])
 
     def statistics(outcomes: FloatArray) -> tuple[Any, torch.Tensor]:
-        make, _ = prepare_for_training(X, schema_of(X), outcomes, HELD_OUT, plan())
+        wanted = plan().model_copy(update={"statistics_from": 10})
+        make, _ = prepare_for_training(X, schema_of(X), outcomes, HELD_OUT, wanted)
         network, rows = make()
         assert isinstance(rows, Batch)
         assert rows.statistics is not None

@@ -2,7 +2,7 @@
 
 Calibrators are small modules of tensors, so that they live in the saved model. They are fitted on
 rows the network was not trained on, and the one to use is chosen there too, by log loss in
-cross-validation; staying as it is, is one of the choices.
+cross-validation: the simplest that is as good as the best. Staying as it is, is one of the choices.
 """
 
 from __future__ import annotations
@@ -119,8 +119,27 @@ def calibrate(p: FloatArray, y: FloatArray, *, folds: int = 5, seed: int = 0) ->
     fold = stratified_folds(y, folds, seed)
     crossed = {m: _cross_fit(m, p, y, fold) for m in methods}
     losses = {m: log_loss(y, q) for m, q in crossed.items()}
-    best = min(methods, key=lambda m: losses[m])
+    best = _simplest_of_the_best(y, crossed, min(methods, key=lambda m: losses[m]))
     return Calibration(fit_calibrator(best, p, y), losses, crossed[best])
+
+
+def _simplest_of_the_best(y: FloatArray, crossed: dict[str, FloatArray], best: str) -> str:
+    """Return the method of the fewest coefficients that is within one standard error of the best.
+
+    The rule of Breiman et al. (1984, section 3.4.3), with the error of the paired difference: on other rows,
+    and more so on those of later years, a curve that is better by chance is worse.
+    """
+    for method in METHODS:
+        if method in crossed:
+            worse = _losses(y, crossed[method]) - _losses(y, crossed[best])
+            if worse.mean() <= worse.std() / len(y) ** 0.5:
+                return method
+    return best
+
+
+def _losses(y: FloatArray, p: FloatArray) -> FloatArray:
+    p = np.clip(p, 1e-7, 1 - 1e-7)
+    return -(y * np.log(p) + (1 - y) * np.log1p(-p))
 
 
 def fit_calibrator(method: str, p: FloatArray, y: FloatArray) -> Calibrator:

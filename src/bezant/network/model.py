@@ -46,6 +46,8 @@ class NetworkConfig(BaseModel):
         Share of a block's units left out of each training step.
     groups : int, default 1
         Of a TabM trunk: groups of members that share no weights; a small table's ensemble of seeds.
+    width, depth : int, optional
+        Of the trunk's blocks, and their number; those of the size if not given.
     fields : FieldConfig, optional
         Filled in by :func:`learn_network`.
     """
@@ -58,6 +60,8 @@ class NetworkConfig(BaseModel):
     periods: int = 1
     dropout: float = 0.3
     groups: int = Field(default=1, ge=1)
+    width: int | None = Field(default=None, ge=1)
+    depth: int | None = Field(default=None, ge=1)
     fields: FieldConfig | None = None
 
 
@@ -78,19 +82,20 @@ class Network(nn.Module):
         self.config = config
         self.fields = fields if fields is not None else FieldEmbedding(config.fields)
         width_in = self.fields.width
+        width, depth = config.width or size.width, config.depth or size.depth
         self.trunk: MLPTrunk | TabMTrunk
         if config.trunk == "tabm":
             self.trunk = TabMTrunk(
                 width_in,
                 chunks=self.fields.chunks,
                 members=size.members,
-                width=size.width,
-                depth=size.depth,
+                width=width,
+                depth=depth,
                 dropout=config.dropout,
                 groups=config.groups,
             )
         else:
-            self.trunk = MLPTrunk(width_in, width=size.width, depth=size.depth, dropout=config.dropout)
+            self.trunk = MLPTrunk(width_in, width=width, depth=depth, dropout=config.dropout)
         self.head = make_head(config, self.trunk.members, self.trunk.width)
         self._dtype = torch.float32
 

@@ -19,11 +19,8 @@ from bezant.network.calibration import Calibrator, calibrate
 from bezant.network.scoring import TableModel
 from bezant.schema import Schema
 from bezant.training.loop import Epoch, TrainingRun, train
-from bezant.training.table import FittedTable, HeldOut, Shown, TablePlan, batch_of, prepare, refit
+from bezant.training.table import SMALL_ROWS, FittedTable, HeldOut, Shown, TablePlan, batch_of, prepare, refit
 from bezant.types import FloatArray, IntArray
-
-CROSS_FITTED_ROWS = 20_000
-"""Tables of fewer rows are cross-fitted, if nothing orders their rows."""
 
 FOLDS = 5
 """Number of folds."""
@@ -35,7 +32,7 @@ LEAST_OF_EACH = 50
 def is_cross_fitted(y: FloatArray, timed: bool) -> bool:
     """Tell whether a table with these outcomes (n,) is small enough, and large enough, for folds."""
     rarer = min(y.sum(), len(y) - y.sum())
-    return bool(not timed and len(y) < CROSS_FITTED_ROWS and rarer >= LEAST_OF_EACH)
+    return bool(not timed and len(y) < SMALL_ROWS and rarer >= LEAST_OF_EACH)
 
 
 def cross_fit_table(
@@ -59,7 +56,7 @@ def cross_fit_table(
     folds : int64 array, shape (n,)
         Fold of each row.
     """
-    plan = plan.model_copy(update={"training": plan.training.resolved(len(y))})
+    plan = plan.resolved(len(y))
     parts = HeldOut.in_folds(folds)
     number = int(folds.max()) + 1
     curves = []

@@ -35,7 +35,16 @@ FOLDS = 10
 """Folds of the out-of-fold target statistics."""
 
 STATISTICS_FROM = 10
-"""Categories of at least this many known values get target statistics."""
+"""Categories of at least this many known values get target statistics, in a large table."""
+
+SMALL_ROWS = 20_000
+"""Tables of fewer rows get a smaller trunk in several groups: they cannot feed a large one."""
+
+SMALL = {"width": 96, "depth": 1, "groups": 4}
+"""What a small table's network is made of, unless it is said otherwise."""
+
+SMALL_SIZES = ("tiny", "small")
+"""Whoever asks for a larger size gets it, however few the rows."""
 
 EMBEDDED_UP_TO = 64
 """Categories of at most this many known values get vectors of their own. With more of them, vector and
@@ -60,6 +69,9 @@ class TablePlan(BaseModel):
         hidden codes (what depends on the rows is filled in).
     training : TrainingConfig
         Optimizer, epochs and the rest.
+    statistics_from : int, optional
+        Fewest known values of a category that gets target statistics. If not given: 10, but in tables of
+        under 20,000 rows 65, for there the statistics of a few values say less than they disturb.
     least_rows_a_value : int, optional
         A value of a category that fewer training rows have counts as unknown. If not given: 0.05 %
         of the rows, but at least 2 and at most 20.
@@ -71,8 +83,26 @@ class TablePlan(BaseModel):
 
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
+    statistics_from: int | None = Field(default=None, ge=1)
     least_rows_a_value: int | None = Field(default=None, ge=1)
     refit: bool = True
+
+    def resolved(self, rows: int) -> TablePlan:
+        """Return the plan with all that depends on the number of rows filled in."""
+        network, statistics = self.network, STATISTICS_FROM
+        if rows < SMALL_ROWS and network.size in SMALL_SIZES:
+            given = network.model_fields_set
+            tabm = network.trunk == "tabm"
+            wished = {k: v for k, v in SMALL.items() if k not in given and (tabm or k != "groups")}
+            network, statistics = network.model_copy(update=wished), EMBEDDED_UP_TO + 1
+        return self.model_copy(
+            update={
+                "network": network,
+                "training": self.training.resolved(rows),
+                "statistics_from": self.statistics_from or statistics,
+                "least_rows_a_value": self.least_rows_a_value or int(np.clip(rows // 2000, 2, 20)),
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -172,7 +202,7 @@ def fit_table(
     checkpoint : path, optional
         Folder for checkpoints; a killed fit goes on from them.
     """
-    plan = plan.model_copy(update={"training": plan.training.resolved(len(y))})
+    plan = plan.resolved(len(y))
     seed = plan.training.seed
     parts = HeldOut.of(held_out, y, seed)
     notes: list[str] = []
@@ -238,6 +268,7 @@ def prepare_for_training(
     table: pa.Table, schema: Schema, y: FloatArray, held_out: IntArray, plan: TablePlan
 ) -> tuple[Callable[[], tuple[Network, Batch]], Batch]:
     """Return what gives a fresh network with its training rows, and the held-out rows to judge it on."""
+    plan = plan.resolved(len(y))
     training = np.setdiff1d(np.arange(len(y)), held_out)
     rows = table.take(training)
     encoding = prepare(rows, schema, y[training], plan)[0]
@@ -252,7 +283,8 @@ def prepare(
     table: pa.Table, schema: Schema, y: FloatArray, plan: TablePlan
 ) -> tuple[Encoding, Network, Batch]:
     """Learn everything from these rows that is learned before training."""
-    least = plan.least_rows_a_value or int(np.clip(len(y) // 2000, 2, 20))
+    assert plan.least_rows_a_value is not None and plan.statistics_from is not None  # resolved
+    least, statistics = plan.least_rows_a_value, plan.statistics_from
     binary = plan.network.head == "binary"
     encoding = learn_encoding(table, schema, twins=_twins(table, schema, halves(y)), min_count=least)
     known = [size - 2 for size in encoding.cardinalities]
@@ -260,7 +292,7 @@ def prepare(
     fields = wished.model_copy(
         update={
             "cardinalities": encoding.cardinalities,
-            "statistics": tuple(i for i, n in enumerate(known) if n >= STATISTICS_FROM),
+            "statistics": tuple(i for i, n in enumerate(known) if n >= statistics),
             "embedded": tuple(i for i, n in enumerate(known) if n <= EMBEDDED_UP_TO),
             "binary": binary,
         }
