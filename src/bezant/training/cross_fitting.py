@@ -2,8 +2,8 @@
 
 Fifteen percent of a thousand rows say little about when to stop and less about calibration. In a small table
 without an order, the rows are therefore dealt to five folds. Five networks, each trained without one fold,
-say on average after which epoch to stop; trained up to it, they give every row an answer by a network that has
-not seen it, from which the calibrator is learned and the model is judged. The model that is kept is then
+say on average after which epoch to stop; trained up to it, they give every row an answer by a network that
+has not seen it, from which the calibrator is learned and the model is judged. The model that is kept is then
 trained on all rows for that many epochs.
 """
 
