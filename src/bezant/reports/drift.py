@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from bezant.reports.canvas import DASHES, INK, LARGE, PEERS, WIDTH, canvas
+from bezant.reports.canvas import DASHES, INK, LARGE, PEERS, QUIET, WIDTH, canvas
 from bezant.reports.parts import percent, rate_ceiling
 
 
@@ -53,8 +53,8 @@ def drift_picture(figures: Sequence[OfYear], names: Mapping[str, str], *, strong
     observed = {f.year: f.observed for f in figures}
     description = f"AUC and default rates by year, {years[0]} to {years[-1]}, of {len(policies)} policies"
     with canvas("drift", description, width=2 * WIDTH, height=3.9) as picture:
-        ranking = picture.axes(right=WIDTH + 0.12, bottom=0.95)
-        level = picture.axes(left=WIDTH + 0.52, bottom=0.95)
+        ranking = picture.axes(right=WIDTH + 0.12, bottom=0.75, top=0.32)
+        level = picture.axes(left=WIDTH + 0.52, bottom=0.75, top=0.32)
         for policy in policies:
             rows = sorted((f for f in figures if f.policy == policy), key=lambda f: f.year)
             color, dashes = (LARGE, "-") if policy == strong else colors[policy]
@@ -67,10 +67,12 @@ def drift_picture(figures: Sequence[OfYear], names: Mapping[str, str], *, strong
         )
         level.set_ylim(0, rate_ceiling([np.array([max(f.predicted, f.observed) for f in figures])]))
         percent(level, "y")
-        ranking.set_ylabel("AUC")
-        level.set_ylabel("default rate: predicted (lines), observed (diamonds)")
-        for axes in (ranking, level):
+        titles = {ranking: "AUC by year", level: "default rate: predicted (lines), observed (diamonds)"}
+        for axes, title in titles.items():
+            axes.set_title(title, loc="left", fontsize=9, color=QUIET)
             axes.set_xticks(years[::2])
-            axes.set_xlabel("year")
+            # Steps whose ticks two decimals can print.
+            axes.yaxis.get_major_locator().set_params(nbins=6, steps=[1, 2, 5, 10])
+        ranking.yaxis.set_major_formatter("{x:.2f}")
         picture.figure.legend(loc="lower center", ncols=len(policies) + 1, frameon=False, fontsize=8.5)
     return picture.svg
