@@ -19,6 +19,7 @@ from bezant.desks.benchmarks import CLASSES, Benchmark, BenchmarkChoice, fit_ben
 from bezant.desks.export import export_onnx
 from bezant.desks.intake import Leaks, read_rows, take_in
 from bezant.desks.labels import as_events, event_note, read_labels, two_classes
+from bezant.desks.network_settings import NetworkSettings
 from bezant.desks.record import RECALIBRATED, FitRecord, fit_record, recalibration_note
 from bezant.desks.settings import (
     column_names,
@@ -78,6 +79,8 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         What the columns mean; inferred if not given.
     training : TrainingConfig or mapping, optional
         How to train.
+    network : NetworkSettings or mapping, optional
+        Details of the network, such as ``{"dropout": 0.2}``; :func:`bezant.tune` finds good ones.
     holdout : float, default 0.15
         Share of the rows that stop the training, judge and calibrate. The final model is trained on
         them too, for the number of epochs they chose. Tables of under 20,000 rows without a time are
@@ -128,6 +131,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         event: Any = None,
         schema: Schema | None = None,
         training: TrainingConfig | Mapping[str, Any] | None = None,
+        network: NetworkSettings | Mapping[str, Any] | None = None,
         holdout: float = 0.15,
         leaks: Leaks = "report",
         checkpoint: str | Path | None = None,
@@ -141,6 +145,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.event = event
         self.schema = schema
         self.training = training
+        self.network = network
         self.holdout = holdout
         self.leaks = leaks
         self.checkpoint = checkpoint

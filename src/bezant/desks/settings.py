@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from bezant.desks.intake import Leaks, is_matrix
-from bezant.network.model import HeadName, NetworkConfig, TrunkName
+from bezant.desks.network_settings import read_network
+from bezant.network.model import HeadName, TrunkName
 from bezant.network.sizes import SIZES
 from bezant.schema import Role, Schema
 from bezant.training.config import TrainingConfig, read_config
@@ -56,8 +57,9 @@ def plan_of(estimator: Any, head: HeadName, seed: int) -> TablePlan:
             f"training has the seed {training.seed} and random_state is {estimator.random_state!r}; give the "
             "seed as random_state alone."
         )
-    network = NetworkConfig(size=estimator.size, trunk=estimator.trunk, head=head)
-    return TablePlan(network=network, training=training.model_copy(update={"seed": seed}))
+    details = read_network(getattr(estimator, "network", None))  # not every estimator has it
+    training = training.model_copy(update={"seed": seed})
+    return details.plan(estimator.size, estimator.trunk, head, training)
 
 
 def parameters_of(estimator: Any) -> dict[str, Any]:
@@ -65,6 +67,8 @@ def parameters_of(estimator: Any) -> dict[str, Any]:
     given: dict[str, Any] = estimator.get_params(deep=False)
     if isinstance(given["training"], TrainingConfig):
         given["training"] = given["training"].model_dump(mode="json")
+    if given.get("network") is not None:
+        given["network"] = read_network(given["network"]).model_dump(mode="json", exclude_unset=True)
     given["random_state"] = None if estimator.random_state is None else seed_of(estimator)
     given["schema"] = estimator.schema.model_dump(mode="json") if estimator.schema else None
     if isinstance(given.get("event"), np.generic):

@@ -1,0 +1,86 @@
+"""What a researcher may say about the network beyond its size and trunk; everything has a default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bezant.network.fields.embedding import FieldConfig
+from bezant.network.fields.numbers import NumberEmbeddingKind
+from bezant.network.model import HeadName, NetworkConfig, TrunkName
+from bezant.network.sizes import SizeName
+from bezant.training.config import TrainingConfig
+from bezant.training.table import TablePlan
+from bezant.types import InputError
+
+OF_NETWORK = ("dropout", "groups")
+OF_FIELDS = ("hide", "smoothings", "number_embedding", "most_pairs", "most_ratios")
+
+
+class NetworkSettings(BaseModel):
+    """Details of a table's network; what is not given is chosen by the number of rows or as usual.
+
+    Parameters
+    ----------
+    dropout : float in [0, 1), default 0.3
+        Share of a block's units left out of each training step.
+    groups : int, optional
+        Of a TabM trunk: groups of members that share no weights.
+    hide : float in [0, 1), default 0.0
+        Share of the codes of categories that are replaced by "unknown" in a training step.
+    smoothings : tuple of float, default (10.0, 100.0)
+        Strengths of the smoothing of target statistics, in rows.
+    number_embedding : {"piecewise", "periodic", "both"}, default "piecewise"
+        How numbers become vectors.
+    most_pairs : int, default 24
+        At most this many pairs of columns get statistics of pairs; 0 for none.
+    most_ratios : int, default 8
+        At most this many pairs of amounts get log-ratios; 0 for none.
+    least_rows_a_value : int, optional
+        A value of a category that fewer rows have counts as unknown; 0.05 % of the rows, but at least 2 and
+        at most 20, if not given.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+    groups: int | None = Field(default=None, ge=1)
+    hide: float = Field(default=0.0, ge=0, lt=1)
+    smoothings: tuple[float, ...] = Field(default=(10.0, 100.0), min_length=1)
+    number_embedding: NumberEmbeddingKind = "piecewise"
+    most_pairs: int = Field(default=24, ge=0)
+    most_ratios: int = Field(default=8, ge=0)
+    least_rows_a_value: int | None = Field(default=None, ge=1)
+
+    def plan(self, size: SizeName, trunk: TrunkName, head: HeadName, training: TrainingConfig) -> TablePlan:
+        """Return how a table is fitted; only what was given is set."""
+        given = self.given()
+        network = {name: given[name] for name in OF_NETWORK if name in given}
+        fields = {name: given[name] for name in OF_FIELDS if name in given}
+        if fields:
+            network["fields"] = FieldConfig(n_bins=(), cardinalities=(), **fields)
+        return TablePlan(
+            network=NetworkConfig(size=size, trunk=trunk, head=head, **network),
+            training=training,
+            least_rows_a_value=self.least_rows_a_value,
+        )
+
+    def given(self) -> dict[str, Any]:
+        """Return what was said, without the defaults."""
+        return {k: v for k, v in self.model_dump(exclude_unset=True).items() if v is not None}
+
+
+def read_network(given: NetworkSettings | Mapping[str, Any] | None) -> NetworkSettings:
+    """Return the settings of a mapping; an InputError names what is unknown or out of range."""
+    if isinstance(given, NetworkSettings):
+        return given
+    try:
+        return NetworkSettings.model_validate({} if given is None else dict(given))
+    except (ValidationError, TypeError, ValueError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else None
+        where = ".".join(map(str, first["loc"])) if first else "network"
+        what = first["msg"] if first else str(error)
+        known = ", ".join(NetworkSettings.model_fields)
+        raise InputError(f"network: {where!r}: {what}; the settings are {known}.") from error
