@@ -1,7 +1,7 @@
 """Trainings that one process does, or several together; run as a script by test_processes.py.
 
-``python shared_fit.py FOLDER`` does them under however many processes were started, and the main one leaves the
-weights and what happened in the folder.
+``python shared_fit.py FOLDER`` does them under however many processes were started; the main one
+leaves the weights and what happened in the folder.
 """
 
 from __future__ import annotations
