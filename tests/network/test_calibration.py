@@ -176,3 +176,19 @@ def test_calibrators_travel_as_tensors() -> None:
         state: dict[str, Any] = before.state_dict()
         after = Calibrator(method, state["values"])
         assert np.array_equal(after.calibrated(p), before.calibrated(p))
+
+
+def test_rows_in_time_order_move_level_and_slope_alone() -> None:
+    rng = np.random.default_rng(0)
+    p = rng.uniform(0.01, 0.99, 5000)
+    y = (rng.random(5000) < np.where(p < 0.5, 0.2, 0.9)).astype(np.float64)  # a step: isotonic's best case
+    assert calibrate(p, y).calibrator.method == "isotonic"
+    assert set(calibrate(p, y, in_time=True).log_losses) == {"none", "temperature"}
+
+
+def test_of_methods_that_are_equally_good_the_simplest_is_taken() -> None:
+    rng = np.random.default_rng(1)
+    p = rng.uniform(0.05, 0.95, 3000)
+    y = (rng.random(3000) < p).astype(np.float64)  # nothing to mend
+    found = calibrate(p, y)
+    assert found.calibrator.method == "none"

@@ -145,7 +145,8 @@ def fit_benchmarks(
                 if parts.folds is None
                 else _out_of_fold(first, table, schema, y, parts.folds, seed)
             )
-            calibration = calibrate(answers, y[parts.judging], seed=seed)
+            in_time = schema.time is not None
+            calibration = calibrate(answers, y[parts.judging], seed=seed, in_time=in_time)
             final = first.final(table, schema, y, random_state=seed)
         except Exception as error:  # a rival's failure must not lose a trained model
             notes.append(f"The traditional model {key} could not be fitted ({type(error).__name__}): {error}")

@@ -95,7 +95,9 @@ class Calibration:
     cross_fitted: FloatArray
 
 
-def calibrate(p: FloatArray, y: FloatArray, *, folds: int = 5, seed: int = 0) -> Calibration:
+def calibrate(
+    p: FloatArray, y: FloatArray, *, folds: int = 5, seed: int = 0, in_time: bool = False
+) -> Calibration:
     """Choose and fit a calibrator.
 
     Parameters
@@ -108,13 +110,17 @@ def calibrate(p: FloatArray, y: FloatArray, *, folds: int = 5, seed: int = 0) ->
         Folds of the choice.
     seed : int, default 0
         Draws the folds.
+    in_time : bool, default False
+        Whether the rows are later than those the network was trained on, and those to come later still.
+        Level and slope carry over to later years and to a network that was trained again; the shape of a
+        beta or isotonic curve does not (docs/log.md has the figures), so these are not tried then.
     """
     p = np.clip(np.asarray(p, np.float64), 1e-7, 1 - 1e-7)
     rarer = int(min(y.sum(), len(y) - y.sum()))
     methods: tuple[str, ...] = (
         METHODS if rarer >= ISOTONIC_EVENTS else METHODS[:3] if rarer >= FEWEST else METHODS[:1]
     )
-    if roc_auc(y, p) < 0.5:  # beta and isotonic curves would flatten a reversed ranking to one answer
+    if in_time or roc_auc(y, p) < 0.5:  # curves would flatten a reversed ranking to one answer
         methods = methods[:2]
     fold = stratified_folds(y, folds, seed)
     crossed = {m: _cross_fit(m, p, y, fold) for m in methods}

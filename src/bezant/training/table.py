@@ -225,7 +225,9 @@ def fit_table(
         )
         return FittedTable(first, parts, np.empty(0), None, (run,), tuple(notes), first)
     answers = first.raw_scores(table.take(parts.judging))
-    calibration = calibrate(answers, y[parts.judging], seed=seed) if plan.network.head == "binary" else None
+    calibration = None
+    if plan.network.head == "binary":
+        calibration = calibrate(answers, y[parts.judging], seed=seed, in_time=schema.time is not None)
     judged = calibration.cross_fitted if calibration else answers
     if calibration and (ranking := roc_auc(y[parts.judging], answers)) < 0.5:
         notes.append(
