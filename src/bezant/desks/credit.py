@@ -321,7 +321,8 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         least half as many as the last fit's. The latest rows judge: the trained network is kept if it is
         better there than the old one, and the old one with its calibration learned again if that is;
         otherwise nothing changes. ``notes_`` says which, and ``evaluation_`` is then of these rows. A
-        recalibration is undone where something better is kept; the traditional models stay as they are.
+        recalibration is learned from the latest rows as :meth:`recalibrate` does, unless nothing changes; if
+        it follows a trend, rows need their times to be scored. The traditional models stay as they are.
 
         Parameters
         ----------

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bezant.desks.record import RECALIBRATED, FitRecord, fit_record
+from bezant.desks.record import RECALIBRATED, FitRecord, fit_record, recalibration_note
 from bezant.desks.settings import ordering_times, plan_of, seed_of
 from bezant.evidence.evaluation import Evaluation, evaluate_scores
 from bezant.network.recalibration import days_of
@@ -140,6 +140,7 @@ def update_estimator(
         y,
         rows.held_out,
         gentle(plan_of(estimator, "binary", seed).training, len(y), epochs),
+        days=None if times is None else days_of(times),
         relearn=rows.relearn,
         shown=lambda title: shown(title, estimator.progress),
     )
@@ -153,7 +154,18 @@ def update_estimator(
     estimator.model_ = updated.model
     stale = (UPDATED,) if updated.kept == "old" else (UPDATED, RECALIBRATED)
     kept = tuple(note for note in estimator.notes_ if not note.startswith(stale))
-    estimator.notes_ = (*kept, *rows.notes, update_note(updated, rows, y, times))
+    moved = _moved_note(updated, rows, y, times)
+    estimator.notes_ = (*kept, *rows.notes, update_note(updated, rows, y, times), *moved)
+
+
+def _moved_note(
+    updated: UpdatedTable, rows: UpdateRows, y: FloatArray, times: AnyArray | None
+) -> tuple[str, ...]:
+    if not updated.recalibration:
+        return ()
+    held_out = rows.held_out
+    when = None if times is None else times[held_out]
+    return (recalibration_note(updated.model.recalibration, updated.recalibration, y[held_out], when),)
 
 
 def _evaluation(

@@ -4,13 +4,14 @@ What gives the inputs their meaning stays: vocabularies, scales, bins, ratios, c
 outcomes are learned again where enough rows are given. The latest of the new rows, which no network has
 seen, are dealt into two halves as in a first fit: one chooses the epoch, the other judges the trained network
 beside the old one, as it was and with its calibration learned again. What is best there is kept, so an update
-is never worse on them; only then is a better network trained on all rows given.
+is never worse on them; only then is a better network trained on all rows given. Both halves then say whether
+the level has a trend that next year's rows should follow.
 """
 
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import pyarrow as pa
@@ -21,7 +22,7 @@ from bezant.metrics.target_statistics import stratified_folds
 from bezant.network.batch import Batch
 from bezant.network.calibration import Calibration, calibrate
 from bezant.network.model import Network
-from bezant.network.recalibration import UNMOVED
+from bezant.network.recalibration import UNMOVED, Recalibration, learn_recalibration
 from bezant.network.relearning import relearn_statistics
 from bezant.network.scoring import TableModel
 from bezant.training.config import TrainingConfig
@@ -61,6 +62,9 @@ class UpdatedTable:
         Of the one that was kept; None where it was left as it was.
     runs : tuple of TrainingRun
         The run with early stopping, then the one on all rows.
+    recalibration : dict of str to float
+        Log loss of each way of moving the level, on the later half of the held-out rows; empty without times
+        or where the old model was left as it was.
     """
 
     model: TableModel
@@ -70,6 +74,7 @@ class UpdatedTable:
     judged: dict[Kept, FloatArray]
     calibration: Calibration | None
     runs: tuple[TrainingRun, ...]
+    recalibration: dict[str, float] = field(default_factory=dict)
 
 
 def update_table(
@@ -79,6 +84,7 @@ def update_table(
     held_out: IntArray,
     training: TrainingConfig,
     *,
+    days: FloatArray | None = None,
     relearn: bool,
     shown: Shown,
 ) -> UpdatedTable:
@@ -96,6 +102,8 @@ def update_table(
         Rows that the model has not seen, which choose the epoch, judge and calibrate.
     training : TrainingConfig
         How to train; see :func:`gentle`.
+    days : float64 array, shape (n,), optional
+        Times in days since 1970; without them no trend of the level is followed.
     relearn : bool
         Learn target and pair statistics from these rows. Must be true if any of the rows was in the old
         tables: such a row would be trained with its own outcome among its inputs.
@@ -126,13 +134,31 @@ def update_table(
         return UpdatedTable(model, "old", losses, parts, judged, None, (run,))
     calibration = again[kept]
     calibrated = replace(plain, calibrator=calibration.calibrator)
+    answering = replace(calibrated, network=inner) if kept == "trained" else calibrated
+    moved, gains = _moved(answering, table, y, held_out, days, training.seed)
+    calibrated = replace(calibrated, recalibration=moved)
     if kept == "calibrated":
-        return UpdatedTable(calibrated, kept, losses, parts, judged, calibration, (run,))
+        return UpdatedTable(calibrated, kept, losses, parts, judged, calibration, (run,), gains)
     final, rows = _start(model, table, y, training.seed, relearn)
     with shown("Updating with all rows") as observe:
         on_all = train(final, rows, None, training, stop_after=max(run.best_epoch, 1), observe=observe)
     updated = replace(calibrated, network=final if on_all.ended != "interrupted" else inner)
-    return UpdatedTable(updated, kept, losses, parts, judged, calibration, (run, on_all))
+    return UpdatedTable(updated, kept, losses, parts, judged, calibration, (run, on_all), gains)
+
+
+def _moved(
+    model: TableModel,
+    table: pa.Table,
+    y: FloatArray,
+    held_out: IntArray,
+    days: FloatArray | None,
+    seed: int,
+) -> tuple[Recalibration, dict[str, float]]:
+    """Learn how the level moves, from answers of a network that has not seen the held-out rows."""
+    if days is None:
+        return UNMOVED, {}
+    answers = model.score_typed(table.take(held_out))
+    return learn_recalibration(answers, y[held_out], days[held_out], seed=seed)
 
 
 def gentle(training: TrainingConfig, rows: int, epochs: int | None) -> TrainingConfig:
