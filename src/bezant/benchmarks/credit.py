@@ -11,18 +11,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from bezant.benchmarks.tasks import CreditTask, Part
 from bezant.desks.benchmarks import fit_benchmarks
 from bezant.desks.credit import LARGE, CreditRisk
 from bezant.desks.intake import take_in
+from bezant.desks.settings import ordering_times
 from bezant.histories import read_table
 from bezant.metrics.classification import log_loss, roc_auc
+from bezant.network.recalibration import days_of
+from bezant.schema import Schema
 from bezant.training.table import HeldOut
 from bezant.types import FloatArray
 
@@ -40,8 +45,13 @@ OTHERS = {
 BAR = "mean of LightGBM and CatBoost"
 BLEND = f"blend: mean of {LARGE} and the bar"
 
+MOVED = "{}, recalibrated on the part before"
+
 Scores = Mapping[str, FloatArray]
 """By test part: probabilities of the event."""
+
+GROUPS = ("y", "p", "calibrated", "moved")
+"""What is kept of a fit, by test part."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,8 @@ class Kept:
         Of a peer, calibrated on the held-out rows; of the large model the same as ``p``.
     cpu_seconds : float
         Of the fit alone, all processes' threads together.
+    moved : mapping of str to float64 array
+        Of the test parts after the first: probabilities recalibrated on the outcomes of the part before.
     """
 
     model: str
@@ -67,11 +79,12 @@ class Kept:
     p: Scores
     calibrated: Scores
     cpu_seconds: float
+    moved: Scores = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Keep the scores in a file, whole or not at all."""
         arrays: dict[str, Any] = {"cpu_seconds": np.array(self.cpu_seconds)}
-        for group in ("y", "p", "calibrated"):
+        for group in GROUPS:
             arrays |= {f"{group}/{test}": values for test, values in getattr(self, group).items()}
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".part.npz")
@@ -82,7 +95,7 @@ class Kept:
     def read(cls, path: Path) -> Kept:
         """Read what :meth:`write` wrote."""
         with np.load(path, allow_pickle=False) as file:
-            groups: dict[str, dict[str, FloatArray]] = {"y": {}, "p": {}, "calibrated": {}}
+            groups: dict[str, dict[str, FloatArray]] = {group: {} for group in GROUPS}
             for key in file.files:
                 group, _, test = key.partition("/")
                 if group in groups:
@@ -143,8 +156,12 @@ def _large(task: CreditTask, part: Part, seed: int, size: str) -> Kept:
     start = time.process_time()
     risk.fit(part.train.drop(columns=task.target), part.train[task.target])
     spent = time.process_time() - start
-    p = {name: risk.predict_proba(test.drop(columns=task.target))[:, 1] for name, test in part.tests.items()}
-    return Kept(f"{LARGE}-{seed}", _outcomes(task, part), p, p, spent)
+    X, y = {n: t.drop(columns=task.target) for n, t in part.tests.items()}, _outcomes(task, part)
+    p = {name: risk.predict_proba(rows)[:, 1] for name, rows in X.items()}
+    moved = {}
+    for before, name in pairwise(X):
+        moved[name] = risk.recalibrate(X[before], y[before]).predict_proba(X[name])[:, 1]
+    return Kept(f"{LARGE}-{seed}", y, p, p, spent, moved)
 
 
 def _peer(task: CreditTask, part: Part, peer: str) -> Kept:
@@ -163,12 +180,22 @@ def _peer(task: CreditTask, part: Part, peer: str) -> Kept:
     if not fitted.models:
         raise RuntimeError(" ".join(fitted.notes))
     spent = time.process_time() - start
-    model = fitted.models[0]
-    p, calibrated = {}, {}
-    for name, test in part.tests.items():
-        rows = intake.schema.conform(read_table(test.drop(columns=task.target))).table
-        p[name], calibrated[name] = model.model.score_table(rows), model.score_table(rows)
-    return Kept(peer, _outcomes(task, part), p, calibrated, spent)
+    model, y = fitted.models[0], _outcomes(task, part)
+    tables = {n: read_table(test.drop(columns=task.target)) for n, test in part.tests.items()}
+    rows = {name: intake.schema.conform(table).table for name, table in tables.items()}
+    days = {name: _days(table, intake.schema) for name, table in rows.items()}
+    p = {name: model.model.score_table(table) for name, table in rows.items()}
+    calibrated = {name: model.score_table(table) for name, table in rows.items()}
+    moved = {}
+    for before, name in pairwise(rows):
+        later = model.recalibrated(rows[before], y[before], days[before], 0)
+        moved[name] = later.score_table(rows[name], days[name])
+    return Kept(peer, y, p, calibrated, spent, moved)
+
+
+def _days(table: pa.Table, schema: Schema) -> FloatArray | None:
+    times = ordering_times(schema, table)
+    return None if times is None else days_of(times)
 
 
 def _outcomes(task: CreditTask, part: Part) -> Scores:
@@ -228,6 +255,9 @@ def judge_task(task: CreditTask, folder: Path) -> TaskResult | None:
         figures[name] = _better(*(_figures(task, parts, members, how) for how in ("p", "calibrated")))
     if large and len(peers) > 1:
         figures[BLEND] = _blend(task, parts, large[0], peers)
+    for name in (*large[:1], *peers):
+        if parts[0][name].moved:
+            figures[MOVED.format(name)] = _figures(task, parts, [name], "moved")
     spent = {m: sum(part[m].cpu_seconds for part in parts) for m in fitted}
     return TaskResult(task, figures, spent)
 
@@ -238,6 +268,8 @@ def _figures(
     """Figures of the mean of some models' probabilities, averaged over the parts."""
     found = {}
     for test in task.tests:
+        if test not in getattr(parts[0][members[0]], how):
+            continue
         each = [
             (part[members[0]].y[test], np.mean([getattr(part[m], how)[test] for m in members], 0))
             for part in parts
