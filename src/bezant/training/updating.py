@@ -119,8 +119,9 @@ def update_table(
     with shown("Updating") as observe:
         run = train(inner, rows, stopping, training, observe=observe)
     plain = replace(model, recalibration=UNMOVED)
+    in_time = model.schema.time is not None
     again = {
-        name: calibrate(candidate.raw_scores(judging), outcomes, seed=training.seed)
+        name: calibrate(candidate.raw_scores(judging), outcomes, seed=training.seed, in_time=in_time)
         for name, candidate in (("trained", replace(plain, network=inner)), ("calibrated", plain))
     }
     judged: dict[Kept, FloatArray] = {
