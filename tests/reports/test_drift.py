@@ -1,0 +1,38 @@
+"""The picture of a walk forward holds a line a policy in both panels, and is the same every time."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+
+from bezant.reports.canvas import LARGE
+from bezant.reports.drift import drift_picture
+
+
+@dataclass(frozen=True)
+class Figure:
+    year: int
+    policy: str
+    auc: float
+    observed: float
+    predicted: float
+
+
+FIGURES = [
+    Figure(year, policy, 0.6 + 0.01 * i, 0.05, 0.04 + 0.01 * i)
+    for year in range(2000, 2004)
+    for i, policy in enumerate(("frozen", "updated", "boosting"))
+]
+
+
+def test_each_policy_is_named_and_drawn_twice() -> None:
+    svg = drift_picture(FIGURES, {"frozen": "left <as> is"})
+    ET.fromstring(svg)
+    for name in ("left &lt;as&gt; is", "updated", "boosting", "observed"):
+        assert name in svg
+    assert svg.count(f"stroke: {LARGE}") == 3  # two lines and one in the key
+    assert "2000 to 2003, of 3 policies" in svg
+
+
+def test_the_same_figures_give_the_same_picture() -> None:
+    assert drift_picture(FIGURES, {}) == drift_picture(FIGURES, {})
