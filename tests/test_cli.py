@@ -43,6 +43,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         "datasets",
         "check",
         "fit",
+        "tune",
         "predict",
         "evaluate",
         "report",
@@ -54,7 +55,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_every_command_has_an_example() -> None:
     sections = reference().split("\n## ")[1:]
-    assert len(sections) == 11
+    assert len(sections) == 14
     assert all("Example: `bezant " in section for section in sections)
 
 

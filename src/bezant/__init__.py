@@ -21,7 +21,9 @@ if TYPE_CHECKING:
         compare_optimizers,
         fit_macro_overlay,
         load,
+        log_fit,
         stress_test,
+        tune,
     )
     from bezant.evidence.checks import CheckReport, check
     from bezant.evidence.evaluation import Evaluation, evaluate_scores
@@ -62,8 +64,10 @@ _HOMES = {
     "join_as_of": "bezant.histories",
     "labels_as_of": "bezant.histories",
     "load": "bezant.desks",
+    "log_fit": "bezant.desks",
     "splits": "bezant.splits",
     "stress_test": "bezant.desks",
+    "tune": "bezant.desks",
 }
 """Where each public name lives; a module's own name stands for the module."""
 
@@ -97,8 +101,10 @@ __all__ = [
     "join_as_of",
     "labels_as_of",
     "load",
+    "log_fit",
     "splits",
     "stress_test",
+    "tune",
 ]
 
 

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from bezant import __version__
-from bezant.cli import benchmark, compare, data, demo, export, fit, recalibrate, scoring
+from bezant.cli import benchmark, compare, data, demo, export, fit, recalibrate, scoring, tune
 from bezant.cli.console import EXIT_INPUT, EXIT_INTERRUPTED, say
 from bezant.types import InputError, MissingExtraError
 
@@ -47,6 +47,7 @@ app = typer.Typer(
     epilog="Start with: bezant demo   (real loans that ship inside, no network, a few minutes)",
 )
 _fit = typer.Typer(no_args_is_help=True, help="Train a large model and judge it beside the traditional ones.")
+_tune = typer.Typer(no_args_is_help=True, help="Look for better settings on a small budget.")
 _benchmark = typer.Typer(no_args_is_help=True, help="Measure the large model beside the strongest peers.")
 _datasets = typer.Typer(invoke_without_command=True, help=data.DATASETS_HELP, epilog=data.DATASETS_EXAMPLE)
 
@@ -76,6 +77,8 @@ _datasets.command("fetch", epilog=data.FETCH_EXAMPLE)(data.fetch_dataset)
 app.command("check", epilog=data.CHECK_EXAMPLE)(data.check_file)
 app.add_typer(_fit, name="fit")
 _fit.command("credit", epilog=fit.EXAMPLE)(fit.fit_credit)
+app.add_typer(_tune, name="tune")
+_tune.command("credit", epilog=tune.EXAMPLE)(tune.tune_credit)
 app.command("predict", epilog=scoring.PREDICT_EXAMPLE)(scoring.predict)
 app.command("evaluate", epilog=scoring.EVALUATE_EXAMPLE)(scoring.evaluate)
 app.command("report", epilog=scoring.REPORT_EXAMPLE)(scoring.report)

@@ -84,6 +84,10 @@ Epochs = Annotated[
     int | None,
     typer.Option("--epochs", min=1, help="Passes over the rows at most; it stops by itself earlier."),
 ]
+Mlflow = Annotated[
+    str | None,
+    typer.Option("--mlflow", metavar="URI", help="Track in MLflow as well, such as sqlite:///mlflow.db."),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed repeats the fit.")]
 
 
@@ -128,6 +132,7 @@ def fit_credit(
         Path | None,
         typer.Option(metavar="FOLDER", help="Where training saves its state; by default beside --out."),
     ] = None,
+    mlflow: Mlflow = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a model that gives each applicant a probability of default, and judge it.
@@ -145,6 +150,7 @@ def fit_credit(
     for path in (out, report):
         if path is not None:
             refuse_unwritable(path, source=file)
+    refuse_untrackable(mlflow)
     rows = read_labelled(file, target, time=time, positive=positive, drop=drop or ())
     meaning = None if schema is None else schema_of(rows, schema)
     train, test = split_rows(rows, cutoff, meaning) if cutoff else (rows, None)
@@ -172,6 +178,8 @@ def fit_credit(
     held_out = risk.evaluation_ if test is None else risk.evaluate(test.table, test.y)
     if report is not None and test is not None:
         risk.report(report, test.table, test.y, evaluation=held_out)
+    if mlflow is not None:
+        track(risk, mlflow, model=out, report=report, evaluation=None if test is None else held_out)
     _show_fit(risk, held_out, cutoff, out, report, as_json)
 
 
@@ -180,6 +188,21 @@ def make_risk(rows: Labelled, **settings: Any) -> CreditRisk:
     from bezant.desks.credit import CreditRisk
 
     return CreditRisk(time=rows.time, **settings)
+
+
+def refuse_untrackable(uri: str | None) -> None:
+    """Say before the fit, not after it, that MLflow is missing or does not answer."""
+    if uri is not None:
+        from bezant.desks.tracking import tracking_client
+
+        tracking_client(uri)
+
+
+def track(risk: CreditRisk, uri: str, **more: Any) -> None:
+    """Write a fit to MLflow, and say under which name."""
+    from bezant.desks.tracking import EXPERIMENT, log_fit
+
+    say(f"MLflow: run {log_fit(risk, uri, **more)} of the experiment {EXPERIMENT!r} in {uri}.", "dim")
 
 
 def refuse_few(rows: Labelled) -> None:

@@ -9,6 +9,8 @@ from bezant.desks.optimizers import compare_optimizers
 from bezant.desks.severity import LossSeverity
 from bezant.desks.stress import Scenario, StressTest, stress_test
 from bezant.desks.term_structure import PDTermStructure
+from bezant.desks.tracking import log_fit
+from bezant.desks.tuning import Tuning, tune
 
 __all__ = [
     "Blend",
@@ -19,8 +21,11 @@ __all__ = [
     "PDTermStructure",
     "Scenario",
     "StressTest",
+    "Tuning",
     "compare_optimizers",
     "fit_macro_overlay",
     "load",
+    "log_fit",
     "stress_test",
+    "tune",
 ]

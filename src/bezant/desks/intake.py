@@ -126,7 +126,7 @@ def take_in(
     InputError
         If there is nothing to learn from, or ``leaks`` is "refuse" and there are some.
     """
-    times = _times_of(table, time, schema)
+    times = times_of(table, time, schema)
     held_out = held_out_rows(y, times, holdout, seed)
     seen = np.setdiff1d(np.arange(table.num_rows), held_out)
     known = table.take(seen)
@@ -157,8 +157,14 @@ def held_out_rows(y: FloatArray, times: AnyArray | None, share: float, seed: int
     return stratified(y, share, seed).test
 
 
-def _times_of(table: pa.Table, time: str | None, schema: Schema | None) -> AnyArray | None:
-    """Return the ordering times, which are needed before anything else may be learned."""
+def times_of(table: pa.Table, time: str | None, schema: Schema | None) -> AnyArray | None:
+    """Return the ordering times, shape (n,), which are needed before anything else may be learned.
+
+    Raises
+    ------
+    InputError
+        If there is no such column or a time is missing.
+    """
     time = time or (schema.time if schema else None)
     if time is None:
         return None
