@@ -1,0 +1,54 @@
+"""The pages under docs: their Python is Python, and every name they use is there.
+
+The README's blocks are run (test_readme.py). Those of the other pages fetch data or train for minutes; of
+them it is checked that they parse and name only what exists.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bezant
+
+DOCS = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
+BLOCKS = [
+    pytest.param(block, id=f"{page.stem}-{i}")
+    for page in DOCS
+    for i, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+]
+
+
+def called(node: ast.Call) -> Any:
+    """The public object that a call names as ``bz.Name(...)``; None if it is another call."""
+    function = node.func
+    named = isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)
+    if named and function.value.id == "bz":  # type: ignore[union-attr]
+        return getattr(bezant, function.attr)  # type: ignore[union-attr]
+    return None
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_block_parses_and_names_what_exists(block: str) -> None:
+    for node in ast.walk(ast.parse(block)):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("bezant"):
+            module = __import__(node.module, fromlist=["*"])
+            assert all(hasattr(module, alias.name) for alias in node.names)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "bz":
+            assert hasattr(bezant, node.attr)
+        if isinstance(node, ast.Call) and (target := called(node)) is not None:
+            parameters = inspect.signature(target).parameters
+            names = {keyword.arg for keyword in node.keywords if keyword.arg}
+            free = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+            assert free or names <= set(parameters)
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    for page in DOCS:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
