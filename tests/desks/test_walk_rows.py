@@ -85,7 +85,7 @@ def test_a_calendar_out_of_range_is_refused(wrong: dict[str, int]) -> None:
 
 
 def test_years_without_rows_and_unknown_columns_are_refused() -> None:
-    with pytest.raises(InputError, match="No row is of the year 2001"):
+    with pytest.raises(InputError, match="No row is of the year 2000"):
         rows(Calendar()).refuse_empty(1998, 2001)
     with pytest.raises(InputError, match="No outcome is known before the year 1992"):
         rows(Calendar(outcome_lag=24)).refuse_empty(1992, 1993)

@@ -19,7 +19,9 @@ TABLES = ("fields.statistics.table", "fields.interactions.keys", "fields.interac
 
 def prepared(rows: int = 3000):
     table, schema, y = training_support.loans(rows)
-    plan = TablePlan(network=NetworkConfig(size="tiny", trunk="mlp"), training=TrainingConfig(seed=0))
+    plan = TablePlan(
+        network=NetworkConfig(size="tiny", trunk="mlp"), training=TrainingConfig(seed=0), statistics_from=5
+    )
     encoding, network, batch = prepare(table, schema, y, plan.resolved(len(y)))
     return batch_of(table, encoding, y), network, batch, torch.from_numpy(stratified_folds(y, FOLDS, 0))
 

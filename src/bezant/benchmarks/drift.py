@@ -35,6 +35,12 @@ NAMES = {
 }
 """Of the policies in the tables."""
 
+TABLES = (
+    ("AUC / log loss", "auc", "log_loss"),
+    ("Predicted default rate / expected calibration error", "predicted", "ece"),
+)
+"""Headings, and the two figures of a cell."""
+
 
 def walk(
     months: int, rows: int, folder: Path, *, last: int = LAST, size: str = "small", say: Callable[[str], None]
@@ -81,15 +87,12 @@ def walk(
 def page(walked: WalkForward, title: str) -> str:
     """Return the figures of a walk as Markdown, with what they say of the warm start."""
     lines = [f"## {title}", ""]
-    for heading, cell in (
-        ("AUC / log loss", lambda f: f"{f.auc:.3f} / {f.log_loss:.3f}"),
-        ("Predicted default rate / expected calibration error", lambda f: f"{f.predicted:.3f} / {f.ece:.3f}"),
-    ):
+    for heading, left, right in TABLES:
         lines += [heading, "", "| year | loans | default rate | " + " | ".join(_names(walked)) + " |"]
         lines.append("|---|---|---|" + "---|" * len(walked.policies))
         for year in walked.years:
             row = [f for f in walked.figures if f.year == year]
-            cells = " | ".join(cell(f) for f in row)
+            cells = " | ".join(f"{getattr(f, left):.3f} / {getattr(f, right):.3f}" for f in row)
             lines.append(f"| {year} | {row[0].rows:,} | {row[0].observed:.3f} | {cells} |")
         lines.append("")
     return "\n".join([*lines, *_summary(walked), ""])
