@@ -17,12 +17,13 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import safetensors.torch
+import torch
 from torch import Tensor
 
 from bezant.types import ArtifactError, InputError
@@ -86,8 +87,26 @@ def _alive(pid: int) -> bool:
     return True
 
 
+def is_main_process() -> bool:
+    """Tell whether this is the process that writes and shows, where several share a fit."""
+    return os.environ.get("RANK", "0") == "0"  # what every launcher of torch sets
+
+
+@contextmanager
+def _main_alone() -> Iterator[bool]:
+    """Yield whether this is the main process; the others go on when it is done."""
+    together = torch.distributed.is_available() and torch.distributed.is_initialized()
+    try:
+        yield not together or is_main_process()
+    finally:
+        if together:
+            torch.distributed.barrier()
+
+
 def save_folder(path: str | Path, tensors: Mapping[str, Tensor], documents: Mapping[str, Any]) -> None:
     """Write a model's folder, whole or not at all; an older model at the place is replaced.
+
+    Where several processes share a fit, the main one writes and the others wait for it.
 
     Parameters
     ----------
@@ -103,7 +122,12 @@ def save_folder(path: str | Path, tensors: Mapping[str, Tensor], documents: Mapp
     InputError
         If the place is taken by something that is not a saved model, or the disk is full.
     """
-    path = Path(path).resolve()  # through a link to the folder: the link stays, its target is replaced
+    with _main_alone() as main:
+        if main:
+            _save_folder(Path(path).resolve(), tensors, documents)  # a link stays, its target is replaced
+
+
+def _save_folder(path: Path, tensors: Mapping[str, Tensor], documents: Mapping[str, Any]) -> None:
     _refuse_foreign_folder(path)
     partial = beside(path, "partial")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sklearn.base import clone
@@ -49,7 +50,12 @@ def test_what_is_unknown_or_out_of_range_is_refused_in_one_sentence(given: objec
 
 def test_a_model_is_fitted_saved_and_cloned_with_its_settings(tmp_path: Path) -> None:
     loans = bezant.datasets.load("sba-sample")[list(COLUMNS)].iloc[::60]
-    how = {"training": {"max_epochs": 1}, "size": "tiny", "benchmark": False, "progress": False}
+    how: dict[str, Any] = {
+        "training": {"max_epochs": 1},
+        "size": "tiny",
+        "benchmark": False,
+        "progress": False,
+    }
     risk = CreditRisk(time="ApprovalDate", network=CHOSEN, **how)
     risk.fit(loans.drop(columns="default"), loans["default"])
     network = risk.model_.network.config

@@ -26,26 +26,33 @@ def risk() -> CreditRisk:
     return risk.fit(loans.drop(columns="default"), loans["default"])
 
 
-@pytest.fixture
-def client(tmp_path: Path) -> Any:
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of one SQLite store for all tests: to make one takes seconds."""
+    return tmp_path_factory.mktemp("mlflow")
+
+
+@pytest.fixture(scope="module")
+def uri(store: Path) -> str:
+    return f"sqlite:///{store / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="module")
+def client(uri: str) -> Any:
     pytest.importorskip("mlflow")
     with warnings.catch_warnings():  # of a package beneath MLflow
         warnings.simplefilter("ignore")
-        return tracking_client(uri(tmp_path))
-
-
-def uri(folder: Path) -> str:
-    return f"sqlite:///{folder / 'mlflow.db'}"
+        return tracking_client(uri)
 
 
 def test_a_run_holds_settings_curves_figures_versions_model_and_report(
-    risk: CreditRisk, client: Any, tmp_path: Path
+    risk: CreditRisk, client: Any, uri: str, store: Path, tmp_path: Path
 ) -> None:
     saved = risk.save(tmp_path / "model")
     report = tmp_path / "report.html"
     report.write_text("<p>figures</p>")
     trials = pa.table({"number": [0], "loss": [0.5]})
-    run = log_fit(risk, uri(tmp_path), "loans", model=saved, report=report, trials=trials)
+    run = log_fit(risk, uri, "loans", model=saved, report=report, trials=trials)
 
     found = client.get_run(run)
     assert found.info.status == "FINISHED"
@@ -64,22 +71,22 @@ def test_a_run_holds_settings_curves_figures_versions_model_and_report(
     assert {f.path for f in client.list_artifacts(run)} == {"model", "report", "notes.txt", "trials.csv"}
     copied = Path(client.download_artifacts(run, "model", str(tmp_path)))
     assert bezant.load(copied).record_.data_sha256 == risk.record_.data_sha256
-    assert (tmp_path / "mlartifacts").is_dir()  # beside the store, not wherever the command was typed
+    assert (store / "mlartifacts").is_dir()  # beside the store, not wherever the command was typed
 
 
-def test_runs_of_one_name_come_together(risk: CreditRisk, client: Any, tmp_path: Path) -> None:
-    runs = {log_fit(risk, uri(tmp_path)) for _ in range(2)}
+def test_runs_of_one_name_come_together(risk: CreditRisk, client: Any, uri: str) -> None:
+    runs = {log_fit(risk, uri) for _ in range(2)}
     experiments = {client.get_run(run).info.experiment_id for run in runs}
     assert len(runs) == 2
     assert experiments == {client.get_experiment_by_name("bezant").experiment_id}
 
 
 def test_a_run_that_could_not_be_written_is_marked_as_failed(
-    risk: CreditRisk, client: Any, tmp_path: Path
+    risk: CreditRisk, client: Any, uri: str, tmp_path: Path
 ) -> None:
     with pytest.raises(OSError):
-        log_fit(risk, uri(tmp_path), report=tmp_path / "absent.html")
-    experiment = client.get_experiment_by_name("bezant").experiment_id
+        log_fit(risk, uri, "torn", report=tmp_path / "absent.html")
+    experiment = client.get_experiment_by_name("torn").experiment_id
     assert [run.info.status for run in client.search_runs([experiment])] == ["FAILED"]
 
 

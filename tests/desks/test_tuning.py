@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import pandas as pd
 import pytest
 
 import bezant
-from bezant.desks import tuning, tuning_search
 from bezant.desks.tuning import TUNED, USUAL, Tuning, helped, judge, tune
+from bezant.desks.tuning_search import Problem
+from bezant.desks.tuning_space import usual_choice
 from bezant.evidence.evaluation import evaluate_scores
-from bezant.types import InputError
+from bezant.types import InputError, MissingExtraError
 from training_support import COLUMNS
 
 TIME = "ApprovalDate"
@@ -42,7 +44,7 @@ def without_seconds(found: Tuning) -> list[dict[str, Any]]:
 def test_the_first_trial_has_the_usual_settings_and_the_best_is_no_worse(whole: Tuning) -> None:
     rows = whole.trials.to_pylist()
     assert [row["number"] for row in rows] == [0, 1, 2]
-    usual = tuning_search.usual_choice(len(Y) - len(whole.untouched))
+    usual = usual_choice(len(Y) - len(whole.untouched))
     assert {name: rows[0][name] for name in usual} == usual
     assert whole.usual_loss == rows[0]["loss"]
     complete = [row["loss"] for row in rows if row["state"] == "complete"]
@@ -82,7 +84,7 @@ def test_a_search_that_was_stopped_goes_on_to_the_same_trials(whole: Tuning, tmp
 
 
 def test_ctrl_c_in_the_middle_of_a_trial_keeps_those_before(tmp_path: Path, monkeypatch: Any) -> None:
-    loss_of, seen = tuning.Problem.loss_of, 0
+    loss_of, seen = Problem.loss_of, 0
 
     def interrupted(self: Any, choice: Any, told: Any) -> Any:
         nonlocal seen
@@ -91,7 +93,7 @@ def test_ctrl_c_in_the_middle_of_a_trial_keeps_those_before(tmp_path: Path, monk
             told = _press
         return loss_of(self, choice, told)
 
-    monkeypatch.setattr(tuning.Problem, "loss_of", interrupted)
+    monkeypatch.setattr(Problem, "loss_of", interrupted)
     found = tune(X, Y, study=tmp_path / "study.db", **QUICK)
     assert found.interrupted and found.trials.num_rows == 1
 
@@ -113,8 +115,14 @@ def test_a_study_of_something_else_is_refused_in_one_sentence(tmp_path: Path, ot
         tune(changed, Y, study=study, **settings)
 
 
+def test_without_optuna_the_line_to_install_it_is_given(monkeypatch: Any) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'bezant\[tune\]'"):
+        tune(X, Y, **QUICK)
+
+
 def test_trials_that_fall_behind_are_given_up() -> None:
-    found = tune(X, Y, time=TIME, max_epochs=6, trials=9)
+    found = tune(X.iloc[::2], Y.iloc[::2], time=TIME, max_epochs=4, trials=8)
     states = [row["state"] for row in found.trials.to_pylist()]
     assert states[:5] == ["complete"] * 5  # too few to compare with
     assert "pruned" in states

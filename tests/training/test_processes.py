@@ -17,6 +17,7 @@ import torch
 import shared_fit
 from bezant.network.batch import Batch
 from bezant.training.processes import Processes
+from bezant.training.progress import shown
 
 TESTS = Path(__file__).parents[1]
 
@@ -58,7 +59,7 @@ def test_two_processes_end_with_the_weights_of_one(two: Path, name: str) -> None
     shared = safetensors.torch.load_file(two / f"{place}.safetensors")
     assert shared.keys() == weights.keys()
     for key, value in weights.items():
-        torch.testing.assert_close(shared[key], value, rtol=1e-3, atol=2e-4, msg=lambda m, k=key: f"{k}: {m}")
+        assert torch.allclose(shared[key], value, rtol=1e-3, atol=2e-4), key
 
 
 def test_both_processes_end_alike_to_the_bit(two: Path) -> None:
@@ -75,6 +76,18 @@ def test_both_processes_end_alike_to_the_bit(two: Path) -> None:
 def test_two_processes_killed_go_on_to_the_same_bits(two: Path) -> None:
     ends = {end for place in (0, 1) for end in found(two, place)["resumed"]}
     assert len(ends) == 1
+
+
+def test_the_main_process_alone_saves_a_model_and_the_other_waits_for_it(two: Path) -> None:
+    assert [found(two, place)["saved"] for place in (0, 1)] == [0, 0]
+    assert [each.name for each in two.glob("*model*")] == ["model"]
+
+
+def test_no_bar_is_drawn_but_by_the_main_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    for rank, drawn in (("0", True), ("1", False)):
+        monkeypatch.setenv("RANK", rank)
+        with shown("Training", choice=True) as observe:
+            assert (observe is not None) == drawn
 
 
 def test_one_alone_has_all_rows_of_a_batch_at_full_weight() -> None:

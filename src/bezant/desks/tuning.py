@@ -135,14 +135,14 @@ def tune(
     events = as_events(labels, two_classes(labels, event))
     if trials < 1:
         raise InputError(f"trials is a number from 1 on, not {trials}; 20 is usual.")
-    untouched = held_out_rows(events, times_of(table, time, schema), UNTOUCHED, random_state)
-    kept, sampled = _sampled(np.setdiff1d(np.arange(len(events)), untouched), random_state)
-    rows, known = table.take(kept), events[kept]
-    how: dict[str, Any] = {"time": time, "schema": schema, "leaks": leaks, "seed": random_state}
-    intake = take_in(rows, known, holdout=JUDGING, **how)
-    training = TrainingConfig(seed=random_state, max_epochs=max_epochs)
-    problem = Problem(intake, known, _folds(intake, known, random_state), training)
-    with opened(study) as storage:
+    with opened(study) as storage:  # before any long work: it refuses what is no study
+        untouched = held_out_rows(events, times_of(table, time, schema), UNTOUCHED, random_state)
+        kept, sampled = _sampled(np.setdiff1d(np.arange(len(events)), untouched), random_state)
+        known = events[kept]
+        how: dict[str, Any] = {"time": time, "schema": schema, "leaks": leaks, "seed": random_state}
+        intake = take_in(table.take(kept), known, holdout=JUDGING, **how)
+        training = TrainingConfig(seed=random_state, max_epochs=max_epochs)
+        problem = Problem(intake, known, _folds(intake, known, random_state), training)
         search = Search(storage, problem, trials, seconds, observe)
         interrupted = search.go()
         return _found(search, untouched, interrupted, sampled)

@@ -134,7 +134,7 @@ class Search:
     def finished(self) -> list[Any]:
         """Return the trials that count: complete or pruned, in order."""
         states = self.optuna.trial.TrialState
-        return self.study.get_trials(deepcopy=False, states=(states.COMPLETE, states.PRUNED))
+        return list(self.study.get_trials(deepcopy=False, states=(states.COMPLETE, states.PRUNED)))
 
     def complete(self) -> list[Any]:
         """Return the trials that came to their end."""

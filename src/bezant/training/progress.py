@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from bezant.artifacts import is_main_process
 from bezant.training.loop import Observer, Progress
 
 ProgressChoice = Literal["auto", True, False]
@@ -27,7 +28,7 @@ def shown(title: str, choice: ProgressChoice = "auto") -> Iterator[Observer | No
     choice : {"auto", True, False}
         "auto" draws only where somebody can see it: standard error is a terminal.
     """
-    if choice is False or (choice == "auto" and not sys.stderr.isatty()):
+    if choice is False or (choice == "auto" and not sys.stderr.isatty()) or not is_main_process():
         yield None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"))
