@@ -138,7 +138,7 @@ def main() -> None:
     parser.add_argument(
         "--months", type=int, default=0, help="Default within so many months; 0: final status."
     )
-    parser.add_argument("--rows", type=int, default=20_000, help="At most so many rows teach a year.")
+    parser.add_argument("--rows", type=int, default=10_000, help="At most so many rows teach a year.")
     parser.add_argument("--last", type=int, default=LAST, help="Fiscal year to walk to.")
     parser.add_argument("--size", default="small", help="Size of the network.")
     parser.add_argument("--folder", type=Path, default=Path("out/drift"), help="Where scores are kept.")
