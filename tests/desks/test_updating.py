@@ -1,0 +1,167 @@
+"""CreditRisk.update: what it learns from which rows, when it keeps what, and what it says."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import bezant as bz
+from bezant.desks import updating
+from bezant.desks.updating import UPDATED, UpdateRows
+from bezant.training.updating import UpdatedTable
+from bezant.types import FloatArray, InputError
+from common.rows import replaced
+
+OLD, NEW = 3000, 2000
+
+
+def loans() -> tuple[pa.Table, FloatArray]:
+    """Real loans in the order of time."""
+    frame = bz.datasets.load("sba-sample").sort_values("ApprovalDate", kind="stable")
+    frame = frame[frame["ApprovalDate"] >= "1998-01-01"].iloc[:: len(frame) // 8000].head(OLD + NEW)
+    y = frame.pop("default").to_numpy(np.float64)
+    columns = ["ApprovalDate", "State", "GrAppv", "NoEmp", "NewExist", "Bank"]
+    return pa.Table.from_pandas(frame[columns], preserve_index=False), y
+
+
+@pytest.fixture(scope="module")
+def fitted() -> bz.CreditRisk:
+    X, y = loans()
+    risk = bz.CreditRisk(
+        time="ApprovalDate",
+        size="tiny",
+        benchmark=("scorecard",),
+        progress=False,
+        training={"max_epochs": 2, "batch_size": 128},
+    )
+    return risk.fit(X.slice(0, OLD), y[:OLD])
+
+
+def scores(risk: bz.CreditRisk) -> Any:
+    return risk.predict_proba(loans()[0])[:, 1]
+
+
+def note(risk: bz.CreditRisk) -> str:
+    (said,) = [n for n in risk.notes_ if n.startswith(UPDATED)]
+    return said
+
+
+def test_no_epochs_change_nothing(fitted: bz.CreditRisk) -> None:
+    X, y = loans()
+    risk = deepcopy(fitted)
+    assert risk.update(X, y, epochs=0) is risk
+    np.testing.assert_array_equal(scores(risk), scores(fitted))
+    assert risk.notes_ == fitted.notes_
+    assert risk.record_ == fitted.record_
+
+
+def test_an_update_is_judged_on_the_latest_rows_beside_the_old_model_and_the_traditional_one(
+    fitted: bz.CreditRisk, tmp_path: Path
+) -> None:
+    X, y = loans()
+    y = y.copy()
+    y[OLD:] = np.maximum(y[OLD:], np.random.default_rng(0).random(NEW) < 0.4)  # a crisis: worth learning
+    risk = deepcopy(fitted).recalibrate(X.slice(OLD, NEW), y[OLD:]).update(X, y)
+    assert "kept as it was" not in note(risk)
+    (moved,) = [n for n in risk.notes_ if n.startswith("Recalibrated on ")]
+    assert moved.startswith(f"Recalibrated on {int(0.15 * len(y))} rows")
+    assert risk.evaluation_ is not None
+    assert list(risk.evaluation_.figures)[:2] == ["bezant", "bezant before"]
+    assert len(risk.evaluation_.figures) == 3
+    assert len(risk.evaluation_.y) < 0.15 * len(y)
+    risk.save(tmp_path / "model")
+    again = bz.load(tmp_path / "model")
+    np.testing.assert_array_equal(scores(again), scores(risk))
+    assert again.notes_ == risk.notes_
+
+
+def test_what_was_learned_from_is_recorded_and_old_rows_cannot_judge_the_next_update(
+    fitted: bz.CreditRisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = loans()
+    whole = updating.update_table
+    monkeypatch.setattr(updating, "update_table", lambda *a, **k: _trained(whole(*a, **k)))
+    risk = deepcopy(fitted).update(X, y, epochs=1)
+    assert risk.record_.summary.rows == OLD + NEW
+    assert risk.record_.summary.period[1] == str(X["ApprovalDate"][-1].as_py().date())
+    assert risk.record_.configuration["updates"][0]["sha256_before"] == fitted.record_.data_sha256
+    with pytest.raises(InputError, match="None of the 5000 rows is later than"):
+        risk.update(X, y)
+
+
+def _trained(found: UpdatedTable) -> UpdatedTable:
+    return UpdatedTable(
+        found.model, "trained", found.log_losses, found.parts, found.judged, found.calibration, found.runs
+    )
+
+
+def test_an_update_that_would_be_worse_is_not_kept_and_says_so(fitted: bz.CreditRisk) -> None:
+    X, y = loans()
+    p = scores(fitted)
+    y = (p < np.median(p)).astype(np.float64)  # the rows that train teach the opposite ...
+    y[-800:] = np.random.default_rng(1).random(800) < p[-800:]  # ... of what those that judge show
+    before = fitted.model_.network.state_dict()
+    risk = deepcopy(fitted).update(X, y)
+    assert all((before[n] == t).all() for n, t in risk.model_.network.state_dict().items())
+    assert "training on did not pay" in note(risk) or "kept as it was" in note(risk)
+    assert risk.record_ == fitted.record_
+
+
+def test_few_new_rows_leave_the_statistics_and_the_older_rows_out(fitted: bz.CreditRisk) -> None:
+    X, y = loans()
+    record = fitted.record_
+    times = X["ApprovalDate"].to_numpy()
+    part = slice(OLD - 400, OLD + 900)
+    found = UpdateRows.of(y[part], times[part], record, share=0.15, seed=0)
+    end = np.datetime64(record.summary.period[1])
+    old = int((times[part].astype("datetime64[D]") <= end).sum())
+    assert not found.relearn
+    assert found.used.min() == old
+    assert f"{old} rows up to {end} were left out" in found.notes[0]
+    risk = deepcopy(fitted).update(X.slice(OLD - 400, 1300), y[part], epochs=1)
+    assert "statistics of outcomes were left as they were" in note(risk)
+    assert found.notes[0] in risk.notes_
+
+
+def test_the_rows_that_judge_are_the_latest_and_all_new(fitted: bz.CreditRisk) -> None:
+    X, y = loans()
+    times = X["ApprovalDate"].to_numpy()
+    found = UpdateRows.of(y, times, fitted.record_, share=0.15, seed=0)
+    assert len(found.held_out) == int(0.15 * len(y))
+    assert times[found.held_out].min() >= np.delete(times, found.held_out).max()
+    many = UpdateRows.of(y, times, fitted.record_, share=0.9, seed=0)
+    new = times.astype("datetime64[D]") > np.datetime64(fitted.record_.summary.period[1])
+    assert len(many.held_out) == new.sum() // 2
+
+
+def test_too_few_new_rows_change_nothing_and_say_so(fitted: bz.CreditRisk) -> None:
+    X, y = loans()
+    risk = deepcopy(fitted).update(X.slice(0, OLD + 30), y[: OLD + 30])
+    assert "too few to judge" in note(risk)
+    np.testing.assert_array_equal(scores(risk), scores(fitted))
+    assert risk.evaluation_ is fitted.evaluation_ or risk.evaluation_.figures == fitted.evaluation_.figures
+
+
+@pytest.mark.parametrize("epochs", [-1, 1.5, True, "3"])
+def test_epochs_are_a_whole_number(fitted: bz.CreditRisk, epochs: Any) -> None:
+    with pytest.raises(InputError, match="epochs is a whole number"):
+        deepcopy(fitted).update(*loans(), epochs=epochs)
+
+
+def test_missing_times_are_refused(fitted: bz.CreditRisk) -> None:
+    X, y = loans()
+    times = pa.array([None, *X["ApprovalDate"].to_pylist()[1:]], X["ApprovalDate"].type)
+    for given in (replaced(X, "ApprovalDate", times), X.drop_columns("ApprovalDate")):
+        with pytest.raises(InputError, match="'ApprovalDate' orders the rows and is missing"):
+            deepcopy(fitted).update(given, y)
+
+
+def test_the_same_update_gives_the_same_model(fitted: bz.CreditRisk) -> None:
+    X, y = loans()
+    one, other = (deepcopy(fitted).update(X, y, epochs=1) for _ in range(2))
+    np.testing.assert_array_equal(scores(one), scores(other))
