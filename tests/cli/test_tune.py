@@ -61,6 +61,7 @@ def test_ctrl_c_keeps_the_trials_and_writes_no_model(
     assert (folder / "stopped.study.db").exists()
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the database package beneath MLflow
 def test_a_fit_is_tracked_with_its_model(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mlflow = pytest.importorskip("mlflow.tracking")
     uri, out = f"sqlite:///{folder / 'mlflow.db'}", str(folder / "tracked")
@@ -71,6 +72,7 @@ def test_a_fit_is_tracked_with_its_model(folder: Path, capsys: pytest.CaptureFix
     assert "model" in {found.path for found in client.list_artifacts(run_id)}
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_an_unusable_address_is_refused_before_the_file_is_read(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
