@@ -77,9 +77,9 @@ def test_an_unusable_address_is_refused_before_the_file_is_read(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("mlflow")
-    address = "nonsense://here"
+    where = ("--out", str(folder / "none"), "--mlflow", "nonsense://here")
     for command in (("fit", "credit"), ("tune", "credit")):
-        assert run(*command, str(folder / "absent.csv"), "--out", str(folder / "none"), "--mlflow", address) == 2
+        assert run(*command, str(folder / "absent.csv"), *where) == 2
         assert "MLflow cannot use" in capsys.readouterr().err
 
 
