@@ -107,7 +107,7 @@ def test_matched_fractions_have_the_wanted_mean_and_keep_their_ends() -> None:
 
 def test_what_is_no_exposure_is_refused() -> None:
     X = loans().drop(columns="default")
-    for column, sentence in (("Money", "Money"), ("State", "amounts from 0 on")):
+    for column, sentence in (("Money", "Money"), ("State", "no amount from 0 on")):
         with pytest.raises(InputError, match=sentence):
             bz.ExpectedLoss(book().pd, book().lgd, exposure=column).predict(X)
     missing = X.assign(GrAppv=X["GrAppv"].where(X.index > 9))

@@ -19,15 +19,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bezant.benchmarks.tasks import CreditTask, Part
-from bezant.desks.benchmarks import fit_benchmarks
+from bezant.benchmarks.tasks import ALL, FOLDS, CreditTask, Part
+from bezant.desks.benchmarks import fit_benchmarks, refuse_missing
 from bezant.desks.credit import LARGE, CreditRisk
 from bezant.desks.intake import take_in
 from bezant.desks.settings import ordering_times
 from bezant.histories import read_table
 from bezant.metrics.classification import log_loss, roc_auc
+from bezant.metrics.target_statistics import stratified_folds
 from bezant.network.recalibration import days_of
 from bezant.schema import Schema
+from bezant.training.cross_fitting import is_cross_fitted
 from bezant.training.table import HeldOut
 from bezant.types import FloatArray
 
@@ -87,8 +89,9 @@ class Kept:
         for group in GROUPS:
             arrays |= {f"{group}/{test}": values for test, values in getattr(self, group).items()}
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".part.npz")
-        np.savez_compressed(draft, **arrays)
+        draft = path.with_name(f".{path.name}.part")
+        with draft.open("wb") as file:
+            np.savez_compressed(file, **arrays)
         draft.replace(path)
 
     @classmethod
@@ -129,6 +132,7 @@ def run_task(
     say : callable
         Told what was done, a line at a time.
     """
+    refuse_missing(tuple((PEERS | OTHERS)[peer] for peer in peers))
     for part in task.parts():
         for name, fit in _fits(task, part, seeds, peers, size):
             path = folder / task.name / part.name / f"{name}.npz"
@@ -148,7 +152,7 @@ def _fits(
     for peer in peers:
         yield peer, lambda peer=peer: _peer(task, part, peer)  # type: ignore[misc]
     for seed in seeds:
-        yield f"{LARGE}-{seed}", lambda seed=seed: _large(task, part, seed, size)  # type: ignore[misc]
+        yield f"{LARGE} {size}, seed {seed}", lambda seed=seed: _large(task, part, seed, size)  # type: ignore[misc]
 
 
 def _large(task: CreditTask, part: Part, seed: int, size: str) -> Kept:
@@ -161,7 +165,7 @@ def _large(task: CreditTask, part: Part, seed: int, size: str) -> Kept:
     moved = {}
     for before, name in pairwise(X):
         moved[name] = risk.recalibrate(X[before], y[before]).predict_proba(X[name])[:, 1]
-    return Kept(f"{LARGE}-{seed}", y, p, p, spent, moved)
+    return Kept(f"{LARGE} {size}, seed {seed}", y, p, p, spent, moved)
 
 
 def _peer(task: CreditTask, part: Part, peer: str) -> Kept:
@@ -175,7 +179,8 @@ def _peer(task: CreditTask, part: Part, peer: str) -> Kept:
         leaks="report",
         seed=0,
     )
-    parts = HeldOut.of(intake.held_out, y, 0)
+    crossed = is_cross_fitted(y, intake.times is not None)
+    parts = HeldOut.in_folds(stratified_folds(y, FOLDS, 0)) if crossed else HeldOut.of(intake.held_out, y, 0)
     fitted = fit_benchmarks(intake.table, intake.schema, y, parts, ((PEERS | OTHERS)[peer],), 0)
     if not fitted.models:
         raise RuntimeError(" ".join(fitted.notes))
@@ -231,14 +236,16 @@ class TaskResult:
 
 
 def judge_task(task: CreditTask, folder: Path) -> TaskResult | None:
-    """Compute the figures of a task from kept scores; None without any."""
+    """Compute the figures of a task from kept scores; None if not every fold is there."""
     parts = [
         {p.stem: Kept.read(p) for p in sorted(fold.glob("*.npz"))}
         for fold in sorted((folder / task.name).glob("*"))
     ]
-    if not parts:
+    if len(parts) < (FOLDS if task.tests == (ALL,) else 1):
         return None
     fitted = [m for m in parts[0] if all(m in part for part in parts)]
+    if not fitted:
+        return None
     large = [m for m in fitted if m.startswith(LARGE)]
     peers = [m for m in fitted if m in PEERS]
     figures: dict[str, dict[str, Figure]] = {m: _figures(task, parts, [m], "p") for m in large}

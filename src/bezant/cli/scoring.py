@@ -120,8 +120,15 @@ def load_model(path: Path) -> CreditRisk:
         raise InputError(
             f"{str(path)!r} is a file, but a model is a folder; name the folder that 'bezant fit' wrote."
         )
-    risk: CreditRisk = bezant.load(path)
-    return risk
+    from bezant.desks.credit import CreditRisk
+
+    model = bezant.load(path)
+    if not isinstance(model, CreditRisk):
+        raise InputError(
+            f"The folder {str(path)!r} holds a {type(model).__name__}, but this command takes a CreditRisk; "
+            "use it in Python, with bezant.load."
+        )
+    return model
 
 
 Segment = Annotated[

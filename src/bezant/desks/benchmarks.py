@@ -15,7 +15,7 @@ from bezant.network.calibration import Calibrator, calibrate
 from bezant.network.recalibration import UNMOVED, Recalibration, learn_recalibration
 from bezant.schema import Schema
 from bezant.traditional import TRADITIONAL
-from bezant.traditional.ordered_boosting import OrderedBoosting
+from bezant.traditional.ordered_boosting import OrderedBoosting, import_catboost
 from bezant.traditional.textbook import TEXTBOOK
 from bezant.training.table import HeldOut
 from bezant.types import FloatArray, IntArray
@@ -108,6 +108,12 @@ class Benchmarks:
     models: tuple[Benchmark, ...]
     judged: dict[str, FloatArray]
     notes: tuple[str, ...]
+
+
+def refuse_missing(choice: BenchmarkChoice) -> None:
+    """Say which package a wished model needs, before any long work, if it is not installed."""
+    if isinstance(choice, tuple) and OrderedBoosting.key in choice:
+        import_catboost()
 
 
 def fit_benchmarks(

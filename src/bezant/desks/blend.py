@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from bezant.artifacts import save_folder
+from bezant.desks.benchmarks import CLASSES
 from bezant.desks.credit import LARGE, CreditRisk
 from bezant.evidence.evaluation import Evaluation, evaluate_scores
 from bezant.metrics.classification import log_loss
@@ -67,6 +68,10 @@ class Blend(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         InputError
             As :meth:`CreditRisk.fit`, and if too few rows could be held out to learn weights from.
         """
+        if not self.peers or not set(self.peers) <= set(CLASSES):
+            raise InputError(
+                f"peers names one or more of the models {', '.join(map(repr, CLASSES))}, not {self.peers!r}."
+            )
         risk = clone(self.risk) if self.risk is not None else CreditRisk()
         risk.set_params(benchmark=tuple(self.peers)).fit(X, y)
         judged = risk.evaluation_

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from bezant.artifacts import save_folder
-from bezant.desks.benchmarks import CLASSES, Benchmark, BenchmarkChoice, fit_benchmarks
+from bezant.desks.benchmarks import CLASSES, Benchmark, BenchmarkChoice, fit_benchmarks, refuse_missing
 from bezant.desks.export import export_onnx
 from bezant.desks.intake import Leaks, read_rows, take_in
 from bezant.desks.labels import as_events, event_note, read_labels, two_classes
@@ -179,6 +179,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         named = isinstance(self.benchmark, tuple) and set(self.benchmark) <= set(CLASSES)
         refuse_unknown_settings(self, (self.benchmark,) if named else (True, False, "full", tuple(CLASSES)))
+        refuse_missing(self.benchmark)
         seed = seed_of(self)
         table = read_rows(self, X, fitting=True, y=y)
         labels = read_labels(y, table.num_rows)
@@ -226,7 +227,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         unjudged = ("No traditional model was fitted after the interruption.",) if interrupted else ()
         self.notes_ = (*event_note(classes), *intake.notes, *fitted.notes, *unjudged, *rivals.notes)
         self.record_ = fit_record(
-            configuration=configuration_of(self, plan),
+            configuration=configuration_of(self, plan.resolved(len(events))),
             table=intake.table,
             schema=intake.schema,
             y=events,
@@ -309,7 +310,8 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         benchmarks = tuple(b.recalibrated(typed, events, days, seed_of(self)) for b in self.benchmarks_)
         self.model_, self.benchmarks_ = replace(model, recalibration=moved), benchmarks
         kept = tuple(note for note in self.notes_ if not note.startswith(RECALIBRATED))
-        self.notes_ = (*kept, recalibration_note(moved, losses, events, times))
+        said = (recalibration_note(moved, losses, events, times), *self._seen_before(times))
+        self.notes_ = (*kept, " ".join(said))
         return self
 
     # ------------------------------------------------------------------------------------- updating
@@ -383,7 +385,12 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def scores(self, table: pa.Table) -> dict[str, FloatArray]:
         """Return the probabilities (n,) of the large model and of every traditional one for n rows."""
         typed, times = self.model_.conform(table).table, ordering_times(self.schema_, table)
-        trending = times is not None and any(b.recalibration.needs_times for b in self.benchmarks_)
+        trending = [b.name for b in self.benchmarks_ if b.recalibration.needs_times]
+        if trending and times is None:
+            raise InputError(
+                f"Column {self.schema_.time!r} is not in the table of {table.num_rows} rows, but the "
+                f"recalibration of {trending[0]} follows a trend; add the column."
+            )
         days = days_of(times) if trending and times is not None else None
         others = {b.name: b.score_table(typed, days) for b in self.benchmarks_}
         return {LARGE: self.model_.score_typed(typed), **others}

@@ -69,7 +69,11 @@ class ExpectedLoss:
         self.exposure = exposure
         self.grades = grades
         self.notes_: tuple[str, ...] = ()
-        self.scale_ = grades if isinstance(grades, MasterScale) else self._learned_scale(grades or GRADES)
+        self.scale_ = (
+            grades
+            if isinstance(grades, MasterScale)
+            else self._learned_scale(GRADES if grades is None else grades)
+        )
 
     def _learned_scale(self, grades: int) -> MasterScale | None:
         """Return a scale from the PD model's held-out scores; None, and a note, where it kept none."""
@@ -125,10 +129,11 @@ class ExpectedLoss:
                 f"{table.num_rows} rows; fill it in or leave those rows out."
             )
         found = np.asarray(column.to_numpy())
-        if found.dtype.kind not in "iuf" or np.any(found < 0):
+        sound = np.isfinite(found) & (found >= 0) if found.dtype.kind in "iuf" else np.zeros(len(found), bool)
+        if not sound.all():
             raise InputError(
-                f"Column {self.exposure!r} is the exposure and must hold amounts from 0 on; turn it into "
-                f"numbers that are not negative ({table.num_rows} rows were given)."
+                f"Column {self.exposure!r} is the exposure but holds no amount from 0 on in "
+                f"{int((~sound).sum())} of {table.num_rows} rows; mend them or leave those rows out."
             )
         return found.astype(np.float64)
 

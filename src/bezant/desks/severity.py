@@ -33,6 +33,7 @@ from bezant.desks.severity_rivals import fit_severity_rivals, restore_rival
 from bezant.evidence.checks import CheckReport
 from bezant.evidence.values import ValueEvaluation, evaluate_values
 from bezant.metrics.target_statistics import stratified_folds
+from bezant.network.calibration import Calibrator
 from bezant.network.fractions import FractionDistribution, LevelMap, checked_levels, predicted_fractions
 from bezant.network.mean_calibration import calibrate_mean
 from bezant.network.model import TrunkName
@@ -200,7 +201,7 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.schema_, self.check_, self.history_ = fitted.model.schema, intake.check, fitted.runs
         self.benchmarks_ = rivals.models
         self._calibrate(fitted, intake, lost, rivals.judged, seed)
-        self.notes_ = (*intake.notes, *fitted.notes, *rivals.notes)
+        self.notes_ = (*intake.notes, *fitted.notes, *rivals.notes, *_slope_note(self.model_.calibrator))
         self.record_ = fit_record(
             configuration=configuration_of(self, plan),
             table=intake.table,
@@ -398,3 +399,13 @@ def _crossed_intervals(
             ends = part.quantiles(levels([(1 - share) / 2, (1 + share) / 2]))
             low[inside], high[inside] = ends[:, 0], ends[:, 1]
     return intervals
+
+
+def _slope_note(calibrator: Calibrator) -> tuple[str, ...]:
+    """Say how far the predictions were shrunk towards their mean, if they were."""
+    if calibrator.method != "linear" or calibrator.values[1] >= 1:
+        return ()
+    return (
+        "On the held-out rows the predictions differed too much: they are shrunk towards their mean, by "
+        f"the slope {float(calibrator.values[1]):.2f}.",
+    )

@@ -225,13 +225,19 @@ class PDTermStructure(BaseEstimator):  # type: ignore[misc]
     ) -> dict[str, FloatArray]:
         """Fit the traditional models; return their answers on the judging rows, learned without those."""
         judged: dict[str, FloatArray] = {}
-        models = HAZARDS.values() if self.benchmark else ()
+        kept = []
         learned = np.concatenate([parts.training, parts.stopping])
-        for model in models:
-            if len(parts.judging):
-                first = model().fit(intake.table.take(learned), intake.schema, targets[learned], periods)
-                judged[model.name] = first.score_periods(intake.table.take(parts.judging))
-        self.benchmarks_ = tuple(m().fit(intake.table, intake.schema, targets, periods) for m in models)
+        for model in HAZARDS.values() if self.benchmark else ():
+            try:
+                if len(parts.judging):
+                    first = model().fit(intake.table.take(learned), intake.schema, targets[learned], periods)
+                    judged[model.name] = first.score_periods(intake.table.take(parts.judging))
+                kept.append(model().fit(intake.table, intake.schema, targets, periods))
+            except Exception as error:  # a rival's failure must not lose a trained model
+                judged.pop(model.name, None)
+                said = f"{model.name} could not be fitted ({type(error).__name__}): {error}"
+                self.notes_ = (*self.notes_, said)
+        self.benchmarks_ = tuple(kept)
         return judged
 
     def _judged(

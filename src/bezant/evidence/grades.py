@@ -165,7 +165,7 @@ class MasterScale:
         starts = _pooled_cells(rows, defaults)
         rows, defaults = np.add.reduceat(rows, starts), np.add.reduceat(defaults, starts)
         uppers = uppers[np.append(starts[1:] - 1, len(uppers) - 1)]
-        least = max(least_share * len(p), LEAST_DEFAULTS * len(p) / max(int(outcomes.sum()), 1) / grades, 1)
+        least = max(least_share * len(p), LEAST_DEFAULTS * len(p) / max(int(outcomes.sum()), 1), 1)
         cuts = _best_cuts(rows, defaults, grades, least)
         cuts, pooled = _significant(cuts, rows, defaults, level)
         notes = tuple(

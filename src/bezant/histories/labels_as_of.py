@@ -111,13 +111,13 @@ def labels_as_of(
     if lag < timedelta(0):
         raise InputError(f"A lag of {lag} would make events known before they came; give 0 or more.")
     end = np.full(len(start), np.datetime64(cutoff, "us") - np.timedelta64(lag), "datetime64[us]")
-    if observed_until is not None:
-        end = np.fmin(end, _times("observed_until", observed_until)) if len(start) else end
-    for name, column in (("event_time", event), ("end of observation", end)):
+    until = end if observed_until is None else _times("observed_until", observed_until)
+    for name, column in (("event_time", event), ("observed_until", until)):
         if len(column) != len(start):
             raise InputError(
                 f"There are {len(start)} originations but {len(column)} values of {name}; give one a loan."
             )
+    end = np.fmin(end, until)
     present = start < end
     backwards = present & (event < start)
     known = present & ~backwards

@@ -12,7 +12,7 @@ import torch
 
 from bezant.metrics.target_statistics import stratified_folds
 from bezant.network.calibration import KNOTS, Calibration, Calibrator
-from bezant.types import AnyArray, FloatArray, IntArray
+from bezant.types import AnyArray, BoolArray, FloatArray, IntArray
 
 MEAN_METHODS = ("none", "linear", "isotonic")
 
@@ -65,12 +65,25 @@ def calibrate_mean(
     fold = stratified_folds((y > np.median(y)).astype(np.int64), folds, seed)
     crossed = {m: _cross_fit(m, prediction, y, fold) for m in methods}
     errors = {m: float(np.mean((y - q) ** 2)) for m, q in crossed.items()}
-    best = "linear" if ahead else min(methods, key=lambda m: errors[m])
-    fitted = fit_mean_calibrator(best, prediction, y)
     if ahead:
-        values = torch.tensor(line_ahead(prediction, y, np.asarray(times)), dtype=torch.float64)
-        fitted = Calibrator("linear", values)
-    return Calibration(fitted, errors, crossed[best])
+        return _ahead(prediction, y, np.asarray(times), fold, errors)
+    best = min(methods, key=lambda m: errors[m])
+    return Calibration(fit_mean_calibrator(best, prediction, y), errors, crossed[best])
+
+
+def _ahead(
+    x: FloatArray, y: FloatArray, times: AnyArray, fold: IntArray, errors: dict[str, float]
+) -> Calibration:
+    """Carry the line ahead, and judge it as it is delivered: each row by a line learned without its fold."""
+
+    def line(rows: BoolArray) -> Calibrator:
+        values = line_ahead(x[rows], y[rows], times[rows])
+        return Calibrator("linear", torch.tensor(values, dtype=torch.float64))
+
+    judged = np.empty_like(x)
+    for k in np.unique(fold):
+        judged[fold == k] = line(fold != k).calibrated(x[fold == k])
+    return Calibration(line(np.ones(len(x), bool)), errors, judged)
 
 
 def line_ahead(x: FloatArray, y: FloatArray, times: AnyArray) -> list[float]:

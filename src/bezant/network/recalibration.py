@@ -76,6 +76,8 @@ class Recalibration:
         days : float64 array, shape (n,), optional
             Time of each row in days since 1970; needed where there is a trend.
         """
+        if self.method == "none":
+            return np.asarray(p, np.float64)
         x = self.slope * _log_odds(p) + self.shift
         if self.needs_times:
             assert days is not None
@@ -188,7 +190,7 @@ def _judged(
 
 
 def _fitted(method: str, p: FloatArray, y: FloatArray, days: FloatArray | None) -> Recalibration:
-    """Maximum likelihood of the method's coefficients, with a prior of one event that keeps them finite."""
+    """Maximum likelihood of the method's coefficients, with a weak ridge that keeps them finite."""
     terms = METHODS[method]
     reference = float(days.max()) if days is not None and "trend" in terms else 0.0
     x = _log_odds(p)
@@ -212,7 +214,7 @@ def _fitted(method: str, p: FloatArray, y: FloatArray, days: FloatArray | None) 
 
 
 def _newton(design: FloatArray, offset: FloatArray, y: FloatArray, start: FloatArray) -> FloatArray:
-    """Coefficients of a logistic regression with an offset, pulled to the start by one row's information."""
+    """Coefficients of a logistic regression with an offset, pulled to the start by a ridge of 1."""
     coefficients = start.copy()
     for _ in range(50):
         q = _probability(design @ coefficients + offset)

@@ -65,7 +65,7 @@ def settings_of(model: object) -> dict[str, Any]:
 
 
 SMALL_TABLE = 20_000
-"""Rows below which a second thread only waits at barriers: on a busy machine it costs twenty times the work."""
+"""Rows below which a second thread only waits at barriers: on busy cores, twenty times the work."""
 
 
 def threads_for(rows: int, asked: int | None) -> int:

@@ -139,7 +139,7 @@ class OrderedBoosting:
         Parameters and errors are those of :meth:`GradientBoosting.fit`; a
         :class:`~bezant.types.MissingExtraError` says what to install if catboost is not there.
         """
-        _import()
+        import_catboost()
         labels = checked_target(y, table.num_rows, self.name)
         stopping_labels = checked_stopping_target(stopping_y, stopping_table.num_rows)
         train = _pool(read_inputs(table, schema), labels)
@@ -210,7 +210,7 @@ class OrderedBoosting:
         model.configuration_ = OrderedConfiguration(**document["configuration"])
         model.rounds_, model._chosen_how = document["rounds"], document["chosen_how"]
         model.search_ = tuple((OrderedConfiguration(**c), loss, n) for c, loss, n in document["search"])
-        model.model_ = _import().CatBoostClassifier()
+        model.model_ = import_catboost().CatBoostClassifier()
         model.model_.load_model(blob=base64.b64decode(document["trees"]))
         model.notes_ = tuple(document["notes"])
         return model
@@ -237,7 +237,7 @@ class OrderedBoosting:
     def _model(
         self, configuration: OrderedConfiguration, rounds: int, rows: int, seed: int
     ) -> CatBoostClassifier:
-        return _import().CatBoostClassifier(
+        return import_catboost().CatBoostClassifier(
             iterations=rounds,
             learning_rate=self._rate(rows),
             random_seed=seed,
@@ -258,7 +258,8 @@ class OrderedBoosting:
         )
 
 
-def _import() -> Any:
+def import_catboost() -> Any:
+    """Return the package; a :class:`~bezant.types.MissingExtraError` says how to install it."""
     try:
         import catboost
     except ImportError as error:
@@ -271,7 +272,7 @@ def _pool(inputs: Inputs, labels: npt.NDArray[np.float64] | None) -> Pool:
     columns: dict[str, Any] = dict(inputs.numbers)
     for name, texts in inputs.categories.items():
         columns[name] = pd.Categorical(texts.fill_null(MISSING).to_pandas())
-    return _import().Pool(pd.DataFrame(columns), labels, cat_features=list(inputs.categories))
+    return import_catboost().Pool(pd.DataFrame(columns), labels, cat_features=list(inputs.categories))
 
 
 def _dealt(rows: Pool, folds: npt.NDArray[np.int64], fold: int) -> tuple[Pool, Pool]:

@@ -56,6 +56,7 @@ def cross_fit_table(
     folds : int64 array, shape (n,)
         Fold of each row.
     """
+    small = plan.small_note(len(y))
     plan = plan.resolved(len(y))
     parts = HeldOut.in_folds(folds)
     number = int(folds.max()) + 1
@@ -77,7 +78,7 @@ def cross_fit_table(
     calibration = calibrate(answers, y, seed=plan.training.seed)
     final, on_all = refit(table, schema, y, plan, run.best_epoch, shown, checkpoint)
     kept = TableModel(schema, final.encoding, final.network, calibration.calibrator)
-    notes = tuple(dict.fromkeys(note for c in (*curves, on_all) for note in c.notes))
+    notes = (*small, *dict.fromkeys(note for c in (*curves, on_all) for note in c.notes))
     return FittedTable(kept, parts, calibration.cross_fitted, calibration, (run, on_all), notes, None)
 
 

@@ -87,6 +87,16 @@ class TablePlan(BaseModel):
     least_rows_a_value: int | None = Field(default=None, ge=1)
     refit: bool = True
 
+    def small_note(self, rows: int) -> tuple[str, ...]:
+        """Say so if a small table gets another network than its size says."""
+        network = self.resolved(rows).network
+        if (network.width, network.depth) == (self.network.width, self.network.depth):
+            return ()
+        return (
+            f"With {rows} rows, fewer than {SMALL_ROWS}, the network is a small one: {network.depth} block "
+            f"of width {network.width} in each of {network.groups} groups.",
+        )
+
     def resolved(self, rows: int) -> TablePlan:
         """Return the plan with all that depends on the number of rows filled in."""
         network, statistics = self.network, STATISTICS_FROM
@@ -202,10 +212,10 @@ def fit_table(
     checkpoint : path, optional
         Folder for checkpoints; a killed fit goes on from them.
     """
+    notes = list(plan.small_note(len(y)))
     plan = plan.resolved(len(y))
     seed = plan.training.seed
     parts = HeldOut.of(held_out, y, seed)
-    notes: list[str] = []
     inner = table.take(parts.training) if len(parts.judging) else table
     encoding, network, rows = prepare(inner, schema, y[parts.training], plan)
     stopping = (
