@@ -87,7 +87,7 @@ def test_garbage_in_later_years_moves_no_earlier_prediction(
 
 
 def test_outcomes_that_are_not_known_yet_teach_nobody(tmp_path: Path) -> None:
-    lag = {"outcome_lag": 18, "policies": ("updated", "recalibrated", "boosting"), "last": 2003}
+    lag = {"outcome_lag": 18, "policies": ("updated", "recalibrated"), "last": 2003}
     walk(loans(), folder=tmp_path / "one", **lag)
     frame = loans().copy()
     unknown = frame["ApprovalDate"] >= "2001-07-01"  # a year and a half before 2003
@@ -145,6 +145,11 @@ def test_unknown_policies_and_reversed_years_are_refused() -> None:
         walk(loans(), policies=("frozen", "thawed"))
     with pytest.raises(InputError, match="2002 to 2001"):
         walk(loans(), last=2001)
+
+
+def test_too_few_events_for_lightgbm_are_said_with_the_mend() -> None:
+    with pytest.raises(InputError, match=r"LightGBM could not be fitted to the 400 rows, .* raise most_rows"):
+        walk(loans(), last=2002, most_rows=400, policies=("boosting",))
 
 
 def test_what_an_update_kept_is_noted(walked: WalkForward) -> None:

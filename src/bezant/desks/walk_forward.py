@@ -260,7 +260,10 @@ class _Walk:
         fitted = fit_benchmarks(intake.table, intake.schema, y, parts, ("gradient-boosting",), 0)
         seconds = clock.process_time() - start
         if not fitted.models:
-            raise InputError(f"LightGBM could not be fitted for {year}: {' '.join(fitted.notes)}")
+            raise InputError(
+                f"LightGBM could not be fitted to the {len(y)} rows, {int(y.sum())} of them events, known "
+                f"before {year}; raise most_rows, begin with a later year or leave out the policy 'boosting'."
+            )
         test = intake.schema.conform(self.rows.table.take(self.rows.judged(year))).table
         return fitted.models[0].score_table(test), seconds, ""
 
