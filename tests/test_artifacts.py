@@ -296,9 +296,11 @@ def test_what_is_saved_is_loaded_and_scores_alike(frame: pd.DataFrame, tmp_path:
 
 
 def test_a_model_saved_twice_is_the_same_to_the_byte(pristine: Path, tmp_path: Path) -> None:
-    bezant.load(pristine).save(tmp_path / "again")
-    again, first = contents(tmp_path / "again"), contents(pristine)
-    assert again[TENSORS] == first[TENSORS]
+    # A later version may write keys that the first one did not know: from then on nothing changes.
+    bezant.load(pristine).save(tmp_path / "first")
+    bezant.load(tmp_path / "first").save(tmp_path / "again")
+    again, first = contents(tmp_path / "again"), contents(tmp_path / "first")
+    assert again[TENSORS] == first[TENSORS] == contents(pristine)[TENSORS]
     assert again["model.json"] == first["model.json"]
     assert again["benchmarks.json"] == first["benchmarks.json"]
 

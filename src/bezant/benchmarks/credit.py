@@ -185,7 +185,7 @@ def _peer(task: CreditTask, part: Part, peer: str) -> Kept:
     if not fitted.models:
         raise RuntimeError(" ".join(fitted.notes))
     spent = time.process_time() - start
-    model, y = fitted.models[0], _outcomes(task, part)
+    model, outcomes = fitted.models[0], _outcomes(task, part)
     tables = {n: read_table(test.drop(columns=task.target)) for n, test in part.tests.items()}
     rows = {name: intake.schema.conform(table).table for name, table in tables.items()}
     days = {name: _days(table, intake.schema) for name, table in rows.items()}
@@ -193,9 +193,9 @@ def _peer(task: CreditTask, part: Part, peer: str) -> Kept:
     calibrated = {name: model.score_table(table) for name, table in rows.items()}
     moved = {}
     for before, name in pairwise(rows):
-        later = model.recalibrated(rows[before], y[before], days[before], 0)
+        later = model.recalibrated(rows[before], outcomes[before], days[before], 0)
         moved[name] = later.score_table(rows[name], days[name])
-    return Kept(peer, y, p, calibrated, spent, moved)
+    return Kept(peer, outcomes, p, calibrated, spent, moved)
 
 
 def _days(table: pa.Table, schema: Schema) -> FloatArray | None:

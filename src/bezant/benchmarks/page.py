@@ -15,8 +15,8 @@ INTRODUCTION = """# Benchmarks
 
 Written by `bezant benchmark credit`; not edited by hand. AUC / log loss. Where there are folds, the mean over
 them. The bar is the mean of the probabilities of tuned LightGBM and tuned CatBoost, fitted on the same rows
-under the same protocol: a part of the training rows stops and calibrates (in small tables five folds do), then
-all of them train. Of each peer the better of its raw and its calibrated probabilities stands here. One
+under the same protocol: a part of the training rows stops and calibrates (in small tables five folds do),
+then all of them train. Of each peer the better of its raw and its calibrated probabilities stands here. One
 configuration of bezant for all data sets.
 
 What flatters: the network for tables of under 20,000 rows was chosen on folds of german-credit and looked at

@@ -81,15 +81,15 @@ def _bare_loop(network: Network, rows: Batch, batch_size: int) -> float:
     optimizer = AdamW(parameters, lr=3e-3, weight_decay=0.03, fused=True)
     network.train()
     with network.computing_in(best_precision(torch.device("cpu"))):
-        for part in (p for _ in range(EPOCHS) for p in torch.randperm(len(rows)).split(batch_size)):
+        for part in (p for _ in range(EPOCHS) for p in torch.split(torch.randperm(len(rows)), batch_size)):
             batch = rows.rows(part)
             loss = network.loss(network(batch), batch)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             optimizer.zero_grad()
             with torch.no_grad():
-                torch._foreach_lerp_(average, parameters, 0.002)
+                torch._foreach_lerp_(average, list[torch.Tensor](parameters), 0.002)
     return EPOCHS * len(rows) / (time.perf_counter() - start)
 
 
@@ -100,8 +100,8 @@ def _flops_per_row(network: Network, rows: Batch) -> float:
     batch = rows.rows(slice(0, 256))
     network.train()
     with FlopCounterMode(display=False) as counter:
-        network.loss(network(batch), batch).backward()
-    return counter.get_total_flops() / len(batch)
+        network.loss(network(batch), batch).backward()  # type: ignore[no-untyped-call]
+    return float(counter.get_total_flops() / len(batch))
 
 
 def matrix_rate(dtype: torch.dtype, size: int = 2048, rounds: int = 15) -> float:

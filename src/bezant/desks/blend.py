@@ -81,7 +81,7 @@ class Blend(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"learned ({' '.join(risk.notes_)}); give more rows, or use CreditRisk alone."
             )
         self.risk_ = risk
-        self.weights_ = learn_weights(judged.y, judged.scores)
+        self.weights_ = learn_weights(np.asarray(judged.y, np.float64), judged.scores)
         self._take_over()
         return self
 

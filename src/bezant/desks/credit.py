@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
@@ -46,7 +47,7 @@ from bezant.reports import write
 from bezant.schema import Schema
 from bezant.training.config import TrainingConfig
 from bezant.training.cross_fitting import FOLDS, cross_fit_table, is_cross_fitted
-from bezant.training.loop import TrainingRun
+from bezant.training.loop import Observer, TrainingRun
 from bezant.training.progress import ProgressChoice, shown
 from bezant.training.table import fit_table
 from bezant.types import AnyArray, FloatArray, Frame, InputError
@@ -196,12 +197,19 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         folder = Path(self.checkpoint) if self.checkpoint is not None else None
         plan = plan_of(self, "binary", seed)
-        how = {"shown": lambda title: shown(title, self.progress), "checkpoint": folder}
+
+        def how(title: str) -> AbstractContextManager[Observer | None]:
+            return shown(title, self.progress)
+
         if is_cross_fitted(events, intake.times is not None):
             folds = stratified_folds(events, FOLDS, seed)
-            fitted = cross_fit_table(intake.table, intake.schema, events, folds, plan, **how)
+            fitted = cross_fit_table(
+                intake.table, intake.schema, events, folds, plan, shown=how, checkpoint=folder
+            )
         else:
-            fitted = fit_table(intake.table, intake.schema, events, intake.held_out, plan, **how)
+            fitted = fit_table(
+                intake.table, intake.schema, events, intake.held_out, plan, shown=how, checkpoint=folder
+            )
         interrupted = any(run.ended == "interrupted" for run in fitted.runs)
         choice = False if interrupted else self.benchmark
         rivals = fit_benchmarks(intake.table, intake.schema, events, fitted.parts, choice, seed)

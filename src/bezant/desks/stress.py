@@ -157,7 +157,7 @@ def stress_test(
     for scenario in scenarios:
         _refuse_unread(scenario, learned)
     losses = _losses(exposure, loss_given_default, table.num_rows)
-    steps: dict[str, list[dict[str, float]]] = {AS_GIVEN: [{}]} | {s.name: s.steps() for s in scenarios}
+    steps: dict[str, list[dict[str, float]]] = {AS_GIVEN: [{}], **{s.name: s.steps() for s in scenarios}}
     probabilities = {
         name: np.stack([_probability(model, _changed(table, values), month) for values in path])
         for name, path in steps.items()

@@ -194,7 +194,7 @@ def _fitted(method: str, p: FloatArray, y: FloatArray, days: FloatArray | None) 
     terms = METHODS[method]
     reference = float(days.max()) if days is not None and "trend" in terms else 0.0
     x = _log_odds(p)
-    columns = {"shift": np.ones_like(x), "slope": x}
+    columns: dict[str, FloatArray] = {"shift": np.ones_like(x), "slope": x}
     if "trend" in terms and days is not None:
         columns["trend"] = (days - reference) / YEAR
     if not terms:

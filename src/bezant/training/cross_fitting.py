@@ -126,15 +126,12 @@ def _run(
 
 def _mean_run(curves: list[TrainingRun]) -> TrainingRun:
     """Average the folds' curves as far as all of them go; the best epoch is the one of the mean."""
-    length = min(len(c.epochs) for c in curves)
-    epochs = tuple(
-        Epoch(
-            number + 1,
-            float(np.mean([c.epochs[number].train_loss for c in curves])),
-            float(np.mean([c.epochs[number].held_out_loss or np.nan for c in curves])),
-        )
-        for number in range(length)
-    )
-    best = 1 + int(np.argmin([e.held_out_loss for e in epochs])) if epochs else 1
+    together = list(zip(*(c.epochs for c in curves), strict=False))  # as far as the shortest goes
+    trained = [float(np.mean([e.train_loss for e in epoch])) for epoch in together]
+    judged = [
+        float(np.mean([e.held_out_loss for e in epoch if e.held_out_loss is not None])) for epoch in together
+    ]
+    epochs = tuple(Epoch(i + 1, *losses) for i, losses in enumerate(zip(trained, judged, strict=True)))
+    best = 1 + int(np.argmin(judged)) if judged else 1
     speed = float(np.mean([c.rows_per_second for c in curves]))
     return TrainingRun(epochs, best, "early", speed)

@@ -36,7 +36,7 @@ class SharedLinear(nn.Module):
     def __init__(self, layers: Sequence[tabm.LinearBatchEnsemble]) -> None:
         super().__init__()
         first, *others = layers
-        self.weight = first.weight
+        self.weight: Tensor = first.weight
         self.others = nn.ParameterList(layer.weight for layer in others)
         self.r, self.s, self.bias = (
             nn.Parameter(torch.cat([getattr(layer, name).detach() for layer in layers]))
