@@ -37,6 +37,7 @@ lint: .venv/.test-ready  ## style and types only
 
 bench: .venv/.test-ready  ## accuracy on real credit data (fetched once) beside LightGBM and CatBoost; hours
 	$(BIN)/bezant benchmark credit --others
+	$(BIN)/bezant benchmark throughput
 
 docs: .venv/.test-ready  ## write docs/command-line.md from the commands' help, the README's figures from docs/demo.json
 	$(BIN)/python -m bezant.cli.reference docs/command-line.md
