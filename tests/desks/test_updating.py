@@ -15,7 +15,7 @@ from bezant.desks import updating
 from bezant.desks.updating import UPDATED, UpdateRows
 from bezant.training.updating import UpdatedTable
 from bezant.types import FloatArray, InputError
-from common.rows import replaced
+from common.rows import made_up, replaced
 
 OLD, NEW = 3000, 2000
 
@@ -117,7 +117,7 @@ def test_few_new_rows_leave_the_statistics_and_the_older_rows_out(fitted: bz.Cre
     record = fitted.record_
     times = X["ApprovalDate"].to_numpy()
     part = slice(OLD - 400, OLD + 900)
-    found = UpdateRows.of(y[part], times[part], record, share=0.15, seed=0)
+    found = UpdateRows.of(y[part], times[part], record, share=0.15)
     end = np.datetime64(record.summary.period[1])
     old = int((times[part].astype("datetime64[D]") <= end).sum())
     assert not found.relearn
@@ -131,10 +131,10 @@ def test_few_new_rows_leave_the_statistics_and_the_older_rows_out(fitted: bz.Cre
 def test_the_rows_that_judge_are_the_latest_and_all_new(fitted: bz.CreditRisk) -> None:
     X, y = loans()
     times = X["ApprovalDate"].to_numpy()
-    found = UpdateRows.of(y, times, fitted.record_, share=0.15, seed=0)
+    found = UpdateRows.of(y, times, fitted.record_, share=0.15)
     assert len(found.held_out) == int(0.15 * len(y))
     assert times[found.held_out].min() >= np.delete(times, found.held_out).max()
-    many = UpdateRows.of(y, times, fitted.record_, share=0.9, seed=0)
+    many = UpdateRows.of(y, times, fitted.record_, share=0.9)
     new = times.astype("datetime64[D]") > np.datetime64(fitted.record_.summary.period[1])
     assert len(many.held_out) == new.sum() // 2
 
@@ -165,3 +165,11 @@ def test_the_same_update_gives_the_same_model(fitted: bz.CreditRisk) -> None:
     X, y = loans()
     one, other = (deepcopy(fitted).update(X, y, epochs=1) for _ in range(2))
     np.testing.assert_array_equal(scores(one), scores(other))
+
+
+def test_without_times_no_row_can_be_told_to_be_new() -> None:
+    X, y = made_up()
+    risk = bz.CreditRisk(size="tiny", benchmark=False, progress=False, training={"max_epochs": 1})
+    risk.fit(X.drop_columns("approved"), y)
+    with pytest.raises(InputError, match="fitted without a time column"):
+        risk.update(X.drop_columns("approved"), y)

@@ -193,6 +193,9 @@ def helped(evaluation: Evaluation) -> str:
         f"log loss {tuned:.4f}, with the usual settings {usual:.4f}; AUC {auc:.4f} and {before:.4f} "
         f"on {evaluation.rows} rows that took no part in the tuning"
     )
+    loss = next(c for c in evaluation.comparisons if c.against == USUAL and c.figure == "log_loss")
+    if loss.low <= 0 <= loss.high:
+        return f"Whether tuning helped cannot be told from chance: {what}; the usual settings are simpler."
     if tuned < usual:
         return f"Tuning helped: {what}."
     return f"Tuning did not help: {what}; the usual settings are as good, and simpler."

@@ -14,7 +14,6 @@ from bezant.desks.settings import ordering_times, plan_of, seed_of
 from bezant.evidence.evaluation import Evaluation, evaluate_scores
 from bezant.network.recalibration import days_of
 from bezant.schema import Role, Schema
-from bezant.splits import stratified
 from bezant.training.progress import shown
 from bezant.training.updating import UpdatedTable, gentle, update_table
 from bezant.types import AnyArray, FloatArray, InputError, IntArray
@@ -56,32 +55,31 @@ class UpdateRows:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(
-        cls, y: FloatArray, times: AnyArray | None, record: FitRecord, *, share: float, seed: int
-    ) -> UpdateRows:
+    def of(cls, y: FloatArray, times: AnyArray | None, record: FitRecord, *, share: float) -> UpdateRows:
         """Choose rows: those later than the last fit's are new, and the latest of them judge.
 
         Parameters
         ----------
         y : float64 array, shape (n,)
         times : datetime64 array, shape (n,), optional
-            Without times all rows count as new and those that judge are drawn.
+            When each row happened; without times no row can be told to be new.
         record : FitRecord
             Of the last fit.
         share : float
             Of the rows that are held out, but at most half of the new ones.
-        seed : int
-            Draws rows that have no times.
 
         Raises
         ------
         InputError
-            If no row is new.
+            If no row is new, or none can be told to be.
         """
         relearn = len(y) >= ENOUGH_TO_RELEARN * record.summary.rows
         everything = np.arange(len(y))
         if times is None or record.summary.period is None:
-            return cls(everything, stratified(y, share, seed).test, relearn)
+            raise InputError(
+                "The model was fitted without a time column, so nothing tells new rows from those it has "
+                "learned from; recalibrate it, or fit again."
+            )
         end = np.datetime64(record.summary.period[1])
         new = times.astype("datetime64[D]") > end
         if not new.any():
@@ -131,7 +129,7 @@ def update_estimator(
     if epochs == 0:
         return
     seed = seed_of(estimator)
-    rows = UpdateRows.of(y, times, estimator.record_, share=estimator.holdout, seed=seed)
+    rows = UpdateRows.of(y, times, estimator.record_, share=estimator.holdout)
     typed = schema.conform(table, roles=[Role.INPUT, Role.TIME]).table.take(rows.used)
     y, times = y[rows.used], None if times is None else times[rows.used]
     updated = update_table(
