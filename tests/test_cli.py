@@ -129,6 +129,35 @@ def test_evaluate_knows_the_target_and_the_event_that_the_model_was_fitted_to(
     assert judged["events"] == columns["status"].count("bad")
 
 
+def test_the_event_of_a_fitted_model_cannot_be_turned_around(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = loans()
+    columns["status"] = ["bad" if d == "1" else "good" for d in columns.pop("default")]
+    path, model = write(tmp_path / "loans.csv", columns), str(tmp_path / "model")
+    words = [w if w != "default" else "status" for w in FIT]
+    assert run("fit", "credit", path, *words, "--positive", "bad", "--out", model) == 0
+    assert run("evaluate", model, path, "--target", "status") == 0  # the event is remembered here too
+    assert run("evaluate", model, path, "--target", "status", "--positive", "good") == 2
+    assert "fitted with 'bad' of column 'status' as 1, not 'good'" in capsys.readouterr().err
+    assert run("check", path, "--target", "status", "--positive", "worse") == 2
+    assert "never holds 'worse'" in capsys.readouterr().err
+
+
+def test_a_file_where_the_desk_belongs_is_recognised(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("fit", "loans.csv", "--target", "default") == 2
+    assert "name the desk first: bezant fit credit loans.csv" in capsys.readouterr().err
+
+
+def test_check_says_how_texts_were_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    columns = loans()
+    columns["approved"] = [f"{d[8:10]}.{d[5:7]}.{d[:4]}" for d in columns["approved"]]
+    path = write(tmp_path / "loans.csv", columns)
+    assert run("check", path, "-t", "default", "--time", "approved", "--json") in (0, 1)
+    readings = json.loads(capsys.readouterr().out)["readings"]
+    assert any("'approved'" in note and "%d.%m.%Y" in note for note in readings)
+
+
 def test_a_name_that_is_nearly_a_data_set_is_recognised(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("check", "sba-sampel") == 2
     assert "did you mean the data set 'sba-sample'?" in capsys.readouterr().err

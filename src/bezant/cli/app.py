@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -36,6 +37,19 @@ class Door(TyperGroup):
             raise SystemExit(EXIT_INPUT) from error
 
 
+class Desks(TyperGroup):
+    """A group of desks, which says so to whoever types a file where the desk belongs."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the desk's command."""
+        if args and args[0] not in self.commands and Path(args[0]).suffix:
+            raise InputError(
+                f"{args[0]!r} looks like a file; name the desk first: bezant {ctx.info_name} credit "
+                f"{args[0]}."
+            )
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="bezant",
     cls=Door,
@@ -46,8 +60,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Start with: bezant demo   (real loans that ship inside, no network, a few minutes)",
 )
-_fit = typer.Typer(no_args_is_help=True, help="Train a large model and judge it beside the traditional ones.")
-_tune = typer.Typer(no_args_is_help=True, help="Look for better settings on a small budget.")
+_fit = typer.Typer(
+    cls=Desks, no_args_is_help=True, help="Train a large model and judge it beside the traditional ones."
+)
+_tune = typer.Typer(cls=Desks, no_args_is_help=True, help="Look for better settings on a small budget.")
 _benchmark = typer.Typer(no_args_is_help=True, help="Measure the large model beside the strongest peers.")
 _datasets = typer.Typer(invoke_without_command=True, help=data.DATASETS_HELP, epilog=data.DATASETS_EXAMPLE)
 

@@ -25,7 +25,7 @@ from bezant.cli.sources import (
     period,
     read_labelled,
 )
-from bezant.schema import Schema, infer_schema
+from bezant.schema import Role, Schema, infer_schema
 from bezant.types import InputError
 
 DATASETS_HELP = "Real public loans to try things on: list them, read what they are, fetch them."
@@ -166,7 +166,11 @@ def check_file(
     )
     meaning = schema_of(rows, schema)
     report = check(rows.table, meaning, rows.y)
-    readings = meaning.conform(rows.table).notes
+    read = meaning.select(Role.INPUT, Role.TIME).fields
+    readings = (
+        *meaning.conform(rows.table).notes,
+        *(f"Column {f.name!r}: {f.note}." for f in read if f.note),
+    )
     if save_schema is not None:
         meaning.save(save_schema)
         say(f"The schema is in {save_schema}")

@@ -243,8 +243,9 @@ def _say_start(train: Labelled, test: Labelled | None, schema: Schema | None, as
 
 def _remove_checkpoints(folder: Path) -> None:
     """Remove what a finished fit no longer needs; whatever else is in the folder stays."""
-    for name in ("held-out", "final"):
-        (folder / f"{name}.safetensors").unlink(missing_ok=True)
+    for name in ("held-out", "final", "fold-*", "judging-fold-*"):
+        for path in folder.glob(f"{name}.safetensors"):
+            path.unlink()
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
 
@@ -275,12 +276,22 @@ def _show_fit(
     if held_out is None:
         show("Too few rows could be held out to judge the model on them; see the notes.", "bold")
     else:
+        if cutoff is None:
+            show(judged_line(held_out.rows, risk.record_.summary.rows, risk.schema_.time))
+            show()
         show_evaluation(held_out)
     show()
     show_notes(risk)
     show(f"Model   {out}")
     if report is not None:
         show(f"Report  {report}")
+
+
+def judged_line(judged: int, rows: int, time: str | None) -> str:
+    """Say on which rows a fit without a cutoff was judged."""
+    if judged == rows:
+        return "Judged on   the same rows, each by a model that had not seen it (5 folds)"
+    return f"Judged on   {judged:,} rows held out, {'the latest' if time else 'drawn at random'}"
 
 
 def show_notes(risk: CreditRisk) -> None:

@@ -80,7 +80,9 @@ def _choices(function: Any) -> dict[str, list[str]]:
     """Return the values of every parameter that is an enumeration, by the parameter's name."""
     found: dict[str, list[str]] = {}
     for name, hint in get_type_hints(function).items():
-        kinds = [k for k in (hint, *get_args(hint)) if isinstance(k, type) and issubclass(k, Enum)]
+        parts = [hint, *get_args(hint)]
+        parts += [inner for part in parts for inner in get_args(part)]  # list[Optimizer] | None
+        kinds = [k for k in parts if isinstance(k, type) and issubclass(k, Enum)]
         if kinds:
             found[name] = [str(member.value) for member in kinds[0]]
     return found

@@ -199,7 +199,14 @@ def rows_to_judge(
     """
     known = risk.record_.outcome
     if target is None and not is_dataset(file):
-        target, positive = known.get("column"), positive or known.get("event")
+        target = known.get("column")
+    event = known.get("event") if target == known.get("column") else None
+    if event and positive not in (None, event):
+        raise InputError(
+            f"The model was fitted with {event!r} of column {target!r} as 1, not {positive!r}; leave "
+            "--positive out."
+        )
+    positive = event or positive
     rows = read_labelled(file, target, positive=positive, both=False)
     columns, time = rows.table.column_names, risk.schema_.time
     for name in (*segments, *([time] if cutoff and time else ())):

@@ -255,13 +255,15 @@ def _which_is_one(
     rows = sum(counted.values())
     if positive is not None:
         one = _label(positive) or positive
-        if one not in counted and both:
+        if one not in counted and (both or len(counted) > 1):
             raise InputError(
                 f"Column {name!r} never holds {positive!r} in its {rows} rows; it holds {_shown(counted)}: "
                 "name one of these with --positive."
             )
-        others = [label for label in counted if label != one]
-        note = f"Column {name!r}: {one!r} counts as 1, {', '.join(map(repr, others[:5]))} as 0."
+        others = {label: n for label, n in counted.items() if label != one}
+        note = f"Column {name!r}: {one!r} counts as 1, {_shown(others) or 'nothing'} as 0."
+        if len(others) > 1:
+            note += " If the outcome of some of these rows is still open, leave them out."
         return one, (note,)
     for zero, one in (("0", "1"), ("false", "true")):
         if set(counted) <= {zero, one}:

@@ -135,7 +135,7 @@ def take_in(
         schema = schema.with_role(Role.TIME, time)
     schema = schema.select(Role.INPUT, Role.TIME)
     conformed = schema.conform(table)
-    notes = [*conformed.notes, *(f"Column {f.name!r}: {f.note}." for f in schema.inputs if f.note)]
+    notes = [*conformed.notes, *(f"Column {f.name!r}: {f.note}." for f in schema.fields if f.note)]
     typed = conformed.table.take(seen)
     decisive = check(typed, schema, y[seen], random_state=seed)
     report = check(conformed.table, schema, y, random_state=seed) if len(held_out) else decisive
