@@ -232,7 +232,7 @@ FITTING = [
         ("lons.csv", "no file", "check the path"),
     ),
     Mistake(
-        "unknown data set", lambda _: ["check", "sba-lones"], ("'sba-lones'", "sba-sample", "check the path")
+        "unknown data set", lambda _: ["check", "sba-lones"], ("'sba-lones'", "did you mean", "'sba-loans'")
     ),
     Mistake(
         "a web address", lambda _: ["check", "https://example.org/loans.csv"], ("example.org", "download")

@@ -101,7 +101,7 @@ def in_judging(count: int) -> Moment:
 
 def before_refit(_: Path) -> None:
     table = bezant.training.table
-    table._refit = nth(1, table._refit, die)
+    table.refit = nth(1, table.refit, die)
 
 
 def first_write_of(name: str, share: float) -> Moment:
