@@ -22,7 +22,7 @@ configuration of bezant for all data sets.
 What flatters: the network for tables of under 20,000 rows was chosen on folds of german-credit and looked at
 on credit-data and hmda; the network for larger ones, the calibration out-of-time and the damping of a trend
 on the SBA loans of 2004 to 2007. LightGBM's search was widened on the same rows. docs/log.md says what was
-tried.
+tried. CPU seconds are those of the machine as it was: other work on it makes them larger.
 """
 
 
