@@ -32,7 +32,7 @@ FORMAT = "bezant-model"
 FORMAT_VERSION = 1
 MANIFEST, TENSORS = "manifest.json", "model.safetensors"
 
-READINGS = 10
+READINGS = 100
 """Times a folder is read again if it was replaced by another save while it was read."""
 
 
@@ -128,7 +128,14 @@ def save_folder(path: str | Path, tensors: Mapping[str, Tensor], documents: Mapp
 
 
 def _save_folder(path: Path, tensors: Mapping[str, Tensor], documents: Mapping[str, Any]) -> None:
-    _refuse_foreign_folder(path)
+    for _ in range(READINGS):
+        before = _place(path)
+        try:
+            _refuse_foreign_folder(path)
+            break
+        except InputError:
+            if _place(path) == before:
+                raise  # it was not another save that came in between
     partial = beside(path, "partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -178,10 +185,10 @@ def load_folder(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             return _read_folder(path)
         except ArtifactError as error:
             found = error
-            if before is not None and _place(path) == before:
-                break  # nobody has saved another model there in the meantime
-            if before is None and not any(path.parent.glob(f".{glob.escape(path.name)}.*.old")):
-                break  # nor is anybody between taking the old one away and putting the new one there
+            # Asked first: once the old one is gone too, the new one is in its place.
+            between = before is None and any(path.parent.glob(f".{glob.escape(path.name)}.*.old"))
+            if _place(path) == before and not between:
+                break  # nobody has saved another model there, or is about to put one there
             time.sleep(0.01)
     raise found
 
@@ -190,7 +197,7 @@ def _read_folder(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not path.is_dir():
         raise ArtifactError(f"There is no saved model at {str(path)!r}; name the folder that was saved.")
     files = _manifest(path)["files"]
-    found = {p.name for p in path.iterdir()} - {MANIFEST}
+    found = _names(path) - {MANIFEST}
     for name in sorted(found ^ set(files)):
         what = "is missing from" if name in files else "does not belong to"
         raise ArtifactError(
@@ -278,7 +285,7 @@ def _fingerprint(data: bytes) -> dict[str, Any]:
 
 def _refuse_foreign_folder(path: Path) -> None:
     """Refuse to replace anything but a saved model with nothing of the user's in it: replacing deletes."""
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+    if not path.exists() or (path.is_dir() and not _names(path)):
         return
     ours: set[str] = set()
     try:
@@ -291,12 +298,20 @@ def _refuse_foreign_folder(path: Path) -> None:
         raise InputError(
             f"{str(path)!r} exists and is not a saved model, so it is not overwritten; name another place."
         )
-    foreign = sorted({p.name for p in path.iterdir()} - ours)
+    foreign = sorted(_names(path) - ours)
     if foreign:
         raise InputError(
             f"The saved model at {str(path)!r} is not overwritten, because {foreign[0]!r} in its folder "
             "does not belong to it and would be lost; move that away or name another place."
         )
+
+
+def _names(path: Path) -> set[str]:
+    """Return the names in a folder: none if another save is just taking it away."""
+    try:
+        return set(os.listdir(path))
+    except FileNotFoundError:
+        return set()
 
 
 def _swap(partial: Path, path: Path) -> None:
