@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import tabm
 import torch
 from numpy.testing import assert_allclose
@@ -74,6 +75,32 @@ def test_dropout_is_for_training_and_keeps_the_mean() -> None:
     gone = (noisy == 0) & (still > 0)
     assert abs(float(gone.float().sum() / (still > 0).sum() / 200) - 0.25) < 0.01
     assert_allclose(noisy.mean(0).sum().detach(), still.sum().detach(), rtol=0.02)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_left_out_units_are_those_of_masked_layers_in_values_and_gradients(groups: int) -> None:
+    torch.manual_seed(0)
+    trunk = TabMTrunk(11, chunks=CHUNKS, members=3, width=10, depth=3, dropout=0.3, groups=groups)
+    with torch.no_grad():
+        for p in trunk.parameters():
+            p.copy_(torch.randn_like(p))
+    x, members = torch.randn(6, 11), 3 * groups
+    torch.manual_seed(1)
+    out = trunk(x)
+    torch.manual_seed(1)
+    wanted = x.expand(members, -1, -1)
+    for layer in trunk.layers:
+        matrices, shifts = layer.folded()
+        kept = torch.rand(members, 10).topk(7).indices
+        mask = torch.zeros(members, 10).scatter_(1, kept, 10 / 7)
+        wanted = torch.relu(wanted @ matrices.transpose(1, 2) + shifts[:, None]) * mask[:, None]
+    assert_allclose(out.detach(), wanted.detach(), rtol=1e-4, atol=1e-4)
+    parameters = list(trunk.parameters())
+    pull = torch.randn_like(out)
+    ours = torch.autograd.grad((out * pull).sum(), parameters)
+    theirs = torch.autograd.grad((wanted * pull).sum(), parameters)
+    for mine, other in zip(ours, theirs, strict=True):
+        assert_allclose(mine, other, rtol=1e-3, atol=1e-4 * float(other.abs().max()))
 
 
 def test_the_plain_trunk_is_a_loop_of_layers() -> None:

@@ -43,30 +43,64 @@ class SharedLinear(nn.Module):
             for name in ("r", "s", "bias")
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply all K maps."""
+    def forward(
+        self,
+        x: Tensor,
+        *,
+        read: Tensor | None = None,
+        made: Tensor | None = None,
+        scale: Tensor | float | None = None,
+    ) -> Tensor:
+        """Apply all K maps, or parts of them.
+
+        Parameters
+        ----------
+        x : tensor, shape (B, D) or (K, B, D')
+            Inputs.
+        read : int64 tensor, shape (K, D'), optional
+            Which inputs ``x`` holds; all of them if not given.
+        made : int64 tensor, shape (K, W'), optional
+            Which outputs to compute; all of them if not given.
+        scale : float or tensor, shape (K, W'), optional
+            What the outputs are multiplied by.
+        """
+        weights, r, s, bias = self._rows(made), self.r, self.s, self.bias
+        if made is not None:
+            s, bias = s.gather(1, made), bias.gather(1, made)
+        if scale is not None:
+            s, bias = s * scale, bias * scale
         if x.ndim == 2:
-            return self._of_shared_input(x)
-        weights = self.s[:, :, None] * self._matrices() * self.r[:, None, :]  # (K, W, D)
-        return torch.baddbmm(self.bias[:, None, :].to(x.dtype), x, weights.to(x.dtype).transpose(1, 2))
+            return _of_shared_input(x, weights, r, s, bias)
+        if read is not None:
+            columns = read[:, None, :].expand(-1, len(self.weight) if made is None else made.shape[1], -1)
+            weights, r = weights.expand(len(s), -1, -1).gather(2, columns), r.gather(1, read)
+        weights = s[:, :, None] * weights * r[:, None, :]  # (K, W, D)
+        return torch.baddbmm(
+            bias[:, None, :].to(x.dtype), x.contiguous(), weights.to(x.dtype).transpose(1, 2)
+        )
 
     def folded(self) -> tuple[Tensor, Tensor]:
         """Return each map's own matrix and shift: (K, W, D) and (K, W)."""
-        return self.s[:, :, None] * self._matrices() * self.r[:, None, :], self.bias
+        return self.s[:, :, None] * self._rows(None) * self.r[:, None, :], self.bias
 
-    def _matrices(self) -> Tensor:
-        """Return the shared matrix (W, D), or each member's group's (K, W, D)."""
+    def _rows(self, made: Tensor | None) -> Tensor:
+        """Return rows of the shared matrix, (1 or K, W', D), or of each member's group's."""
         if not len(self.others):
-            return self.weight
+            return self.weight[None] if made is None else nn.functional.embedding(made, self.weight)
         groups = torch.stack([self.weight, *self.others])
-        return groups.repeat_interleave(len(self.r) // len(groups), 0)
+        members = len(self.r) // len(groups)
+        if made is None:
+            return groups.repeat_interleave(members, 0)
+        width = len(self.weight)
+        first = width * torch.arange(len(groups), device=made.device).repeat_interleave(members)
+        return nn.functional.embedding(made + first[:, None], groups.flatten(0, 1))
 
-    def _of_shared_input(self, x: Tensor) -> Tensor:
-        """Apply all K maps as one matrix product: the wide first layer is where the time goes."""
-        weights = self._matrices().to(x.dtype) * self.r[:, None, :].to(x.dtype)  # (K, W, D)
-        y = nn.functional.linear(x, weights.flatten(0, 1)).view(len(x), *self.s.shape)  # (B, K, W)
-        out: Tensor = y * self.s.to(x.dtype) + self.bias.to(x.dtype)
-        return out.transpose(0, 1)  # (K, B, W)
+
+def _of_shared_input(x: Tensor, weights: Tensor, r: Tensor, s: Tensor, bias: Tensor) -> Tensor:
+    """Apply all K maps as one matrix product: the wide first layer is where the time goes."""
+    scaled = weights.to(x.dtype) * r[:, None, :].to(x.dtype)  # (K, W, D)
+    y = nn.functional.linear(x, scaled.flatten(0, 1)).view(len(x), *s.shape)  # (B, K, W)
+    return torch.addcmul(bias.to(x.dtype), y, s.to(x.dtype)).transpose(0, 1)  # (K, B, W)
 
 
 class TabMTrunk(nn.Module):
@@ -123,18 +157,37 @@ class TabMTrunk(nn.Module):
         self.dropout = dropout
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mix the row's fields, in K ways."""
-        for layer in self.layers:
-            x = torch.relu(layer(x))
-            if self.training and self.dropout:
-                x = x * self._mask(x)
-        return x
+        """Mix the row's fields, in K ways.
+
+        Dropout leaves out the same units of a member for a whole batch (batchwise dropout, Graham et al.
+        2015), a fixed number of them, so that between two blocks they need not be computed at all.
+        """
+        if not (self.training and self.dropout):
+            for layer in self.layers:
+                x = torch.relu(layer(x))
+            return x
+        read: Tensor | None = None
+        for layer in self.layers[:-1]:
+            made = self._kept(x.device)
+            x = torch.relu(layer(x, read=read, made=made, scale=self._scale))
+            read = made
+        last = torch.zeros(self.members, self.width, device=x.device)
+        last.scatter_(1, self._kept(x.device), self._scale)  # the head reads all units
+        return torch.relu(self.layers[-1](x, read=read, scale=last))
 
     def folded(self) -> list[tuple[Tensor, Tensor]]:
         """Return the members' matrices (K, W, D) and shifts (K, W), layer by layer; ReLU follows each."""
         return [layer.folded() for layer in self.layers]  # type: ignore[operator]
 
-    def _mask(self, x: Tensor) -> Tensor:
-        keep = 1 - self.dropout
-        mask = torch.empty(len(x), 1, x.shape[2], device=x.device).bernoulli_(keep).div_(keep)
-        return mask.to(x.dtype)
+    @property
+    def _number_kept(self) -> int:
+        whole = 16 if self.width >= 128 else 1  # matrix units take no odd widths
+        return max(whole, whole * round((1 - self.dropout) * self.width / whole))
+
+    @property
+    def _scale(self) -> float:
+        return self.width / self._number_kept
+
+    def _kept(self, device: torch.device) -> Tensor:
+        """Draw the units of each member that stay, int64 (K, W')."""
+        return torch.rand(self.members, self.width, device=device).topk(self._number_kept).indices
