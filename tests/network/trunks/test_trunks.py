@@ -8,7 +8,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from bezant.network.trunks.mlp import MLPTrunk
-from bezant.network.trunks.tabm import TabMTrunk
+from bezant.network.trunks.tabm import SharedLinear, TabMTrunk
 
 CHUNKS = [3, 3, 5]
 
@@ -90,7 +90,8 @@ def test_left_out_units_are_those_of_masked_layers_in_values_and_gradients(group
     torch.manual_seed(1)
     wanted = x.expand(members, -1, -1)
     for layer in trunk.layers:
-        matrices, shifts = layer.folded()
+        assert isinstance(layer, SharedLinear)
+        matrices, shifts = SharedLinear.folded(layer)
         kept = torch.rand(members, 10).topk(7).indices
         mask = torch.zeros(members, 10).scatter_(1, kept, 10 / 7)
         wanted = torch.relu(wanted @ matrices.transpose(1, 2) + shifts[:, None]) * mask[:, None]

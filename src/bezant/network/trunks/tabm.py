@@ -64,7 +64,10 @@ class SharedLinear(nn.Module):
         scale : float or tensor, shape (K, W'), optional
             What the outputs are multiplied by.
         """
-        weights, r, s, bias = self._rows(made), self.r, self.s, self.bias
+        weights: Tensor = self._rows(made)
+        r: Tensor = self.r
+        s: Tensor = self.s
+        bias: Tensor = self.bias
         if made is not None:
             s, bias = s.gather(1, made), bias.gather(1, made)
         if scale is not None:
