@@ -47,17 +47,23 @@ def throughput(size: str = "small", batch_size: int = 256) -> dict[str, Any]:
     speed = statistics.median(ours)
     ratio = statistics.median(a / b for a, b in zip(ours, bare, strict=True))
     precision = str(best_precision(torch.device("cpu"))).removeprefix("torch.")
+    parts = step_parts(network, rows, batch_size)
+    trunk = parts["flops"] / parts["trunk"] / peak
     text = (
         f"{speed:,.0f} rows a second with the size {size}, {flops / 1e6:.1f} million floating-point "
         f"operations of matrix products a row, batches of {batch_size}: {100 * ratio:.0f} % of the speed of "
         f"the bare loop (median of {ROUNDS} rounds in turn). That is {100 * speed * flops / peak:.0f} % of "
         f"the machine's measured single-precision matrix-multiply rate ({peak / 1e9:,.0f} GFLOP/s), and "
         f"{100 * speed * flops / own:.0f} % of its rate in {precision} ({own / 1e9:,.0f} GFLOP/s), in which "
-        "the trunk is trained."
+        f"the trunk is trained. Of a step, {100 * parts['fields'] / parts['step']:.0f} % of the time goes into "
+        f"assembling the batch and embedding its fields, {100 * parts['trunk'] / parts['step']:.0f} % into "
+        f"trunk and head, which run at {100 * trunk:.0f} % of the single-precision rate, each forward and backward."
     )
     return {
         "rows_per_second": speed,
         "ratio_to_bare": ratio,
+        "fields": parts["fields"] / parts["step"],
+        "trunk_rate": trunk,
         "flops_per_row": flops,
         "peak": peak,
         "text": text,
@@ -91,6 +97,45 @@ def _bare_loop(network: Network, rows: Batch, batch_size: int) -> float:
             with torch.no_grad():
                 torch._foreach_lerp_(average, list[torch.Tensor](parameters), 0.002)
     return EPOCHS * len(rows) / (time.perf_counter() - start)
+
+
+def step_parts(network: Network, rows: Batch, batch_size: int, steps: int = 30) -> dict[str, float]:
+    """Time the parts of a training step, forward and backward.
+
+    Returns
+    -------
+    dict
+        Median seconds of "fields" (indexing the batch and embedding it), "trunk" (with the head and the
+        loss) and "step" (these and the optimizer's), and "flops" of the trunk's matrix products a step.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    optimizer = AdamW(network.parameters(), lr=1e-3, fused=True)
+    times: dict[str, list[float]] = {"fields": [], "trunk": [], "step": []}
+    network.train()
+    dtype = best_precision(torch.device("cpu"))
+    with network.computing_in(dtype):
+        for part in torch.split(torch.randperm(len(rows)), batch_size)[:steps]:
+            begun = time.perf_counter()
+            batch = rows.rows(part)
+            fields = network.fields(batch)
+            embedded = time.perf_counter()
+            x = fields.detach().to(dtype).requires_grad_()
+            network.loss(network.head(network.trunk(x)), batch).backward()  # type: ignore[no-untyped-call]
+            mixed = time.perf_counter()
+            assert x.grad is not None
+            fields.backward(x.grad.to(fields.dtype))
+            back = time.perf_counter()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            times["fields"].append(embedded - begun + back - mixed)
+            times["trunk"].append(mixed - embedded)
+            times["step"].append(time.perf_counter() - begun)
+        with FlopCounterMode(display=False) as counter:
+            network.loss(network.head(network.trunk(x)), batch).backward()  # type: ignore[no-untyped-call]
+    medians = {name: statistics.median(found) for name, found in times.items()}
+    return medians | {"flops": float(counter.get_total_flops())}
 
 
 def _flops_per_row(network: Network, rows: Batch) -> float:
