@@ -55,9 +55,10 @@ def throughput(size: str = "small", batch_size: int = 256) -> dict[str, Any]:
         f"the bare loop (median of {ROUNDS} rounds in turn). That is {100 * speed * flops / peak:.0f} % of "
         f"the machine's measured single-precision matrix-multiply rate ({peak / 1e9:,.0f} GFLOP/s), and "
         f"{100 * speed * flops / own:.0f} % of its rate in {precision} ({own / 1e9:,.0f} GFLOP/s), in which "
-        f"the trunk is trained. Of a step, {100 * parts['fields'] / parts['step']:.0f} % of the time goes into "
-        f"assembling the batch and embedding its fields, {100 * parts['trunk'] / parts['step']:.0f} % into "
-        f"trunk and head, which run at {100 * trunk:.0f} % of the single-precision rate, each forward and backward."
+        f"the trunk is trained. Of a step, {100 * parts['fields'] / parts['step']:.0f} % of the time goes "
+        f"into assembling the batch and embedding its fields, {100 * parts['trunk'] / parts['step']:.0f} % "
+        f"into trunk and head, which run at {100 * trunk:.0f} % of the "
+        "single-precision rate, each forward and backward."
     )
     return {
         "rows_per_second": speed,
