@@ -71,7 +71,13 @@ def out_of_time_indices(
     later = values >= start
     if later.all() or not later.any():
         raise InputError(
-            f"Column {name!r} runs from {values.min()} to {values.max()}, so a cutoff at {start} leaves "
+            f"Column {name!r} runs from {_shown(values.min())} to {_shown(values.max())}, so a cutoff at "
+            f"{_shown(start)} leaves "
             f"no rows {'before' if later.all() else 'at or after'} it; choose one in between."
         )
     return parts(later)
+
+
+def _shown(moment: Any) -> str:
+    """Return a time without the midnight that nobody wrote."""
+    return str(moment).removesuffix("T00:00:00.000000")

@@ -73,7 +73,7 @@ class OptimizerComparison:
         if len(self.trials) > 1:
             second = self.trials[1]
             said += f", against {second.best_loss:.4f} for {second.optimizer}, the next best"
-        return f"{said}, after {self.epochs} passes over {self.rows:,} rows."
+        return f"{said}, after {self.epochs} pass{'es' * (self.epochs > 1)} over {self.rows:,} rows."
 
 
 def compare_on(
