@@ -96,7 +96,14 @@ def test_what_was_learned_from_is_recorded_and_old_rows_cannot_judge_the_next_up
 
 def _trained(found: UpdatedTable) -> UpdatedTable:
     return UpdatedTable(
-        found.model, "trained", found.log_losses, found.parts, found.judged, found.calibration, found.runs
+        found.model,
+        "trained",
+        found.log_losses,
+        found.parts,
+        found.judged,
+        found.calibration,
+        found.runs,
+        found.answers,
     )
 
 
@@ -124,7 +131,7 @@ def test_few_new_rows_leave_the_statistics_and_the_older_rows_out(fitted: bz.Cre
     assert found.used.min() == old
     assert f"{old} rows up to {end} were left out" in found.notes[0]
     risk = deepcopy(fitted).update(X.slice(OLD - 400, 1300), y[part], epochs=1)
-    assert "statistics of outcomes were left as they were" in note(risk)
+    assert "vocabularies, bins and statistics were left as they were" in note(risk)
     assert found.notes[0] in risk.notes_
 
 

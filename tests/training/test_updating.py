@@ -18,7 +18,7 @@ from bezant.network.scoring import TableModel
 from bezant.training import updating
 from bezant.training.config import TrainingConfig
 from bezant.training.table import TablePlan, fit_table
-from bezant.training.updating import UpdatedTable, gentle, update_table
+from bezant.training.updating import UpdatedTable, brief, update_table
 
 ROWS, OLD = 4000, 2000
 TRAINING = TrainingConfig(max_epochs=3, patience=3, batch_size=64)
@@ -37,14 +37,22 @@ def fitted() -> TableModel:
 
 
 def updated(
-    y: np.ndarray | None = None, *, model: TableModel | None = None, relearn: bool = True
+    y: np.ndarray | None = None,
+    *,
+    model: TableModel | None = None,
+    relearn: bool = True,
+    days: np.ndarray | None = None,
 ) -> UpdatedTable:
     table, _, outcomes = training_support.loans(ROWS)
     y = outcomes if y is None else y
-    training = gentle(TRAINING.model_copy(update={"seed": 0}), ROWS, 2)
     return update_table(
-        model or fitted(), table, y, np.arange(3000, ROWS), training, relearn=relearn, shown=quiet
+        model or fitted(), table, y, np.arange(3000, ROWS), plan(2), days=days, relearn=relearn, shown=quiet
     )
+
+
+def plan(epochs: int | None) -> TablePlan:
+    whole = TablePlan(network=NetworkConfig(size="tiny")).resolved(ROWS)
+    return whole.model_copy(update={"training": brief(TRAINING, ROWS, epochs)})
 
 
 def reversed_before_the_last() -> np.ndarray:
@@ -56,12 +64,21 @@ def reversed_before_the_last() -> np.ndarray:
     return y
 
 
-def test_what_is_kept_has_the_least_loss_of_the_candidates_on_the_judging_rows() -> None:
+def test_the_trained_one_is_kept_unless_another_is_better_by_more_than_a_standard_error() -> None:
     found = updated()
-    assert min(found.log_losses, key=found.log_losses.__getitem__) == found.kept
-    y = training_support.loans(ROWS)[2]
+    y = training_support.loans(ROWS)[2][found.parts.judging]
     for name, p in found.judged.items():
-        assert found.log_losses[name] == pytest.approx(log_loss(y[found.parts.judging], p))
+        assert found.log_losses[name] == pytest.approx(log_loss(y, p))
+    assert found.kept == "trained"
+    rng = np.random.default_rng(0)
+    y = (rng.random(1000) < 0.3).astype(float)
+    best, near, far = (np.where(y == 1, 0.3 + d, 0.3 - d) for d in (0.02, 0.0, -0.1))
+    noisy = np.clip(best + rng.normal(0, 0.02, 1000), 0.01, 0.99)
+    for trained, kept in ((noisy, "trained"), (near, "old"), (far, "old")):
+        judged = {"old": best, "calibrated": near, "trained": trained}
+        losses = {name: log_loss(y, p) for name, p in judged.items()}
+        assert losses["old"] < losses["trained"]
+        assert updating._chosen(y, judged, losses) == kept
 
 
 def test_the_old_model_is_judged_as_it_answers() -> None:
@@ -97,27 +114,37 @@ def test_a_kept_update_is_trained_on_the_latest_rows_too_and_leaves_the_old_mode
     assert training_support.digest(fitted().network) == before
 
 
-def test_codes_bins_and_scales_keep_their_meaning() -> None:
-    found = updated(relearn=True)
-    assert found.model.encoding == fitted().encoding
-    old, new = (m.network.state_dict() for m in (fitted(), found.model))
-    for name in ("fields.scale.centre", "fields.scale.scale", "fields.numbers.edges", "fields.numbers.low"):
-        if name in old:
-            assert torch.equal(old[name], new[name])
-    assert "fields.scale.centre" in old
-    assert found.model.network.config.fields.pairs == fitted().network.config.fields.pairs
+def test_codes_bins_and_scales_keep_their_meaning_unless_they_are_learned_again() -> None:
+    old = fitted().network.state_dict()
+    names = ("fields.scale.centre", "fields.scale.scale", "fields.statistics.table")
+    for relearn in (False, True):
+        found = updated(relearn=relearn)
+        new = found.model.network.state_dict()
+        assert found.kept == "trained"
+        assert (found.model.encoding == fitted().encoding) is not relearn
+        for name in names:
+            same = old[name].shape == new[name].shape and torch.equal(old[name], new[name])
+            assert same is not relearn
+
+
+def test_the_answers_are_those_of_the_level_as_it_was_moved() -> None:
+    days = np.linspace(10_000, 13_000, ROWS)
+    found = updated(days=days)
+    moved = found.model.recalibration
+    wanted = moved.apply(found.judged[found.kept], days[found.parts.judging])
+    np.testing.assert_allclose(found.answers, wanted)
+    plain = updated()
+    np.testing.assert_array_equal(plain.answers, plain.judged[plain.kept])
 
 
 def test_too_few_rows_to_judge_change_nothing() -> None:
     table, _, y = training_support.loans(ROWS)
-    found = update_table(
-        fitted(), table, y, np.arange(ROWS - 10, ROWS), gentle(TRAINING, ROWS, 2), relearn=True, shown=quiet
-    )
+    found = update_table(fitted(), table, y, np.arange(ROWS - 10, ROWS), plan(2), relearn=True, shown=quiet)
     assert found.kept == "old" and found.model is fitted() and not found.log_losses and not found.runs
 
 
-def test_the_rate_is_a_share_of_the_first_one() -> None:
-    assert gentle(TrainingConfig(learning_rate=0.01), 1000, None).learning_rate == pytest.approx(
-        0.01 * updating.RATE
-    )
-    assert gentle(TrainingConfig(), 1000, None).max_epochs == updating.EPOCHS
+def test_an_update_takes_few_epochs_of_larger_steps() -> None:
+    first, now = TrainingConfig().resolved(1000), brief(TrainingConfig(), 1000, None)
+    assert now.max_epochs == updating.EPOCHS
+    assert now.batch_size == updating.BATCHES * first.batch_size
+    assert brief(TrainingConfig(), 1000, 7).max_epochs == 7

@@ -16,7 +16,7 @@ they been decided on at each step; and an overlay that moves the hazards of the 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -33,44 +33,54 @@ from bezant.network.sizes import SizeName
 from bezant.types import BoolArray, MissingExtraError
 
 CUTOFF, LAG, MONTH, PERIOD = "2007-01-01", timedelta(days=120), 36.0, 6.0
+FIGURES = ("unemployment", "rise", "treasury", "growth")
 LOSS_GIVEN_DEFAULT = 0.6
 """An assumption for the example, printed beside the loss that came."""
 
+BEFORE = (4.7, 4.7)
+"""The rate of unemployment known a year, and half a year, before the first step of a path."""
+
+
+def _scenario(
+    name: str, unemployment: Sequence[float], treasury: Sequence[float], growth: Sequence[float]
+) -> Scenario:
+    """Return a scenario of paths; the year's rise of unemployment follows from its path."""
+    earlier = (*BEFORE, *unemployment)
+    rise = [round(now - then, 3) for now, then in zip(unemployment, earlier, strict=False)]
+    return Scenario(
+        name, {"unemployment": unemployment, "rise": rise, "treasury": treasury, "growth": growth}
+    )
+
+
 SCENARIOS = (
-    Scenario("baseline", {"unemployment": 4.7, "treasury": 4.9, "growth": 2.2}),
-    Scenario(
+    _scenario("baseline", (4.7,) * 6, (4.9,) * 6, (2.2,) * 6),
+    _scenario(
         "adverse",
-        {
-            "unemployment": (5.0, 5.8, 6.5, 7.2, 7.2, 7.0),
-            "treasury": (4.0, 3.0, 2.0, 1.2, 1.2, 1.5),
-            "growth": (1.0, 0.3, -0.5, 0.0, 1.0, 2.0),
-        },
+        (5.0, 5.8, 6.5, 7.2, 7.2, 7.0),
+        (4.0, 3.0, 2.0, 1.2, 1.2, 1.5),
+        (1.0, 0.3, -0.5, 0.0, 1.0, 2.0),
     ),
-    Scenario(
+    _scenario(
         "severe",
-        {
-            "unemployment": (6.0, 7.5, 9.0, 10.0, 10.0, 9.5),
-            "treasury": (3.0, 2.0, 1.0, 1.0, 1.0, 1.0),
-            "growth": (0.0, -2.0, -4.0, -3.0, -1.0, 0.0),
-        },
+        (6.0, 7.5, 9.0, 10.0, 10.0, 9.5),
+        (3.0, 2.0, 1.0, 1.0, 1.0, 1.0),
+        (0.0, -2.0, -4.0, -3.0, -1.0, 0.0),
     ),
-    Scenario(
+    _scenario(
         "as it came",
-        {
-            "unemployment": (4.5, 4.7, 4.9, 6.0, 8.1, 9.6),
-            "treasury": (5.0, 4.0, 1.6, 1.2, 0.2, 0.1),
-            "growth": (1.4, 2.7, 2.0, 0.0, -3.3, -2.5),
-        },
+        (4.5, 4.7, 4.9, 6.0, 8.1, 9.6),
+        (5.0, 4.0, 1.6, 1.2, 0.2, 0.1),
+        (1.4, 2.7, 2.0, 0.0, -3.3, -2.5),
     ),
 )
 """Values at six half-years from July 2007."""
 
-OVERLAY = ("unemployment", "growth")
-"""Figures of the overlay."""
+OVERLAY = {"unemployment": 1, "rise": 1, "growth": -1}
+"""Figures of the overlay, and whether more of each means more defaults (1) or fewer (-1)."""
 
 
 def macro_covariates() -> pa.Table:
-    """Return the quarters' figures with the first day of each quarter.
+    """Return the quarters' figures, the year's rise of unemployment too, with each quarter's first day.
 
     Raises
     ------
@@ -83,10 +93,12 @@ def macro_covariates() -> pa.Table:
         raise MissingExtraError("statsmodels", "macro", "The example of macro covariates") from error
     data = macrodata.load_pandas().data
     year, month = data["year"].astype(int), 3 * data["quarter"].astype(int) - 2
+    rate = data["unemp"]
     frame = pd.DataFrame(
         {
             "quarter": pd.to_datetime(pd.DataFrame({"year": year, "month": month, "day": 1})),
-            "unemployment": data["unemp"],
+            "unemployment": rate,
+            "rise": rate - rate.shift(4),
             "treasury": data["tbilrate"],
             "growth": 100 * (data["realgdp"] / data["realgdp"].shift(4) - 1),
         }
@@ -167,7 +179,7 @@ def at_approval(loans: Book, size: SizeName, seed: int) -> Iterator[str]:
 
 def by_overlay(loans: Book, size: SizeName, seed: int) -> Iterator[str]:
     """Give the lines of the second way: hazards without the figures, moved along the path."""
-    X, known = loans.X.drop(columns=["unemployment", "treasury", "growth"]), loans.known
+    X, known = loans.X.drop(columns=list(FIGURES)), loans.known
     model = fitted(loans, X, size, seed)
     overlay = fit_macro_overlay(
         model.predict_hazard(X[known.known]),

@@ -32,7 +32,7 @@ from bezant.datasets.cache import cached_table
 from bezant.desks.credit import CreditRisk
 from bezant.desks.durations import at_months
 from bezant.desks.term_structure import PDTermStructure
-from bezant.histories import labels_as_of, read_table
+from bezant.histories import labels_as_of
 from bezant.histories.labels_as_of import LabelsAsOf
 from bezant.metrics.classification import log_loss, roc_auc
 from bezant.types import AnyArray, FloatArray
@@ -101,10 +101,7 @@ def hazard_lines(
         time="ApprovalDate", period=PERIOD, horizon=horizon, progress=False, **settings
     ).fit(inputs(train), known.duration, known.event)
     seconds = time.perf_counter() - start  # of all three models
-    typed = curves.model_.conform(read_table(judge.X)).table
-    by_then = {"bezant": curves.model_.score_typed(typed)}
-    by_then |= {b.name: b.score_periods(typed) for b in curves.benchmarks_}
-    for name, p in by_then.items():
+    for name, p in curves.by_then(judge.X).items():
         ages = at_months(p, (MONTH, horizon), PERIOD)
         events = (known.event & (known.duration <= horizon)).sum()
         yield judge.line(

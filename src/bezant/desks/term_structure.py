@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from bezant.artifacts import save_folder
 from bezant.desks.durations import at_months, read_durations, refuse_one_outcome
 from bezant.desks.intake import Intake, Leaks, read_rows, take_in
+from bezant.desks.levels import FEWEST, RecentExposure, at_level
 from bezant.desks.record import FitRecord, fit_record
 from bezant.desks.settings import (
     column_names,
@@ -66,6 +67,10 @@ class PDTermStructure(BaseEstimator):  # type: ignore[misc]
         Months in a period, within which the hazard is constant.
     horizon : float, default 60
         Months the curves reach, a multiple of ``period``; defaults after it count as not seen.
+    recent : float, optional, default 24
+        Months of calendar time, the last before observation ended, whose defaults set the level of the
+        hazards, the traditional models' too. None leaves them at the mean of all years given, which is right
+        only where the world has not changed. Needs ``time``.
     size : {"tiny", "small", "base", "large", "xl"}, default "small"
         Size of the network.
     trunk : {"tabm", "mlp"}, default "tabm"
@@ -92,13 +97,15 @@ class PDTermStructure(BaseEstimator):  # type: ignore[misc]
     schema_ : Schema
         The columns the model reads.
     evaluation_ : TimingEvaluation or None
-        Held-out figures beside the traditional models'.
+        Held-out figures beside the traditional models', at the level of all years.
     check_ : CheckReport
         What was found in the rows before training.
     notes_ : tuple of str
         Everything that was skipped, imputed, truncated or replaced.
     history_ : tuple of TrainingRun
         The run with early stopping, then the one on all rows.
+    levels_ : dict of str to float
+        By model, the factor of its hazards that ``recent`` asked for.
     record_ : FitRecord
         Configuration, versions, hash of the data, summary of the columns.
 
@@ -118,6 +125,7 @@ class PDTermStructure(BaseEstimator):  # type: ignore[misc]
         time: str | None = None,
         period: float = 3,
         horizon: float = 60,
+        recent: float | None = 24,
         size: SizeName = "small",
         trunk: TrunkName = "tabm",
         benchmark: bool = True,
@@ -131,6 +139,7 @@ class PDTermStructure(BaseEstimator):  # type: ignore[misc]
         self.time = time
         self.period = period
         self.horizon = horizon
+        self.recent = recent
         self.size = size
         self.trunk = trunk
         self.benchmark = benchmark
@@ -192,11 +201,12 @@ class PDTermStructure(BaseEstimator):  # type: ignore[misc]
         self.schema_ = fitted.model.schema
         self.check_ = intake.check
         self.history_ = fitted.runs
-        judged = {LARGE: fitted.judged} | self._fit_benchmarks(intake, targets, periods, fitted.parts)
-        self.evaluation_ = self._judged(judged, months, seen, fitted.parts)
+        judged, failed = self._fit_benchmarks(intake, targets, periods, fitted.parts)
+        self.evaluation_ = self._judged({LARGE: fitted.judged} | judged, months, seen, fitted.parts)
+        levels = self._set_levels(intake, targets, months)
         later = int((seen & (events == 0)).sum())
         beyond = (f"{later} defaults came after the horizon of {self.horizon} months and count as not seen.",)
-        self.notes_ = (*intake.notes, *fitted.notes, *(beyond if later else ()))
+        self.notes_ = (*intake.notes, *fitted.notes, *(beyond if later else ()), *failed, levels)
         self.record_ = fit_record(
             configuration=configuration_of(self, plan),
             table=intake.table,
@@ -213,6 +223,12 @@ class PDTermStructure(BaseEstimator):  # type: ignore[misc]
             if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < np.inf:
                 raise InputError(f"{name} is a number of months above 0, not {given!r}.")
         periods = round(self.horizon / self.period)
+        if self.recent is not None and not (
+            isinstance(self.recent, int | float)
+            and not isinstance(self.recent, bool)
+            and 0 < self.recent < np.inf
+        ):
+            raise InputError(f"recent is a number of months above 0 or None, not {self.recent!r}.")
         if periods < 1 or abs(periods * self.period - self.horizon) > 1e-9 * self.horizon:
             raise InputError(
                 f"The horizon of {self.horizon} months is no multiple of the period of {self.period}; give "
@@ -222,10 +238,10 @@ class PDTermStructure(BaseEstimator):  # type: ignore[misc]
 
     def _fit_benchmarks(
         self, intake: Intake, targets: FloatArray, periods: int, parts: HeldOut
-    ) -> dict[str, FloatArray]:
-        """Fit the traditional models; return their answers on the judging rows, learned without those."""
+    ) -> tuple[dict[str, FloatArray], tuple[str, ...]]:
+        """Fit the traditional models; return their answers on the judging rows, and notes."""
         judged: dict[str, FloatArray] = {}
-        kept = []
+        kept, notes = [], []
         learned = np.concatenate([parts.training, parts.stopping])
         for model in HAZARDS.values() if self.benchmark else ():
             try:
@@ -235,10 +251,32 @@ class PDTermStructure(BaseEstimator):  # type: ignore[misc]
                 kept.append(model().fit(intake.table, intake.schema, targets, periods))
             except Exception as error:  # a rival's failure must not lose a trained model
                 judged.pop(model.name, None)
-                said = f"{model.name} could not be fitted ({type(error).__name__}): {error}"
-                self.notes_ = (*self.notes_, said)
+                notes.append(f"{model.name} could not be fitted ({type(error).__name__}): {error}")
         self.benchmarks_ = tuple(kept)
-        return judged
+        return judged, tuple(notes)
+
+    def _set_levels(self, intake: Intake, targets: FloatArray, months: FloatArray) -> str:
+        """Set every model's level by recent defaults, or not; return what there is to say of it."""
+        scored = {LARGE: self.model_.score_typed(intake.table)}
+        scored |= {m.name: m.score_periods(intake.table) for m in self.benchmarks_}
+        self.levels_ = dict.fromkeys(scored, 1.0)
+        if self.recent is None:
+            return "The level of the hazards is the mean of all years given, for recent is None."
+        if intake.times is None:
+            return "The level of the hazards is the mean of all rows: without time, none of them is recent."
+        of_late = RecentExposure.of(intake.times, targets, months, self.period, self.recent, self._periods())
+        factors = {name: of_late.factor(p) for name, p in scored.items()}
+        if (own := factors[LARGE]) is None:
+            return (
+                f"The level of the hazards is the mean of all years given, for only {of_late.event.sum()} "
+                f"defaults, fewer than {FEWEST}, came in the last {self.recent:g} months of observation."
+            )
+        self.levels_ = {name: factor or 1.0 for name, factor in factors.items()}
+        return (
+            f"The hazards were multiplied by {own:.2f}, so that they expect the {of_late.event.sum()} "
+            f"defaults of the last {self.recent:g} months of observation; the held-out figures are of all years "
+            "and their level."
+        )
 
     def _judged(
         self, by_then: Mapping[str, FloatArray], months: FloatArray, seen: BoolArray, parts: HeldOut
@@ -281,7 +319,17 @@ class PDTermStructure(BaseEstimator):  # type: ignore[misc]
         if not table.num_rows:
             self.model_.conform(table)
             return np.empty((0, self._periods()))
-        return self.model_.score_table(table)
+        return at_level(self.model_.score_table(table), self.levels_[LARGE])
+
+    def by_then(self, X: Frame) -> dict[str, FloatArray]:
+        """Return every model's probability of default by the end of each period, (n, T) each, by name."""
+        check_is_fitted(self, "model_")
+        return self._all_by_then(read_rows(self, X, fitting=False))
+
+    def _all_by_then(self, table: pa.Table) -> dict[str, FloatArray]:
+        typed = self.model_.conform(table).table
+        others = {m.name: at_level(m.score_periods(typed), self.levels_[m.name]) for m in self.benchmarks_}
+        return {LARGE: self._by_then(table)} | others
 
     def _refuse_months(self, months: Sequence[float]) -> None:
         given = np.asarray(months, np.float64)
@@ -311,9 +359,7 @@ class PDTermStructure(BaseEstimator):  # type: ignore[misc]
         self._refuse_months(months)
         table = read_rows(self, X, fitting=False)
         time, seen = read_durations(duration, event, table.num_rows)
-        typed = self.model_.conform(table).table
-        by_then = {LARGE: self._by_then(table)} | {m.name: m.score_periods(typed) for m in self.benchmarks_}
-        scores = {name: at_months(p, months, self.period) for name, p in by_then.items()}
+        scores = {name: at_months(p, months, self.period) for name, p in self._all_by_then(table).items()}
         return evaluate_timing(time, seen, scores, months, large=LARGE)
 
     # --------------------------------------------------------------------------------------- saving
@@ -331,6 +377,7 @@ class PDTermStructure(BaseEstimator):  # type: ignore[misc]
             "model": {"kind": KIND, "columns": column_names(self), **self.model_.document()},
             "parameters": parameters_of(self),
             "record": self.record_.document(),
+            "levels": dict(self.levels_),
             "benchmarks": [json.dumps(b.to_document()) for b in self.benchmarks_],
             "evidence": {
                 "evaluation": self.evaluation_.document() if self.evaluation_ else None,
@@ -351,6 +398,7 @@ class PDTermStructure(BaseEstimator):  # type: ignore[misc]
         model.schema_ = model.model_.schema
         read = [json.loads(text) for text in documents["benchmarks"]]
         model.benchmarks_ = tuple(HAZARDS[d["model"]].from_document(d) for d in read)
+        model.levels_ = documents.get("levels") or dict.fromkeys([LARGE, *(d["model"] for d in read)], 1.0)
         said = evidence["evaluation"]
         model.evaluation_ = TimingEvaluation.restore(said) if said else None
         model.check_ = CheckReport.from_json(json.dumps(evidence["check"]))

@@ -15,15 +15,16 @@ from bezant.evidence.evaluation import Evaluation, evaluate_scores
 from bezant.network.recalibration import days_of
 from bezant.schema import Role, Schema
 from bezant.training.progress import shown
-from bezant.training.updating import UpdatedTable, gentle, update_table
+from bezant.training.table import TablePlan
+from bezant.training.updating import UpdatedTable, brief, update_table
 from bezant.types import AnyArray, FloatArray, InputError, IntArray
 
 UPDATED = "Updated with "
 """How the note of an update begins."""
 
 ENOUGH_TO_RELEARN = 0.5
-"""Statistics of outcomes are learned again from at least this share of the rows of the last fit: fewer would
-say less than the old ones."""
+"""Vocabularies, bins and statistics are learned again from at least this share of the rows of the last fit:
+fewer would say less than the old ones."""
 
 SAID = {
     "trained": "the network trained on from the old weights was kept",
@@ -44,7 +45,7 @@ class UpdateRows:
     held_out : integer array
         Places within ``used`` of the latest new rows, which judge.
     relearn : bool
-        Whether statistics of outcomes are learned again.
+        Whether vocabularies, bins and statistics are learned again.
     notes : tuple of str
         What was left out and why.
     """
@@ -137,23 +138,34 @@ def update_estimator(
         typed,
         y,
         rows.held_out,
-        gentle(plan_of(estimator, "binary", seed).training, len(y), epochs),
+        _plan(estimator, len(y), epochs, seed),
         days=None if times is None else days_of(times),
         relearn=rows.relearn,
         shown=lambda title: shown(title, estimator.progress),
     )
-    if updated.log_losses:
-        estimator.evaluation_ = _evaluation(estimator, updated, typed, y, times, large)
     if updated.kept == "trained":
         estimator.record_ = updated_record(estimator.record_, rows, typed, schema, y, times)
     if updated.calibration is not None:
         estimator.calibration_ = updated.calibration.log_losses
     estimator.history_ = updated.runs or estimator.history_
+    if updated.log_losses:
+        estimator.evaluation_ = _evaluation(estimator, updated, typed, y, times, large)
     estimator.model_ = updated.model
     stale = (UPDATED,) if updated.kept == "old" else (UPDATED, RECALIBRATED)
     kept = tuple(note for note in estimator.notes_ if not note.startswith(stale))
     moved = _moved_note(updated, rows, y, times)
     estimator.notes_ = (*kept, *rows.notes, update_note(updated, rows, y, times), *moved)
+
+
+def _plan(estimator: Any, rows: int, epochs: int | None, seed: int) -> TablePlan:
+    """Return how the last fit prepared its rows, with how to train now."""
+    plan = plan_of(estimator, "binary", seed)
+    now = plan.resolved(rows)
+    fitted = estimator.record_.configuration.get("plan", {})
+    chosen = {k: fitted.get(k) or getattr(now, k) for k in ("statistics_from", "least_rows_a_value")}
+    return now.model_copy(
+        update={**chosen, "network": plan.network, "training": brief(plan.training, rows, epochs)}
+    )
 
 
 def _moved_note(
@@ -180,8 +192,15 @@ def _evaluation(
     when = None if times is None else times[judging]
     days = None if when is None else days_of(when)
     rivals = {b.name: b.score_table(typed.take(judging), days) for b in estimator.benchmarks_}
-    scores = {large: updated.judged[updated.kept], **before, **rivals}
-    return evaluate_scores(y[judging], scores, large=large, time=when, random_state=seed_of(estimator))
+    scores = {large: updated.answers, **before, **rivals}
+    judged = evaluate_scores(y[judging], scores, large=large, time=when, random_state=seed_of(estimator))
+    if not updated.recalibration:
+        return judged
+    moved = (
+        f"The level of {large} was moved by {len(updated.parts.stopping) + len(judging)} rows, of which "
+        f"these {len(judging)} are half."
+    )
+    return replace(judged, notes=(*judged.notes, moved))
 
 
 def update_note(updated: UpdatedTable, rows: UpdateRows, y: FloatArray, times: AnyArray | None) -> str:
@@ -197,7 +216,7 @@ def update_note(updated: UpdatedTable, rows: UpdateRows, y: FloatArray, times: A
     interrupted = " (training was interrupted)" if updated.runs[0].ended == "interrupted" else ""
     return (
         f"{begin}{SAID[updated.kept]}{interrupted}; log loss on {judging} of the latest rows: "
-        f"{losses}; statistics of outcomes were {tables}."
+        f"{losses}; vocabularies, bins and statistics were {tables}."
     )
 
 

@@ -1,11 +1,14 @@
 """Update a fitted network with new outcomes: from last year's weights, not from none.
 
-What gives the inputs their meaning stays: vocabularies, scales, bins, ratios, chosen pairs. Statistics of
-outcomes are learned again where enough rows are given. The latest of the new rows, which no network has
-seen, are dealt into two halves as in a first fit: one chooses the epoch, the other judges the trained network
-beside the old one, as it was and with its calibration learned again. What is best there is kept, so an update
-is never worse on them; only then is a better network trained on all rows given. Both halves then say whether
-the level has a trend that next year's rows should follow.
+Where enough rows are given, all that a first fit learns from rows before it trains is learned again:
+vocabularies, scales, bins, statistics of outcomes, the choice of ratios and pairs. What training found is
+carried over to it (:mod:`bezant.network.inheritance`), so an epoch or two are enough. With fewer rows all of
+that stays, and only the weights move. The latest of the new rows, which no network has seen, are dealt into
+two halves as in a first fit: one chooses the epoch, the other judges the trained network beside the old one,
+as it was and with its calibration learned again. The trained one is kept unless it is worse there than the
+best by more than one standard error: what the world has done since is likelier in the new rows than in the
+old weights. A better network is then trained on all rows given. Both halves say whether the level has a
+trend that next year's rows should follow.
 """
 
 from __future__ import annotations
@@ -14,28 +17,27 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
-import torch
 
 from bezant.metrics.classification import log_loss
-from bezant.metrics.target_statistics import stratified_folds
 from bezant.network.batch import Batch
 from bezant.network.calibration import Calibration, calibrate
+from bezant.network.fields.encoding import Encoding
+from bezant.network.inheritance import inherit
 from bezant.network.model import Network
 from bezant.network.recalibration import UNMOVED, Recalibration, learn_recalibration
-from bezant.network.relearning import relearn_statistics
 from bezant.network.scoring import TableModel
 from bezant.training.config import TrainingConfig
 from bezant.training.loop import TrainingRun, train
-from bezant.training.optimizers import LEARNING_RATES
-from bezant.training.table import FOLDS, HeldOut, Shown, batch_of
+from bezant.training.table import HeldOut, Shown, TablePlan, batch_of, prepare
 from bezant.types import FloatArray, IntArray
 
 EPOCHS = 3
 """Passes over the rows, if not told otherwise."""
 
-RATE = 0.3
-"""Share of the first fit's learning rate: enough to follow the world, too little to forget."""
+BATCHES = 2
+"""Rows a step, as a multiple of a first fit's: weights that are near need fewer steps."""
 
 Kept = Literal["trained", "calibrated", "old"]
 """What was kept: the trained network, the old one with a new calibration, or the old one as it was."""
@@ -62,6 +64,9 @@ class UpdatedTable:
         Of the one that was kept; None where it was left as it was.
     runs : tuple of TrainingRun
         The run with early stopping, then the one on all rows.
+    answers : float64 array
+        Probabilities of the model as it now is on the judging rows, whose network has not seen them; empty if
+        there are none. The level was moved by the held-out rows, of which they are half.
     recalibration : dict of str to float
         Log loss of each way of moving the level, on the later half of the held-out rows; empty without times
         or where the old model was left as it was.
@@ -74,6 +79,7 @@ class UpdatedTable:
     judged: dict[Kept, FloatArray]
     calibration: Calibration | None
     runs: tuple[TrainingRun, ...]
+    answers: FloatArray
     recalibration: dict[str, float] = field(default_factory=dict)
 
 
@@ -82,13 +88,13 @@ def update_table(
     table: pa.Table,
     y: FloatArray,
     held_out: IntArray,
-    training: TrainingConfig,
+    plan: TablePlan,
     *,
     days: FloatArray | None = None,
     relearn: bool,
     shown: Shown,
 ) -> UpdatedTable:
-    """Train a fitted network for a few epochs more and keep it if it is better.
+    """Train a fitted network for a few epochs more and keep it if that pays.
 
     Parameters
     ----------
@@ -100,29 +106,34 @@ def update_table(
         Their outcomes, 0 or 1.
     held_out : integer array
         Rows that the model has not seen, which choose the epoch, judge and calibrate.
-    training : TrainingConfig
-        How to train; see :func:`gentle`.
+    plan : TablePlan
+        As resolved for the last fit, with how to train now; see :func:`brief`.
     days : float64 array, shape (n,), optional
         Times in days since 1970; without them no trend of the level is followed.
     relearn : bool
-        Learn target and pair statistics from these rows. Must be true if any of the rows was in the old
-        tables: such a row would be trained with its own outcome among its inputs.
+        Learn vocabularies, scales, bins and statistics from these rows. Must be true if any of them was in
+        the old tables of outcomes: such a row would be trained with its own outcome among its inputs.
     shown : callable
         As of :func:`bezant.training.table.fit_table`.
     """
+    training = plan.training
     parts = HeldOut.of(held_out, y, training.seed)
     if not len(parts.judging):
-        return UpdatedTable(model, "old", {}, parts, {}, None, ())
+        return UpdatedTable(model, "old", {}, parts, {}, None, (), np.empty(0))
     judging, outcomes = table.take(parts.judging), y[parts.judging]
-    inner, rows = _start(model, table.take(parts.training), y[parts.training], training.seed, relearn)
-    stopping = batch_of(table.take(parts.stopping), model.encoding, y[parts.stopping])
+    begin = _again if relearn else _on
+    encoding, inner, rows = begin(model, table.take(parts.training), y[parts.training], plan)
+    stopping = batch_of(table.take(parts.stopping), encoding, y[parts.stopping])
     with shown("Updating") as observe:
         run = train(inner, rows, stopping, training, observe=observe)
     plain = replace(model, recalibration=UNMOVED)
     in_time = model.schema.time is not None
     again = {
         name: calibrate(candidate.raw_scores(judging), outcomes, seed=training.seed, in_time=in_time)
-        for name, candidate in (("trained", replace(plain, network=inner)), ("calibrated", plain))
+        for name, candidate in (
+            ("trained", replace(plain, network=inner, encoding=encoding)),
+            ("calibrated", plain),
+        )
     }
     judged: dict[Kept, FloatArray] = {
         "old": model.score_typed(judging),
@@ -130,21 +141,36 @@ def update_table(
         "trained": again["trained"].cross_fitted,
     }
     losses: dict[Kept, float] = {name: log_loss(outcomes, p) for name, p in judged.items()}
-    kept = min(losses, key=lambda name: losses[name])  # of equals the one that changes least
+    kept = _chosen(outcomes, judged, losses)
     if kept == "old" or run.ended == "interrupted":
-        return UpdatedTable(model, "old", losses, parts, judged, None, (run,))
+        return UpdatedTable(model, "old", losses, parts, judged, None, (run,), judged["old"])
     calibration = again[kept]
     calibrated = replace(plain, calibrator=calibration.calibrator)
-    answering = replace(calibrated, network=inner) if kept == "trained" else calibrated
+    answering = replace(calibrated, network=inner, encoding=encoding) if kept == "trained" else calibrated
     moved, gains = _moved(answering, table, y, held_out, days, training.seed)
     calibrated = replace(calibrated, recalibration=moved)
+    answers = moved.apply(judged[kept], None if days is None else days[parts.judging])
     if kept == "calibrated":
-        return UpdatedTable(calibrated, kept, losses, parts, judged, calibration, (run,), gains)
-    final, rows = _start(model, table, y, training.seed, relearn)
+        return UpdatedTable(calibrated, kept, losses, parts, judged, calibration, (run,), answers, gains)
+    learned, final, rows = begin(model, table, y, plan)
     with shown("Updating with all rows") as observe:
         on_all = train(final, rows, None, training, stop_after=max(run.best_epoch, 1), observe=observe)
-    updated = replace(calibrated, network=final if on_all.ended != "interrupted" else inner)
-    return UpdatedTable(updated, kept, losses, parts, judged, calibration, (run, on_all), gains)
+    updated = replace(answering, recalibration=moved)
+    if on_all.ended != "interrupted":
+        updated = replace(updated, network=final, encoding=learned)
+    return UpdatedTable(updated, kept, losses, parts, judged, calibration, (run, on_all), answers, gains)
+
+
+def _chosen(y: FloatArray, judged: dict[Kept, FloatArray], losses: dict[Kept, float]) -> Kept:
+    """Return the trained candidate unless another is better by more than a standard error; then the best."""
+    best = min(losses, key=lambda name: losses[name])  # of equals the one that changes least
+    more = _row_losses(y, judged["trained"]) - _row_losses(y, judged[best])
+    return best if more.mean() > more.std() / len(y) ** 0.5 else "trained"
+
+
+def _row_losses(y: FloatArray, p: FloatArray) -> FloatArray:
+    p = np.clip(p, 1e-15, 1 - 1e-15)
+    return np.asarray(-np.log(np.where(y == 1, p, 1 - p)))
 
 
 def _moved(
@@ -162,8 +188,8 @@ def _moved(
     return learn_recalibration(answers, y[held_out], days[held_out], seed=seed)
 
 
-def gentle(training: TrainingConfig, rows: int, epochs: int | None) -> TrainingConfig:
-    """Return how to go on training for a few epochs after a fit with this configuration.
+def brief(training: TrainingConfig, rows: int, epochs: int | None) -> TrainingConfig:
+    """Return how to train for a few epochs after a fit with this configuration.
 
     Parameters
     ----------
@@ -175,17 +201,25 @@ def gentle(training: TrainingConfig, rows: int, epochs: int | None) -> TrainingC
         Passes over them; :data:`EPOCHS` if not given.
     """
     resolved = training.resolved(rows)
-    rate = RATE * (resolved.learning_rate or LEARNING_RATES[resolved.optimizer])
+    assert resolved.batch_size is not None
     epochs = EPOCHS if epochs is None else epochs
-    return resolved.model_copy(update={"learning_rate": rate, "max_epochs": epochs, "patience": epochs})
+    return resolved.model_copy(
+        update={"batch_size": BATCHES * resolved.batch_size, "max_epochs": epochs, "patience": epochs}
+    )
 
 
-def _start(
-    model: TableModel, table: pa.Table, y: FloatArray, seed: int, relearn: bool
-) -> tuple[Network, Batch]:
-    """Return a copy of the network to go on from, and the rows to train it on."""
-    batch = batch_of(table, model.encoding, y)
-    if not relearn:
-        return deepcopy(model.network), batch
-    folds = torch.from_numpy(stratified_folds(y, FOLDS, seed))
-    return relearn_statistics(model.network, batch, folds)
+def _again(
+    model: TableModel, table: pa.Table, y: FloatArray, plan: TablePlan
+) -> tuple[Encoding, Network, Batch]:
+    """Learn from the rows what is learned before training, and carry the weights over to it."""
+    kept = model.network.config.model_copy(update={"fields": plan.network.fields})
+    encoding, network, rows = prepare(table, model.schema, y, plan.model_copy(update={"network": kept}))
+    inherit(network, encoding, model.network, model.encoding)
+    return encoding, network, rows
+
+
+def _on(
+    model: TableModel, table: pa.Table, y: FloatArray, plan: TablePlan
+) -> tuple[Encoding, Network, Batch]:
+    """Go on with all that the model has learned from other rows."""
+    return model.encoding, deepcopy(model.network), batch_of(table, model.encoding, y)

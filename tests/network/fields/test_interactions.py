@@ -6,7 +6,7 @@ import torch
 
 from bezant.network.batch import Batch
 from bezant.network.fields.embedding import FieldConfig, FieldEmbedding, learn_fields
-from bezant.network.fields.interactions import STRENGTH, _corrections, learn_pairs, relearn_pairs
+from bezant.network.fields.interactions import STRENGTH, _corrections, learn_pairs
 
 
 def a_table(n=6000, seed=0, together=2.0):
@@ -118,17 +118,3 @@ def test_the_embedding_is_built_again_from_its_configuration():
     torch.testing.assert_close(fields.eval()(batch), again.eval()(batch), atol=0, rtol=0)
     assert rows.statistics.shape[1] == 3 + len(fields.config.pairs)
     assert np.isfinite(fields(rows).detach().numpy()).all()
-
-
-def test_pairs_learned_again_on_the_same_rows_are_the_same_and_keep_their_bins():
-    codes, numbers, target, folds = a_table()
-    pairs, module, corrections = learned(codes, numbers, target, folds)
-    again, found = relearn_pairs(pairs, module.edges, codes, numbers, target, folds, (6, 6, 6, 6))
-    torch.testing.assert_close(found, corrections, rtol=0, atol=0)
-    torch.testing.assert_close(again.values, module.values, rtol=0, atol=0)
-    part = slice(0, 900)
-    fewer, _ = relearn_pairs(
-        pairs, module.edges, codes[part], numbers[part], target[part], folds[part], (6, 6, 6, 6)
-    )
-    assert torch.equal(fewer.edges, module.edges)
-    assert not torch.equal(fewer(codes, numbers), module(codes, numbers))

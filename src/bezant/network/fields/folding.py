@@ -248,7 +248,7 @@ def _curves(fields: FieldEmbedding, raw: int) -> Curves:
     edges = knots = frequencies = mix = shift = None
     if (line := numbers.piecewise) is not None:
         edges = line.edges[:raw, : max(fields.config.n_bins[:raw]) + 1].contiguous()
-        whole = line._knots().view(*line.edges.shape, -1)
+        whole = line.knots().view(*line.edges.shape, -1)
         knots = whole[:raw, : edges.shape[1]].flatten(0, 1)
     if (waves := numbers.periodic) is not None:
         frequencies = waves.periodic.weight[:raw]

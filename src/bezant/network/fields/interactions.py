@@ -142,40 +142,6 @@ def learn_pairs(
     return pairs, learned, out_of_fold
 
 
-def relearn_pairs(
-    pairs: tuple[tuple[int, int], ...],
-    edges: Tensor,
-    codes: Tensor,
-    numbers: Tensor,
-    target: Tensor,
-    folds: Tensor,
-    cardinalities: tuple[int, ...],
-    *,
-    binary: bool = True,
-) -> tuple[PairStatistics, Tensor]:
-    """Learn the corrections of pairs that were chosen before, with bins as they were, on other rows.
-
-    Parameters
-    ----------
-    pairs : tuple of (int, int)
-        Places of the sources of each pair; at least one.
-    edges : float32 tensor, shape (N, bins - 1)
-        Inner edges of the numbers' bins.
-    codes, numbers, target, folds, cardinalities, binary
-        As of :func:`learn_pairs`.
-
-    Returns
-    -------
-    PairStatistics, float32 tensor of shape (n, pairs)
-        Learned on all rows, and the rows' out-of-fold corrections.
-    """
-    sources = all_sources(codes, numbers, edges)  # (n, C + N)
-    sizes = (*cardinalities, *[PAIR_BINS + 1] * numbers.shape[1])
-    base, _ = _additive_model(sources, sizes, target, folds, binary)
-    residual, information = target.double() - base, base * (1 - base) if binary else torch.ones_like(base)
-    return _learn(pairs, edges, sources, sizes, residual, information, folds, len(cardinalities))
-
-
 def _learn(
     pairs: tuple[tuple[int, int], ...],
     edges: Tensor,

@@ -143,10 +143,10 @@ class PiecewiseLinear(nn.Module):
         low, high = self.edges.gather(1, right - 1), self.edges.gather(1, right)
         share = ((columns - low) / (high - low)).T  # (B, N)
         place = right.T + self.starts  # (B, N)
-        return _Between.apply(self._knots(), place, share[..., None])  # type: ignore[no-any-return,no-untyped-call]
+        return _Between.apply(self.knots(), place, share[..., None])  # type: ignore[no-any-return,no-untyped-call]
 
-    def _knots(self) -> Tensor:
-        """Values of the curves at the edges: (N * (bins + 1), D)."""
+    def knots(self) -> Tensor:
+        """Return the values of the curves at the edges: (N * (bins + 1), D)."""
         edges = torch.where(torch.isinf(self.edges), 0.0, self.edges)
         line = self.offset[:, None] + edges[..., None] * self.slope[:, None]
         bent = torch.cat([torch.zeros_like(self.bends[:, :1]), self.bends.cumsum(1)], 1)
