@@ -48,8 +48,13 @@ def loans(n: int = 20_000, cutoff: str = "2004-01-01") -> dict[str, Any]:
 
 
 def fit(columns: tuple[str, ...] = ("rate",), **changes: Any) -> MacroOverlay:
+    """Fit without a say on signs."""
+    return signed(dict.fromkeys(columns, 0), **changes)
+
+
+def signed(signs: dict[str, int], **changes: Any) -> MacroOverlay:
     asked = {"lag": timedelta(days=90), "period": 3, "observed": "quarter", "macro": economy()} | changes
-    return fit_macro_overlay(**(loans() | asked), columns=columns)
+    return fit_macro_overlay(**(loans() | asked), signs=signs)
 
 
 def test_the_effect_that_made_the_defaults_is_found_and_noise_is_not() -> None:
@@ -68,11 +73,70 @@ def test_the_regression_is_that_of_another_library() -> None:
     rng = np.random.default_rng(0)
     z, expected = rng.normal(size=(40, 2)), rng.uniform(5, 50, 40)
     came = rng.poisson(expected * np.exp(0.3 * z[:, 0])).astype(float)
-    ours = macro_overlay._regressed(("a", "b"), z, came, expected)
+    design = api.add_constant(z)
+    ours = macro_overlay._poisson(
+        design, came, expected, np.zeros(3), macro_overlay._spread(design, came, expected)
+    )
     other = api.GLM(came, api.add_constant(z), family=api.families.Poisson(), exposure=expected)
     other = other.fit(scale=max(other.fit(scale="X2").scale, 1.0))
     np.testing.assert_allclose(ours.coefficients, other.params[1:], rtol=1e-6)
-    np.testing.assert_allclose(ours.standard_errors, other.bse[1:], rtol=1e-5)
+    np.testing.assert_allclose(ours.errors, other.bse, rtol=1e-5)
+
+
+def test_a_figure_with_the_wrong_sign_is_left_out_and_the_notes_say_so() -> None:
+    free = fit(("rate", "noise"))
+    against = -1 if free.coefficients[1] > 0 else 1
+    overlay = signed({"rate": 1, "noise": against})
+    assert overlay.coefficients[1] == overlay.standard_errors[1] == 0
+    assert overlay.coefficients[0] == pytest.approx(signed({"rate": 1}).coefficients[0])
+    path = Scenario("x", {"rate": 5.0, "noise": 0.0})
+    assert "'noise' went against its sign and has no effect" in " ".join(overlay.notes([path]))
+
+
+def test_if_every_figure_goes_against_its_sign_there_is_no_overlay() -> None:
+    with pytest.raises(InputError, match=r"no figure moves defaults in the stated direction: 'rate' \(-1\)"):
+        signed({"rate": -1})
+
+
+def test_the_best_fit_under_the_signs_is_that_of_a_search() -> None:
+    from scipy.optimize import minimize
+
+    from bezant.desks import macro_overlay
+
+    rng = np.random.default_rng(3)
+    z, expected, years = rng.normal(size=(60, 3)), rng.uniform(5, 50, 60), np.linspace(-15, 0, 60)
+    z[:, 1] += z[:, 0]
+    came = rng.poisson(expected * np.exp(0.3 * z[:, 0] - 0.2 * z[:, 1] + 0.05 * years)).astype(float)
+    ours = macro_overlay._regressed({"a": 1, "b": 1, "c": -1}, z, years, came, expected)
+    centre = np.average(z, axis=0, weights=expected)
+    spread = np.average((z - centre) ** 2, axis=0, weights=expected)
+    design = np.column_stack([np.ones(60), years, z - centre])
+    excess = macro_overlay._spread(design, came, expected)
+
+    def loss(found: Any) -> float:
+        line = design @ found
+        drawn = (spread / macro_overlay.SHRINKAGE**2) @ found[2:] ** 2 / 2
+        return float(-(came @ line - (expected * np.exp(line)).sum()) / excess + drawn)
+
+    bounds = [(None, None), (None, None), (0, None), (0, None), (None, 0)]
+    other = minimize(loss, np.zeros(5), bounds=bounds, method="L-BFGS-B", tol=1e-14)
+    np.testing.assert_allclose(ours.coefficients, other.x[2:], atol=2e-4)
+    np.testing.assert_allclose([ours.level, ours.trend], other.x[:2], atol=2e-3)
+
+
+def test_a_drift_of_the_years_does_not_pass_for_the_effect_of_a_figure_that_drifts() -> None:
+    from bezant.desks import macro_overlay
+
+    rng = np.random.default_rng(0)
+    years = np.linspace(-15, 0, 60)
+    z = (0.3 * years + rng.normal(0, 0.3, 60))[:, None]
+    expected = np.full(60, 100.0)
+    came = rng.poisson(expected * np.exp(0.1 * years)).astype(float)
+    apart = macro_overlay._regressed({"a": 0}, z, years, came, expected)
+    mixed = macro_overlay._regressed({"a": 0}, z, np.zeros(60), came, expected)
+    assert mixed.coefficients[0] > 5 * mixed.standard_errors[0]
+    assert abs(apart.coefficients[0]) < 2.5 * apart.standard_errors[0]
+    assert apart.trend == pytest.approx(0.1, abs=0.03)
 
 
 def test_a_worse_path_raises_every_probability_and_today_leaves_them() -> None:
@@ -95,7 +159,7 @@ def test_figures_published_after_the_cut_off_change_nothing() -> None:
     inside = loans()
     one, two = (
         fit_macro_overlay(
-            **inside, macro=m, columns=("rate",), period=3, observed="quarter", lag=timedelta(days=90)
+            **inside, macro=m, signs={"rate": 1}, period=3, observed="quarter", lag=timedelta(days=90)
         )
         for m in (macro, garbage)
     )
@@ -113,6 +177,10 @@ def test_a_scenario_that_does_not_fit_is_refused(values: dict[str, Any], said: s
 def test_what_cannot_be_learned_or_asked_is_refused() -> None:
     with pytest.raises(InputError, match="cannot teach"):
         fit(macro=economy()[:3].slice(0, 2))
+    with pytest.raises(InputError, match="gives 2 for the figure 'rate'"):
+        signed({"rate": 2})
+    with pytest.raises(InputError, match="names no figure"):
+        signed({})
     with pytest.raises(InputError, match="not stated"):
         fit(lag=None)
     with pytest.raises(InputError, match="periods is 9"):

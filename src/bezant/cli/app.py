@@ -11,7 +11,19 @@ import typer
 from typer.core import TyperGroup
 
 from bezant import __version__
-from bezant.cli import benchmark, compare, data, demo, export, fit, recalibrate, scoring, tune
+from bezant.cli import (
+    benchmark,
+    compare,
+    data,
+    demo,
+    export,
+    fit,
+    fit_term_structure,
+    recalibrate,
+    scoring,
+    tune,
+    update,
+)
 from bezant.cli.console import EXIT_INPUT, EXIT_INTERRUPTED, say
 from bezant.types import InputError, MissingExtraError
 
@@ -93,6 +105,7 @@ _datasets.command("fetch", epilog=data.FETCH_EXAMPLE)(data.fetch_dataset)
 app.command("check", epilog=data.CHECK_EXAMPLE)(data.check_file)
 app.add_typer(_fit, name="fit")
 _fit.command("credit", epilog=fit.EXAMPLE)(fit.fit_credit)
+_fit.command("term-structure", epilog=fit_term_structure.EXAMPLE)(fit_term_structure.fit_term_structure)
 app.add_typer(_tune, name="tune")
 _tune.command("credit", epilog=tune.EXAMPLE)(tune.tune_credit)
 app.command("predict", epilog=scoring.PREDICT_EXAMPLE)(scoring.predict)
@@ -102,6 +115,7 @@ app.add_typer(_benchmark, name="benchmark")
 _benchmark.command("credit", epilog=benchmark.EXAMPLE)(benchmark.benchmark_credit)
 _benchmark.command("throughput", epilog=benchmark.THROUGHPUT_EXAMPLE)(benchmark.benchmark_throughput)
 app.command("recalibrate", epilog=recalibrate.EXAMPLE)(recalibrate.recalibrate)
+app.command("update", epilog=update.EXAMPLE)(update.update)
 app.command("export", epilog=export.EXAMPLE)(export.export)
 app.command("compare-optimizers", epilog=compare.EXAMPLE)(compare.compare)
 

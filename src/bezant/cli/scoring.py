@@ -8,7 +8,7 @@ import time as clock
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, overload
 
 import pyarrow as pa
 import typer
@@ -27,10 +27,11 @@ from bezant.cli.sources import (
     split_rows,
 )
 from bezant.schema import unknown_column
-from bezant.types import InputError
+from bezant.types import FloatArray, InputError
 
 if TYPE_CHECKING:
     from bezant.desks.credit import CreditRisk
+    from bezant.desks.term_structure import PDTermStructure
 
 PREDICT_EXAMPLE = "Example: bezant predict models/loans new.csv --out scores.csv --id LoanNr"
 EVALUATE_EXAMPLE = "Example: bezant evaluate models/loans later.csv --target default --segment State"
@@ -62,13 +63,15 @@ def predict(
 ) -> None:
     """Write the probability of default of every row, in the order of the file.
 
+    A model of 'bezant fit term-structure' gives one for each age: probability_12, probability_24, ...
+
     The file is read and written in pieces, so that it may be larger than memory. The output appears whole at
     the end, or not at all.
     """
     refuse_unwritable(out, source=file)
     if keep and identifiers:
         raise InputError("--keep copies all columns already; leave --id out.")
-    risk = load_model(model)
+    risk = load_model(model, term_structures=True)
     started = clock.perf_counter()
     rows = _score_file(risk, file, out, None if keep else tuple(identifiers or ()), column)
     seconds = clock.perf_counter() - started
@@ -78,7 +81,9 @@ def predict(
         show(f"{rows:,} rows in {seconds:.1f} s ({rows / seconds:,.0f} rows a second): {out}")
 
 
-def _score_file(risk: CreditRisk, file: str, out: Path, kept: tuple[str, ...] | None, column: str) -> int:
+def _score_file(
+    risk: CreditRisk | PDTermStructure, file: str, out: Path, kept: tuple[str, ...] | None, column: str
+) -> int:
     """Score a file in pieces into another and return the number of rows."""
     from bezant.histories.readers import BatchWriter
 
@@ -88,13 +93,29 @@ def _score_file(risk: CreditRisk, file: str, out: Path, kept: tuple[str, ...] | 
             for name in names:
                 if name not in table.column_names:
                     raise unknown_column(name, table.column_names)
-            if column in names:
-                raise InputError(f"There is a column {column!r} already; name the scores with --column NAME.")
-            scores = pa.array(risk.score_table(table))
-            writer.write(table.select(names).append_column(column, scores))
+            scores = _scores(risk, table, column)
+            for name in scores:
+                if name in names:
+                    raise InputError(
+                        f"There is a column {name!r} already; name the scores with --column NAME."
+                    )
+            written = table.select(names)
+            for name, p in scores.items():
+                written = written.append_column(name, pa.array(p))
+            writer.write(written)
         if not writer.rows:
             raise InputError(f"The file {file!r} has a header but 0 rows; there is nothing to score.")
         return writer.rows
+
+
+def _scores(model: CreditRisk | PDTermStructure, table: pa.Table, column: str) -> dict[str, FloatArray]:
+    """Return the columns of scores by name: one, or one for each age."""
+    from bezant.desks.term_structure import MONTHS, PDTermStructure
+
+    if not isinstance(model, PDTermStructure):
+        return {column: model.score_table(table)}
+    months = [m for m in MONTHS if m <= model.horizon] or [model.horizon]
+    return {f"{column}_{m:g}": p for m, p in zip(months, model.predict_pd(table, months).T, strict=True)}
 
 
 def _counted(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
@@ -110,7 +131,15 @@ def _counted(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
         print("\r", end="", file=sys.stderr, flush=True)
 
 
-def load_model(path: Path) -> CreditRisk:
+@overload
+def load_model(path: Path) -> CreditRisk: ...
+
+
+@overload
+def load_model(path: Path, *, term_structures: bool) -> CreditRisk | PDTermStructure: ...
+
+
+def load_model(path: Path, *, term_structures: bool = False) -> CreditRisk | PDTermStructure:
     """Load a saved model; one sentence says why it cannot be."""
     import bezant
 
@@ -121,8 +150,11 @@ def load_model(path: Path) -> CreditRisk:
             f"{str(path)!r} is a file, but a model is a folder; name the folder that 'bezant fit' wrote."
         )
     from bezant.desks.credit import CreditRisk
+    from bezant.desks.term_structure import PDTermStructure
 
     model = bezant.load(path)
+    if term_structures and isinstance(model, PDTermStructure):
+        return model
     if not isinstance(model, CreditRisk):
         raise InputError(
             f"The folder {str(path)!r} holds a {type(model).__name__}, but this command takes a CreditRisk; "

@@ -9,6 +9,7 @@ table against an old one).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,10 +32,13 @@ class RecentExposure:
         Share of each period of each loan's age that lay in the last months of calendar time.
     event : bool array, shape (n,)
         Whether the loan defaulted in them.
+    recent : float
+        How many these last months are.
     """
 
     at_risk: FloatArray
     event: BoolArray
+    recent: float
 
     def __post_init__(self) -> None:
         if self.at_risk.shape[:1] != self.event.shape or np.any((self.at_risk < 0) | (self.at_risk > 1)):
@@ -70,7 +74,7 @@ class RecentExposure:
         starts = np.arange(periods)
         low = np.maximum(starts, since[:, None])
         at_risk = np.clip(np.minimum(starts + 1, targets[:, :1]) - low, 0, 1)
-        return cls(at_risk, (targets[:, 1] == 1) & (begun + months >= end - recent))
+        return cls(at_risk, (targets[:, 1] == 1) & (begun + months >= end - recent), recent)
 
     def factor(self, by_then: FloatArray) -> float | None:
         """Return defaults seen over those expected; None if they are too few to tell.
@@ -93,4 +97,31 @@ def at_level(by_then: FloatArray, factor: float) -> FloatArray:
     """
     return (
         by_then if factor == 1 else np.asarray(-np.expm1(factor * np.log1p(-np.clip(by_then, 0, 1 - 1e-12))))
+    )
+
+
+def recent_levels(
+    by_then: Mapping[str, FloatArray], of_late: RecentExposure | None, large: str
+) -> tuple[dict[str, float], str]:
+    """Return the factor of each model's hazards, and what there is to say of them.
+
+    Parameters
+    ----------
+    by_then : mapping of str to float64 array of shape (n, T)
+        By model, its probabilities of default by the end of each period.
+    of_late : RecentExposure, optional
+        If not given, every factor is 1.
+    large : str
+        The large model's name, of which the sentence is.
+    """
+    unmoved, mean = dict.fromkeys(by_then, 1.0), "The level of the hazards is the mean of all years given"
+    if of_late is None:
+        return unmoved, f"{mean}: recent is None, or without time nothing is recent."
+    seen, when = int(of_late.event.sum()), f"in the last {of_late.recent:g} months of observation"
+    factors = {name: of_late.factor(p) for name, p in by_then.items()}
+    if (own := factors[large]) is None:
+        return unmoved, f"{mean}, for only {seen} defaults, fewer than {FEWEST}, came {when}."
+    return {name: factor or 1.0 for name, factor in factors.items()}, (
+        f"The hazards were multiplied by {own:.2f} to expect the {seen} defaults that came {when}; "
+        "the held-out figures are of all years and their level."
     )

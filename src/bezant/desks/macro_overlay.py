@@ -7,7 +7,7 @@ known at its beginning (the satellite model of stress testing). Few stretches te
 things hold it:
 
 * the sign of each effect is stated, not learned: more unemployment cannot mean fewer defaults, whatever one
-  cycle and a half seem to say; a figure that the rows turn against its sign is left out, and the notes say so;
+  cycle and a half seem to say; a figure that the rows turn against its sign is left out, which the notes say;
 * a trend of the years takes up what drifts with them (laxer lending, a tape that begins to record) and
   would else pass for the effect of a figure that drifted too; it ends with the stretches;
 * effects are drawn towards none.

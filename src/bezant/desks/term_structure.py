@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from bezant.artifacts import save_folder
 from bezant.desks.durations import at_months, read_durations, refuse_one_outcome
 from bezant.desks.intake import Intake, Leaks, read_rows, take_in
-from bezant.desks.levels import FEWEST, RecentExposure, at_level
+from bezant.desks.levels import RecentExposure, at_level, recent_levels
 from bezant.desks.record import FitRecord, fit_record
 from bezant.desks.settings import (
     column_names,
@@ -259,24 +259,13 @@ class PDTermStructure(BaseEstimator):  # type: ignore[misc]
         """Set every model's level by recent defaults, or not; return what there is to say of it."""
         scored = {LARGE: self.model_.score_typed(intake.table)}
         scored |= {m.name: m.score_periods(intake.table) for m in self.benchmarks_}
-        self.levels_ = dict.fromkeys(scored, 1.0)
-        if self.recent is None:
-            return "The level of the hazards is the mean of all years given, for recent is None."
-        if intake.times is None:
-            return "The level of the hazards is the mean of all rows: without time, none of them is recent."
-        of_late = RecentExposure.of(intake.times, targets, months, self.period, self.recent, self._periods())
-        factors = {name: of_late.factor(p) for name, p in scored.items()}
-        if (own := factors[LARGE]) is None:
-            return (
-                f"The level of the hazards is the mean of all years given, for only {of_late.event.sum()} "
-                f"defaults, fewer than {FEWEST}, came in the last {self.recent:g} months of observation."
+        of_late = None
+        if self.recent is not None and intake.times is not None:
+            of_late = RecentExposure.of(
+                intake.times, targets, months, self.period, self.recent, self._periods()
             )
-        self.levels_ = {name: factor or 1.0 for name, factor in factors.items()}
-        return (
-            f"The hazards were multiplied by {own:.2f}, so that they expect the {of_late.event.sum()} "
-            f"defaults of the last {self.recent:g} months of observation; the held-out figures are of all years "
-            "and their level."
-        )
+        self.levels_, said = recent_levels(scored, of_late, LARGE)
+        return said
 
     def _judged(
         self, by_then: Mapping[str, FloatArray], months: FloatArray, seen: BoolArray, parts: HeldOut

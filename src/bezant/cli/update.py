@@ -1,0 +1,60 @@
+"""``bezant update``: a saved model taught by new outcomes, from its own weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bezant.cli.console import print_json, refuse_unwritable, show
+from bezant.cli.scoring import Model, load_model, rows_to_judge
+from bezant.cli.sources import AsJson, File, Positive, Target
+
+EXAMPLE = "Example: bezant update models/loans loans-2005.csv --target default --out models/loans-2006"
+
+
+def update(
+    model: Model,
+    file: File,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the updated model goes.")],
+    target: Target = None,
+    positive: Positive = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="Passes over the rows at most; 3 are usual.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go on learning from new outcomes with a saved model, at a fraction of the cost of a new fit.
+
+    The file holds the new rows, and older ones, about as many, which keep the model from forgetting. The
+    latest new rows judge: the old model is kept if it is clearly better there. The model must have been
+    fitted with --time, which tells new rows from old ones.
+    """
+    refuse_unwritable(out)
+    risk = load_model(model)
+    rows = rows_to_judge(risk, file, target, positive, None, ())
+    risk.update(rows.table, rows.y, epochs=epochs)
+    risk.save(out)
+    if as_json:
+        judged = risk.evaluation_
+        print_json(
+            {
+                "model": str(out),
+                "notes": list(risk.notes_),
+                "evaluation": None if judged is None else json.loads(judged.to_json()),
+            }
+        )
+        return
+    from bezant.cli.tables import show_evaluation
+    from bezant.desks.record import RECALIBRATED
+    from bezant.desks.updating import UPDATED
+
+    if risk.evaluation_ is not None:
+        show_evaluation(risk.evaluation_)
+        show()
+    for note in risk.notes_:
+        if note.startswith((UPDATED, RECALIBRATED)):
+            show(note)
+    show(f"Model   {out}")
