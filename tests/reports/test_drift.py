@@ -28,9 +28,10 @@ FIGURES = [
 def test_each_policy_is_named_and_drawn_twice() -> None:
     svg = drift_picture(FIGURES, {"frozen": "left <as> is"})
     ET.fromstring(svg)
-    for name in ("left &lt;as&gt; is", "updated", "boosting", "observed"):
-        assert name in svg
-    assert svg.count(f"stroke: {LARGE}") == 3  # two lines and one in the key
+    for name in ("left &lt;as&gt; is", "updated", "boosting"):
+        assert svg.count(f">{name}<") == 2  # beside each line
+    assert svg.count(">observed<") == 1
+    assert svg.count(f"stroke: {LARGE}") == 2
     assert "2000 to 2003, of 3 policies" in svg
 
 

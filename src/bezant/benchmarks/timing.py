@@ -1,19 +1,18 @@
 """What strict as-of labels cost and what a hazard model gets back: SBA loans of the year after a cut-off.
 
 ``python -m bezant.benchmarks.timing --cutoff 2004-01-01`` trains on loans approved from 1990 to the cut-off,
-drawn once, the same for every row of the table:
+drawn once, the same for every row of the table; the question is default within 12, 24 and 36 months:
 
-* hindsight: the final labels, which nobody had at the cut-off;
-* as known: charged off by the cut-off or not, all loans alike;
-* seasoned: loans at least 36 months old, default within 36 months of approval;
-* hazard: all loans, with how long each was observed (PDTermStructure), beside its traditional rivals; with
-  defaults up to an age of 36 months, and up to 120.
+* hindsight: whether it came, which nobody knew at the cut-off;
+* as known: whether it had come by the cut-off, all loans alike;
+* seasoned: the same of loans that were old enough for it to be decided;
+* hazard: all loans, with how long each was observed (PDTermStructure), at the level of the last 24 months,
+  beside its traditional rivals; and once at the mean level of all years.
 
-They are judged on all loans approved in the year after the cut-off: default within 36 months, by the date of
-charge-off, and default ever, by the final status (a hazard gives its probability at its horizon for that). A
-charge-off that was later undone (the final status is paid in full) was a charge-off at its time and counts as
-one by date. The few charged-off loans without a date are left out. ``Term`` is neither input nor end of
-observation: charge-off cuts it short.
+They are judged on all loans approved in the year after the cut-off, by the date of charge-off. A charge-off
+that was later undone (the final status is paid in full) was a charge-off at its time and counts as one. The
+few charged-off loans without a date are left out. ``Term`` is neither input nor end of observation:
+charge-off cuts it short. Where fewer than 50 training loans defaulted, no classifier is fitted.
 
 No labels are free of one hindsight: the source holds no loan that was still open at its snapshot in 2014.
 """
@@ -25,26 +24,30 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bezant.datasets import DATASETS
 from bezant.datasets.cache import cached_table
 from bezant.desks.credit import CreditRisk
 from bezant.desks.durations import at_months
-from bezant.desks.term_structure import PDTermStructure
+from bezant.desks.levels import at_level
+from bezant.desks.term_structure import LARGE, PDTermStructure
 from bezant.histories import labels_as_of
 from bezant.histories.labels_as_of import LabelsAsOf
 from bezant.metrics.classification import log_loss, roc_auc
-from bezant.types import AnyArray, FloatArray
+from bezant.types import BoolArray, FloatArray
 
-FIRST, MONTH, PERIOD, HORIZONS = "1990-01-01", 36.0, 6.0, (36.0, 120.0)
+FIRST, MONTHS, PERIOD = "1990-01-01", (12.0, 24.0, 36.0), 6.0
 SNAPSHOT = "2014-01-01"
 """By then every loan of the test years had been watched for more than 36 months."""
 
+FEWEST = 50
+"""Fewest defaults to learn from."""
+
 HEAD = (
-    "| labels | training rows | events | mean PD | AUC, 36 months | log loss | AUC, ever | log loss "
-    "| seconds |\n"
-    "|---|---|---|---|---|---|---|---|---|"
+    "| labels | months | training loans | defaults | mean PD | AUC | log loss | seconds |\n"
+    "|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -70,43 +73,50 @@ class Judge:
         rows = frame[(frame["ApprovalDate"] >= cutoff) & (frame["ApprovalDate"] < end)]
         truth = labels_as_of(rows["ApprovalDate"], rows["ChgOffDate"], cutoff=SNAPSHOT)
         self.X = inputs(rows)
-        self.within = truth.within(MONTH)[0].astype(float)
-        self.ever = rows["default"].to_numpy(float)
+        self.within = {m: truth.within(m)[0].astype(float) for m in MONTHS}
 
-    def line(
-        self, name: str, rows: int, events: float, p: FloatArray, ever: FloatArray, seconds: float
-    ) -> str:
-        """Return a row of the table: ``p`` for default within 36 months, ``ever`` for default ever."""
+    def line(self, name: str, month: float, learned: BoolArray, p: FloatArray, seconds: float) -> str:
+        """Return a row of the table: of the loans learned from, whether each defaulted; and ``p`` (n,)."""
+        y = self.within[month]
         return (
-            f"| {name} | {rows:,} | {int(events):,} | {p.mean():.4f} | {roc_auc(self.within, p):.4f} | "
-            f"{log_loss(self.within, p):.4f} | {roc_auc(self.ever, ever):.4f} | "
-            f"{log_loss(self.ever, ever):.4f} | {seconds:.0f} |"
+            f"| {name} | {month:.0f} | {len(learned):,} | {int(learned.sum()):,} | {p.mean():.4f} | "
+            f"{roc_auc(y, p):.3f} | {log_loss(y, p):.4f} | {seconds:.0f} |"
         )
 
+    def came(self) -> str:
+        """Return what came, as rows of the table."""
+        rows = []
+        for month, y in self.within.items():
+            rate = np.full(len(y), y.mean())
+            rows.append(f"| *what came* | {month:.0f} | | | {y.mean():.4f} | | {log_loss(y, rate):.4f} | |")
+        return "\n".join(rows)
 
-def binary_line(judge: Judge, name: str, train: pd.DataFrame, y: AnyArray, **settings: Any) -> str:
+
+def binary_line(
+    judge: Judge, name: str, month: float, train: pd.DataFrame, y: BoolArray, **settings: Any
+) -> str:
     """Fit :class:`CreditRisk` to labels and return its row of the table."""
+    if y.sum() < FEWEST:
+        return f"| {name} | {month:.0f} | {len(y):,} | {int(y.sum()):,} | | | too few | |"
     start = time.perf_counter()
     risk = CreditRisk(time="ApprovalDate", benchmark=False, progress=False, **settings)
-    p = risk.fit(inputs(train), y).predict_proba(judge.X)[:, 1]
-    return judge.line(name, len(y), y.sum(), p, p, time.perf_counter() - start)
+    p = risk.fit(inputs(train), y.astype(int)).predict_proba(judge.X)[:, 1]
+    return judge.line(name, month, y, p, time.perf_counter() - start)
 
 
-def hazard_lines(
-    judge: Judge, train: pd.DataFrame, known: LabelsAsOf, horizon: float, **settings: Any
-) -> Iterator[str]:
-    """Fit :class:`PDTermStructure` to durations and return its row and those of its rivals."""
+def hazard_lines(judge: Judge, train: pd.DataFrame, known: LabelsAsOf, **settings: Any) -> Iterator[str]:
+    """Fit :class:`PDTermStructure` to durations and return its rows and those of its rivals."""
     start = time.perf_counter()
     curves = PDTermStructure(
-        time="ApprovalDate", period=PERIOD, horizon=horizon, progress=False, **settings
+        time="ApprovalDate", period=PERIOD, horizon=max(MONTHS), progress=False, **settings
     ).fit(inputs(train), known.duration, known.event)
     seconds = time.perf_counter() - start  # of all three models
-    for name, p in curves.by_then(judge.X).items():
-        ages = at_months(p, (MONTH, horizon), PERIOD)
-        events = (known.event & (known.duration <= horizon)).sum()
-        yield judge.line(
-            f"hazard to {horizon:.0f} months, {name}", len(train), events, ages[:, 0], ages[:, 1], seconds
-        )
+    answers = {f"hazard, {name}": p for name, p in curves.by_then(judge.X).items()}
+    mean_level = at_level(answers[f"hazard, {LARGE}"], 1 / curves.levels_[LARGE])
+    answers[f"hazard, {LARGE}, level of all years"] = mean_level
+    for name, p in answers.items():
+        for month, at in zip(MONTHS, at_months(p, MONTHS, PERIOD).T, strict=True):
+            yield judge.line(name, month, known.event & (known.duration <= month), at, seconds)
 
 
 def compare(cutoff: str, rows: int, **settings: Any) -> Iterator[str]:
@@ -116,16 +126,15 @@ def compare(cutoff: str, rows: int, **settings: Any) -> Iterator[str]:
     before = frame[frame["ApprovalDate"] < cutoff]
     train = before.sample(min(rows, len(before)), random_state=0)
     known = labels_as_of(train["ApprovalDate"], train["ChgOffDate"], cutoff=cutoff)
-    bad, decided = known.within(MONTH)
-    yield (
-        f"Cut-off {cutoff}: {len(judge.X):,} loans of the following year, {judge.within.mean():.4f} default "
-        f"within 36 months, {judge.ever.mean():.4f} ever.\n\n{HEAD}"
-    )
-    yield binary_line(judge, "seasoned", train[decided], bad[decided].astype(int), **settings)
-    for horizon in HORIZONS:
-        yield from hazard_lines(judge, train, known, horizon, **settings)
-    yield binary_line(judge, "as known", train, known.event.astype(int), **settings)
-    yield binary_line(judge, "hindsight", train, train["default"].to_numpy(), **settings)
+    final = labels_as_of(train["ApprovalDate"], train["ChgOffDate"], cutoff=SNAPSHOT)
+    yield f"Cut-off {cutoff}: {len(judge.X):,} loans of the following year.\n\n{HEAD}\n{judge.came()}"
+    yield from hazard_lines(judge, train, known, **settings)
+    for month in MONTHS:
+        bad, decided = known.within(month)
+        yield binary_line(judge, "seasoned", month, train[decided], bad[decided], **settings)
+        yet = known.event & (known.duration <= month)
+        yield binary_line(judge, "as known", month, train, yet, **settings)
+        yield binary_line(judge, "hindsight", month, train, final.within(month)[0], **settings)
 
 
 def main() -> None:

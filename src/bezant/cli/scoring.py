@@ -8,7 +8,7 @@ import time as clock
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, overload
+from typing import TYPE_CHECKING, Annotated
 
 import pyarrow as pa
 import typer
@@ -71,7 +71,7 @@ def predict(
     refuse_unwritable(out, source=file)
     if keep and identifiers:
         raise InputError("--keep copies all columns already; leave --id out.")
-    risk = load_model(model, term_structures=True)
+    risk = load_scorer(model)
     started = clock.perf_counter()
     rows = _score_file(risk, file, out, None if keep else tuple(identifiers or ()), column)
     seconds = clock.perf_counter() - started
@@ -131,16 +131,18 @@ def _counted(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
         print("\r", end="", file=sys.stderr, flush=True)
 
 
-@overload
-def load_model(path: Path) -> CreditRisk: ...
+def load_model(path: Path) -> CreditRisk:
+    """Load a saved model of the probability of default; one sentence says why it cannot be."""
+    from bezant.desks.credit import CreditRisk
+
+    model = load_scorer(path)
+    if not isinstance(model, CreditRisk):
+        raise _refused(path, model)
+    return model
 
 
-@overload
-def load_model(path: Path, *, term_structures: bool) -> CreditRisk | PDTermStructure: ...
-
-
-def load_model(path: Path, *, term_structures: bool = False) -> CreditRisk | PDTermStructure:
-    """Load a saved model; one sentence says why it cannot be."""
+def load_scorer(path: Path) -> CreditRisk | PDTermStructure:
+    """Load a saved model that gives one probability of default a row, or one for each age."""
     import bezant
 
     if not path.exists():
@@ -153,14 +155,16 @@ def load_model(path: Path, *, term_structures: bool = False) -> CreditRisk | PDT
     from bezant.desks.term_structure import PDTermStructure
 
     model = bezant.load(path)
-    if term_structures and isinstance(model, PDTermStructure):
-        return model
-    if not isinstance(model, CreditRisk):
-        raise InputError(
-            f"The folder {str(path)!r} holds a {type(model).__name__}, but this command takes a CreditRisk; "
-            "use it in Python, with bezant.load."
-        )
+    if not isinstance(model, CreditRisk | PDTermStructure):
+        raise _refused(path, model)
     return model
+
+
+def _refused(path: Path, model: object) -> InputError:
+    return InputError(
+        f"The folder {str(path)!r} holds a {type(model).__name__}, but this command takes a CreditRisk; "
+        "use it in Python, with bezant.load."
+    )
 
 
 Segment = Annotated[

@@ -74,6 +74,7 @@ class RecentExposure:
         starts = np.arange(periods)
         low = np.maximum(starts, since[:, None])
         at_risk = np.clip(np.minimum(starts + 1, targets[:, :1]) - low, 0, 1)
+        at_risk[begun + months < end - recent] = 0  # what ended earlier in its last period is not under risk
         return cls(at_risk, (targets[:, 1] == 1) & (begun + months >= end - recent), recent)
 
     def factor(self, by_then: FloatArray) -> float | None:

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from bezant.reports.canvas import DASHES, INK, LARGE, PEERS, QUIET, WIDTH, canvas
-from bezant.reports.parts import percent, rate_ceiling
+from bezant.reports.canvas import HEIGHT, INK, QUIET, WIDTH, canvas, line_styles
+from bezant.reports.parts import end_labels, percent, rate_ceiling
 
 
 class OfYear(Protocol):
@@ -48,31 +48,35 @@ def drift_picture(figures: Sequence[OfYear], names: Mapping[str, str], *, strong
         The policy that is drawn strong.
     """
     policies = list(dict.fromkeys(f.policy for f in figures))
-    colors = dict(zip([p for p in policies if p != strong], zip(PEERS, DASHES, strict=True), strict=False))
+    styles = line_styles(policies, strong)
     years = sorted({f.year for f in figures})
     observed = {f.year: f.observed for f in figures}
     description = f"AUC and default rates by year, {years[0]} to {years[-1]}, of {len(policies)} policies"
-    with canvas("drift", description, width=2 * WIDTH, height=3.9) as picture:
-        ranking = picture.axes(right=WIDTH + 0.12, bottom=0.75, top=0.32)
-        level = picture.axes(left=WIDTH + 0.52, bottom=0.75, top=0.32)
+    with canvas("drift", description, width=2 * WIDTH, height=HEIGHT) as picture:
+        panels = {
+            "auc": picture.axes(right=WIDTH + 1.3, top=0.32, bottom=0.3),
+            "predicted": picture.axes(left=WIDTH + 0.5, right=1.42, top=0.32, bottom=0.3),
+        }
+        ends: dict[str, dict[str, tuple[float, str, bool]]] = {figure: {} for figure in panels}
         for policy in policies:
             rows = sorted((f for f in figures if f.policy == policy), key=lambda f: f.year)
-            color, dashes = (LARGE, "-") if policy == strong else colors[policy]
-            style = {"color": color, "linestyle": dashes, "linewidth": 2.2 if policy == strong else 1.4}
-            at = [f.year for f in rows]
-            ranking.plot(at, [f.auc for f in rows], **style, label=names.get(policy, policy))
-            level.plot(at, [f.predicted for f in rows], **style)
-        level.plot(
-            years, [observed[y] for y in years], "D", color=INK, markersize=4, zorder=6, label="observed"
-        )
+            style = styles[policy]
+            for figure, axes in panels.items():
+                values = [getattr(f, figure) for f in rows]
+                axes.plot([f.year for f in rows], values, **style.line())
+                ends[figure][names.get(policy, policy)] = (values[-1], style.color, style.strong)
+        level = panels["predicted"]
+        level.plot(years, [observed[y] for y in years], "D", color=INK, markersize=4.5, zorder=6)
+        ends["predicted"]["observed"] = (observed[years[-1]], INK, False)
         level.set_ylim(0, rate_ceiling([np.array([max(f.predicted, f.observed) for f in figures])]))
         percent(level, "y")
-        titles = {ranking: "AUC by year", level: "default rate: predicted (lines), observed (diamonds)"}
-        for axes, title in titles.items():
-            axes.set_title(title, loc="left", fontsize=9, color=QUIET)
-            axes.set_xticks(years[::2])
+        titles = {"auc": "AUC by year", "predicted": "default rate: predicted (lines), observed (diamonds)"}
+        for figure, axes in panels.items():
+            axes.set_title(titles[figure], loc="left", fontsize=9, color=QUIET)
+            axes.set_xlim(years[0] - 0.3, years[-1] + 0.3)
+            axes.set_xticks(years[:: max(1, len(years) // 6)])
             # Steps whose ticks two decimals can print.
             axes.yaxis.get_major_locator().set_params(nbins=6, steps=[1, 2, 5, 10])
-        ranking.yaxis.set_major_formatter("{x:.2f}")
-        picture.figure.legend(loc="lower center", ncols=len(policies) + 1, frameon=False, fontsize=8.5)
+            end_labels(axes, ends[figure])
+        panels["auc"].yaxis.set_major_formatter("{x:.2f}")
     return picture.svg
