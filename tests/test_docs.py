@@ -1,7 +1,8 @@
 """The pages under docs: their Python is Python, and every name they use is there.
 
-The README's blocks are run (test_readme.py). Those of the other pages fetch data or train for minutes; of
-them it is checked that they parse and name only what exists.
+The README's blocks are run (test_readme.py), and those of drift.md, on fewer loans and with smaller networks.
+Those of the other pages fetch data or train for minutes; of them it is checked that they parse and name only what
+exists.
 """
 
 from __future__ import annotations
@@ -52,3 +53,17 @@ def test_every_link_between_pages_leads_somewhere() -> None:
     for page in DOCS:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_blocks_of_drift_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = bezant.datasets.load
+    monkeypatch.setattr(bezant.datasets, "load", lambda *a, **k: whole(*a, **k).sample(6000, random_state=0))
+    page = (Path(__file__).parents[1] / "docs" / "drift.md").read_text(encoding="utf-8")
+    text = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    small = 'time="ApprovalDate", benchmark=False, progress=False, size="tiny", training={"max_epochs": 2}'
+    assert text.count('time="ApprovalDate"') == 2
+    names: dict[str, Any] = {}
+    exec(text.replace('time="ApprovalDate"', small), names)
+    assert names["risk"].evaluation_ is not None
+    assert names["curves"].predict_pd(names["loans"][names["inputs"]]).shape == (6000, 3)
+    assert "Updated with" in capsys.readouterr().out

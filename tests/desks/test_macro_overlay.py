@@ -90,7 +90,9 @@ def test_a_figure_with_the_wrong_sign_is_left_out_and_the_notes_say_so() -> None
     assert overlay.coefficients[1] == overlay.standard_errors[1] == 0
     assert overlay.coefficients[0] == pytest.approx(signed({"rate": 1}).coefficients[0])
     path = Scenario("x", {"rate": 5.0, "noise": 0.0})
-    assert "'noise' went against its sign and has no effect" in " ".join(overlay.notes([path]))
+    assert "'noise' went against its sign, or added nothing to the others, and has no effect" in " ".join(
+        overlay.notes([path])
+    )
 
 
 def test_if_every_figure_goes_against_its_sign_there_is_no_overlay() -> None:

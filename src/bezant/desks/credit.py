@@ -325,20 +325,22 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     # ------------------------------------------------------------------------------------- updating
 
     def update(self, X: Frame, y: Any, *, epochs: int | None = None) -> Self:
-        """Go on learning from new outcomes: last year's weights, a few epochs, a lower rate.
+        """Go on learning from new outcomes: last year's weights, a few epochs.
 
-        Vocabularies, scales and bins stay; statistics of outcomes are learned again if the rows are at
-        least half as many as the last fit's. The latest rows judge: the trained network is kept if it is
-        better there than the old one, and the old one with its calibration learned again if that is;
-        otherwise nothing changes. ``notes_`` says which, and ``evaluation_`` is then of these rows. A
-        recalibration is learned from the latest rows as :meth:`recalibrate` does, unless nothing changes; if
-        it follows a trend, rows need their times to be scored. The traditional models stay as they are.
+        If the rows are at least half as many as the last fit's, vocabularies, scales, bins, statistics of
+        outcomes, ratios and pairs are learned from them afresh, and what training found is carried over;
+        with fewer, all that stays. The latest rows judge: the trained network is kept unless the old one, or
+        the old one with its calibration learned again, is better there by more than a standard error.
+        ``notes_`` says which was kept, and ``evaluation_`` is then of these rows and of the model as it is
+        after the update. A recalibration is learned from the latest rows as :meth:`recalibrate` does, unless
+        nothing changes; if it follows a trend, rows need their times to be scored. The traditional models
+        stay as they are.
 
         Parameters
         ----------
         X : frame with n rows
-            The new rows, with the ordering time if the model has one. Older rows belong among them, such as a
-            draw of the training rows: they keep the network from forgetting.
+            The new rows, with the ordering time. Older rows belong among them, about as many, such as a draw
+            of the training rows: they keep the network from forgetting.
         y : array-like of shape (n,)
             Their outcomes. Beware of outcomes that are not final, as in :meth:`recalibrate`.
         epochs : int, optional

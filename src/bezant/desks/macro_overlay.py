@@ -127,17 +127,20 @@ class MacroOverlay:
         rows = zip(self.columns, self.coefficients, self.standard_errors, strict=True)
         for column, effect, error in rows:
             if not effect:
-                said.append(f"Beside the others {column!r} went against its sign and has no effect.")
+                said.append(
+                    f"{column!r} went against its sign, or added nothing to the others, and has no effect."
+                )
                 continue
             weak = "" if abs(effect) > 2 * error else ": not told from none"
             said.append(
                 f"One unit of {column!r} moves the log hazard by {effect:.3f} (+- {error:.3f}){weak}."
             )
         for scenario in scenarios:
-            for column, low, high in zip(self.columns, self.low, self.high, strict=True):
+            ranges = zip(self.columns, self.coefficients, self.low, self.high, strict=True)
+            for column, effect, low, high in ranges:
                 path = np.atleast_1d(np.asarray(scenario.values[column], np.float64))
                 outside = int(((path < low) | (path > high)).sum())
-                if outside:
+                if outside and effect:
                     said.append(
                         f"Scenario {scenario.name!r}: {outside} of {len(path)} values of {column!r} lie "
                         f"outside the training range of {low:.4g} to {high:.4g}; the line goes on, unproved."
