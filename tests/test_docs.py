@@ -1,8 +1,8 @@
 """The pages under docs: their Python is Python, and every name they use is there.
 
-The README's blocks are run (test_readme.py), and those of drift.md, on fewer loans and with smaller networks.
-Those of the other pages fetch data or train for minutes; of them it is checked that they parse and name only what
-exists.
+The README's blocks are run (test_readme.py), and those of drift.md, on fewer loans and with smaller
+networks. Those of the other pages fetch data or train for minutes; of them it is checked that they parse and
+name only what exists.
 """
 
 from __future__ import annotations
