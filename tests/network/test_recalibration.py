@@ -7,7 +7,14 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from bezant.metrics.classification import log_loss, roc_auc
-from bezant.network.recalibration import DAMPING, YEAR, Recalibration, days_of, learn_recalibration
+from bezant.network.recalibration import (
+    DAMPING,
+    YEAR,
+    Recalibration,
+    days_of,
+    learn_recalibration,
+    level_shift,
+)
 from bezant.types import InputError
 
 
@@ -90,3 +97,15 @@ def test_it_is_restored_from_its_document() -> None:
     p, y, days = drawn(trend=1.0)
     found, _ = learn_recalibration(p, y, days)
     assert Recalibration.restore(found.document()) == found
+
+
+def test_a_level_that_is_off_by_a_factor_of_twenty_is_found_all_the_same() -> None:
+    rng = np.random.default_rng(0)
+    p = 1 / (1 + np.exp(-rng.normal(-5, 0.7, 10_000)))
+    for rate in (0.15, 0.5, 0.9):
+        y = (rng.random(10_000) < rate).astype(float)
+        found, losses = learn_recalibration(p, y, np.sort(rng.uniform(10_000, 10_365, 10_000)))
+        assert found.method != "none"
+        assert losses["level"] < losses["none"]
+        shift = level_shift(p, y)
+        assert Recalibration(shift=shift, method="level").apply(p).mean() == pytest.approx(rate, abs=0.02)

@@ -21,6 +21,7 @@ from bezant.training.table import TablePlan, fit_table
 from bezant.training.updating import UpdatedTable, brief, update_table
 
 ROWS, OLD = 4000, 2000
+NEW = np.arange(OLD, ROWS)
 TRAINING = TrainingConfig(max_epochs=3, patience=3, batch_size=64)
 
 
@@ -46,7 +47,15 @@ def updated(
     table, _, outcomes = training_support.loans(ROWS)
     y = outcomes if y is None else y
     return update_table(
-        model or fitted(), table, y, np.arange(3000, ROWS), plan(2), days=days, relearn=relearn, shown=quiet
+        model or fitted(),
+        table,
+        y,
+        np.arange(3000, ROWS),
+        plan(2),
+        new=NEW,
+        days=days,
+        relearn=relearn,
+        shown=quiet,
     )
 
 
@@ -73,8 +82,9 @@ def test_the_trained_one_is_kept_unless_another_is_better_by_more_than_a_standar
     rng = np.random.default_rng(0)
     y = (rng.random(1000) < 0.3).astype(float)
     best, near, far = (np.where(y == 1, 0.3 + d, 0.3 - d) for d in (0.02, 0.0, -0.1))
-    noisy = np.clip(best + rng.normal(0, 0.02, 1000), 0.01, 0.99)
-    for trained, kept in ((noisy, "trained"), (near, "old"), (far, "old")):
+    towards = np.where(np.arange(1000) % 2, 0.01, -0.01)  # as often better as worse, which costs a little
+    uncertain = best + np.where(y == 1, towards, -towards)
+    for trained, kept in ((uncertain, "trained"), (near, "old"), (far, "old")):
         judged = {"old": best, "calibrated": near, "trained": trained}
         losses = {name: log_loss(y, p) for name, p in judged.items()}
         assert losses["old"] < losses["trained"]
@@ -116,7 +126,7 @@ def test_a_kept_update_is_trained_on_the_latest_rows_too_and_leaves_the_old_mode
 
 def test_codes_bins_and_scales_keep_their_meaning_unless_they_are_learned_again() -> None:
     old = fitted().network.state_dict()
-    names = ("fields.scale.centre", "fields.scale.scale", "fields.statistics.table")
+    names = ("fields.scale.centre", "fields.scale.scale", "fields.numbers.low")
     for relearn in (False, True):
         found = updated(relearn=relearn)
         new = found.model.network.state_dict()
@@ -139,7 +149,9 @@ def test_the_answers_are_those_of_the_level_as_it_was_moved() -> None:
 
 def test_too_few_rows_to_judge_change_nothing() -> None:
     table, _, y = training_support.loans(ROWS)
-    found = update_table(fitted(), table, y, np.arange(ROWS - 10, ROWS), plan(2), relearn=True, shown=quiet)
+    found = update_table(
+        fitted(), table, y, np.arange(ROWS - 10, ROWS), plan(2), new=NEW, relearn=True, shown=quiet
+    )
     assert found.kept == "old" and found.model is fitted() and not found.log_losses and not found.runs
 
 
@@ -148,3 +160,14 @@ def test_an_update_takes_few_epochs_of_larger_steps() -> None:
     assert now.max_epochs == updating.EPOCHS
     assert now.batch_size == updating.BATCHES * first.batch_size
     assert brief(TrainingConfig(), 1000, 7).max_epochs == 7
+
+
+def test_the_level_is_that_of_the_new_rows() -> None:
+    table, _, y = training_support.loans(ROWS)
+    y = y.copy()
+    y[OLD:] = np.maximum(y[OLD:], np.random.default_rng(0).random(ROWS - OLD) < 0.4)  # a crisis
+    found = updated(y)
+    assert found.kept == "trained"
+    raw = found.model.raw_scores(table.slice(OLD))
+    assert raw.mean() == pytest.approx(y[OLD:].mean(), abs=0.05)
+    assert raw.mean() > y.mean() + 0.1

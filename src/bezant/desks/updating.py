@@ -42,8 +42,10 @@ class UpdateRows:
     ----------
     used : integer array
         Rows to learn from or to judge on.
+    new : integer array
+        Places within ``used`` of the rows that are later than the last fit's.
     held_out : integer array
-        Places within ``used`` of the latest new rows, which judge.
+        The latest of them, which judge.
     relearn : bool
         Whether vocabularies, bins and statistics are learned again.
     notes : tuple of str
@@ -51,6 +53,7 @@ class UpdateRows:
     """
 
     used: IntArray
+    new: IntArray
     held_out: IntArray
     relearn: bool
     notes: tuple[str, ...] = ()
@@ -98,7 +101,7 @@ class UpdateRows:
             f"{ENOUGH_TO_RELEARN:.0%} of the {record.summary.rows} of the last fit, its statistics of "
             "outcomes stay, and these rows may be in them.",
         )
-        return cls(used, held_out, relearn, notes if old else ())
+        return cls(used, np.flatnonzero(new[used]), held_out, relearn, notes if old else ())
 
 
 def update_estimator(
@@ -139,6 +142,7 @@ def update_estimator(
         y,
         rows.held_out,
         _plan(estimator, len(y), epochs, seed),
+        new=rows.new,
         days=None if times is None else days_of(times),
         relearn=rows.relearn,
         shown=lambda title: shown(title, estimator.progress),

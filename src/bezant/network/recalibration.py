@@ -153,6 +153,11 @@ def learn_recalibration(
     return _fitted(best, p, y, days), losses
 
 
+def level_shift(p: FloatArray, y: FloatArray) -> float:
+    """Return by how much log-odds must move for probabilities (n,) to have the level of outcomes (n,)."""
+    return _fitted("level", p, y, None).shift
+
+
 def days_of(times: AnyArray) -> npt.NDArray[np.float64]:
     """Return moments (datetime64, shape (n,)) in days since 1970.
 
@@ -214,14 +219,25 @@ def _fitted(method: str, p: FloatArray, y: FloatArray, days: FloatArray | None) 
 
 
 def _newton(design: FloatArray, offset: FloatArray, y: FloatArray, start: FloatArray) -> FloatArray:
-    """Coefficients of a logistic regression with an offset, pulled to the start by a ridge of 1."""
-    coefficients = start.copy()
-    for _ in range(50):
+    """Coefficients of a logistic regression with an offset, pulled to the start by a ridge of 1.
+
+    Steps are halved while they lose: where the level is off by a factor of seven, a whole one overshoots so far
+    that it never comes back.
+    """
+
+    def loss(at: FloatArray) -> float:
+        x = design @ at + offset
+        return float(np.logaddexp(0, x).sum() - y @ x + ((at - start) ** 2).sum() / 2)
+
+    coefficients, reached = start.copy(), loss(start)
+    for _ in range(100):
         q = _probability(design @ coefficients + offset)
         gradient = design.T @ (y - q) - (coefficients - start)
         information = design.T @ (design * (q * (1 - q))[:, None]) + np.eye(len(start))
         step = np.linalg.solve(information, gradient)
-        coefficients = coefficients + step
+        while (now := loss(coefficients + step)) > reached and np.abs(step).max() > 1e-10:
+            step = step / 2
+        coefficients, reached = coefficients + step, now
         if np.abs(step).max() < 1e-10:
             break
     return coefficients

@@ -19,14 +19,16 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+import torch
 
 from bezant.metrics.classification import log_loss
 from bezant.network.batch import Batch
 from bezant.network.calibration import Calibration, calibrate
 from bezant.network.fields.encoding import Encoding
+from bezant.network.heads.binary import BinaryHead
 from bezant.network.inheritance import inherit
 from bezant.network.model import Network
-from bezant.network.recalibration import UNMOVED, Recalibration, learn_recalibration
+from bezant.network.recalibration import UNMOVED, Recalibration, learn_recalibration, level_shift
 from bezant.network.scoring import TableModel
 from bezant.training.config import TrainingConfig
 from bezant.training.loop import TrainingRun, train
@@ -90,6 +92,7 @@ def update_table(
     held_out: IntArray,
     plan: TablePlan,
     *,
+    new: IntArray,
     days: FloatArray | None = None,
     relearn: bool,
     shown: Shown,
@@ -108,6 +111,9 @@ def update_table(
         Rows that the model has not seen, which choose the epoch, judge and calibrate.
     plan : TablePlan
         As resolved for the last fit, with how to train now; see :func:`brief`.
+    new : integer array
+        Rows that are later than those of the last fit, the held-out ones among them. They set the level: of
+        older rows the network learns to rank, but what they were at is past.
     days : float64 array, shape (n,), optional
         Times in days since 1970; without them no trend of the level is followed.
     relearn : bool
@@ -126,6 +132,7 @@ def update_table(
     stopping = batch_of(table.take(parts.stopping), encoding, y[parts.stopping])
     with shown("Updating") as observe:
         run = train(inner, rows, stopping, training, observe=observe)
+    _level(inner, rows, np.flatnonzero(np.isin(parts.training, new)))
     plain = replace(model, recalibration=UNMOVED)
     in_time = model.schema.time is not None
     again = {
@@ -155,10 +162,21 @@ def update_table(
     learned, final, rows = begin(model, table, y, plan)
     with shown("Updating with all rows") as observe:
         on_all = train(final, rows, None, training, stop_after=max(run.best_epoch, 1), observe=observe)
+    _level(final, rows, new)
     updated = replace(answering, recalibration=moved)
     if on_all.ended != "interrupted":
         updated = replace(updated, network=final, encoding=learned)
     return UpdatedTable(updated, kept, losses, parts, judged, calibration, (run, on_all), answers, gains)
+
+
+def _level(network: Network, rows: Batch, new: IntArray) -> None:
+    """Move the members' level, in place, to that of these rows, seen with the statistics of other folds."""
+    some = rows.rows(torch.from_numpy(new))
+    if len(some) and isinstance(network.head, BinaryHead):
+        assert some.target is not None
+        shift = level_shift(network.predict(some).double().numpy(), some.target.double().numpy())
+        with torch.no_grad():
+            network.head.unit.bias.add_(shift)
 
 
 def _chosen(y: FloatArray, judged: dict[Kept, FloatArray], losses: dict[Kept, float]) -> Kept:
