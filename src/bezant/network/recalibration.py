@@ -221,8 +221,8 @@ def _fitted(method: str, p: FloatArray, y: FloatArray, days: FloatArray | None) 
 def _newton(design: FloatArray, offset: FloatArray, y: FloatArray, start: FloatArray) -> FloatArray:
     """Coefficients of a logistic regression with an offset, pulled to the start by a ridge of 1.
 
-    Steps are halved while they lose: where the level is off by a factor of seven, a whole one overshoots so far
-    that it never comes back.
+    Steps are halved while they lose: where the level is off by a factor of seven, a whole one overshoots and
+    never comes back.
     """
 
     def loss(at: FloatArray) -> float:
