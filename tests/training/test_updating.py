@@ -73,7 +73,7 @@ def reversed_before_the_last() -> np.ndarray:
     return y
 
 
-def test_the_trained_one_is_kept_unless_another_is_better_by_more_than_a_standard_error() -> None:
+def test_the_trained_one_is_kept_unless_another_is_better_by_more_than_chance() -> None:
     found = updated()
     y = training_support.loans(ROWS)[2][found.parts.judging]
     for name, p in found.judged.items():

@@ -330,7 +330,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         If the rows are at least half as many as the last fit's, vocabularies, scales, bins, statistics of
         outcomes, ratios and pairs are learned from them afresh, and what training found is carried over;
         with fewer, all that stays. The latest rows judge: the trained network is kept unless the old one, or
-        the old one with its calibration learned again, is better there by more than a standard error.
+        the old one with its calibration learned again, is better there by more than two standard errors.
         ``notes_`` says which was kept, and ``evaluation_`` is then of these rows and of the model as it is
         after the update. A recalibration is learned from the latest rows as :meth:`recalibrate` does, unless
         nothing changes; if it follows a trend, rows need their times to be scored. The traditional models

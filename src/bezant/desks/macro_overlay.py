@@ -303,7 +303,8 @@ def _spread(design: FloatArray, came: FloatArray, expected: FloatArray) -> float
     """Return the spread of the stretches beyond chance: Pearson's, a degree of freedom, at least 1."""
     mean = expected * np.exp(design @ _newton(design, came, expected, np.zeros(design.shape[1])))
     freedom = max(len(came) - design.shape[1], 1)
-    return max(float(((came - mean) ** 2 / np.maximum(mean, 1e-12)).sum()) / freedom, 1.0)
+    excess = ((came - mean) ** 2 / np.maximum(mean, 1e-12)).sum() / freedom
+    return max(float(excess), 1.0)
 
 
 def _poisson(
@@ -328,4 +329,4 @@ def _newton(design: FloatArray, came: FloatArray, expected: FloatArray, penalty:
         found = found + np.clip(step, -2, 2)
         if np.abs(step).max() < 1e-10:
             break
-    return found
+    return np.asarray(found)

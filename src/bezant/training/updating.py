@@ -6,7 +6,7 @@ carried over to it (:mod:`bezant.network.inheritance`), so an epoch or two are e
 that stays, and only the weights move. The latest of the new rows, which no network has seen, are dealt into
 two halves as in a first fit: one chooses the epoch, the other judges the trained network beside the old one,
 as it was and with its calibration learned again. The trained one is kept unless it is worse there than the
-best by more than one standard error: what the world has done since is likelier in the new rows than in the
+best by more than two standard error: what the world has done since is likelier in the new rows than in the
 old weights. A better network is then trained on all rows given. Both halves say whether the level has a
 trend that next year's rows should follow.
 """
@@ -40,6 +40,9 @@ EPOCHS = 3
 
 BATCHES = 2
 """Rows a step, as a multiple of a first fit's: weights that are near need fewer steps."""
+
+BEYOND_CHANCE = 2.0
+"""Standard errors by which another candidate must be better than the trained one to be kept."""
 
 Kept = Literal["trained", "calibrated", "old"]
 """What was kept: the trained network, the old one with a new calibration, or the old one as it was."""
@@ -180,10 +183,10 @@ def _level(network: Network, rows: Batch, new: IntArray) -> None:
 
 
 def _chosen(y: FloatArray, judged: dict[Kept, FloatArray], losses: dict[Kept, float]) -> Kept:
-    """Return the trained candidate unless another is better by more than a standard error; then the best."""
+    """Return the trained candidate unless another is better by more than chance; then the best."""
     best = min(losses, key=lambda name: losses[name])  # of equals the one that changes least
     more = _row_losses(y, judged["trained"]) - _row_losses(y, judged[best])
-    return best if more.mean() > more.std() / len(y) ** 0.5 else "trained"
+    return best if more.mean() > BEYOND_CHANCE * more.std() / len(y) ** 0.5 else "trained"
 
 
 def _row_losses(y: FloatArray, p: FloatArray) -> FloatArray:
