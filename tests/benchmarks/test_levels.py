@@ -21,7 +21,7 @@ def test_the_life_table_of_all_years_is_kaplan_and_meiers() -> None:
 
 def test_the_table_of_the_last_months_follows_a_rate_that_rose() -> None:
     rng = np.random.default_rng(0)
-    n, begun = 60_000, np.linspace(0, 120, 60_000)
+    n, begun = 400_000, np.linspace(0, 120, 400_000)
     first, turn = rng.exponential(1 / 0.001, n), np.maximum(96.0, begun)
     comes = np.where(begun + first < turn, begun + first, turn + rng.exponential(1 / 0.004, n))
     followed = 120 - begun
