@@ -135,6 +135,11 @@ def _summary(walked: WalkForward) -> list[str]:
     ]
 
 
+def alone(svg: str) -> str:
+    """Give a picture that is made for a page the font and the paper it needs as a file of its own."""
+    return svg.replace("<svg ", '<svg style="background:#fff;font-family:sans-serif" ', 1)
+
+
 def main() -> None:
     """Walk, and write the picture and the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -165,7 +170,7 @@ def main() -> None:
     years = f"fiscal years {FIRST}-{given.last}"
     title = f"SBA loans, {years}: {what}; at most {given.rows:,} rows a year, size {given.size}"
     if given.picture:
-        given.picture.write_text(drift_picture(walked.figures, SHORT), encoding="utf-8")
+        given.picture.write_text(alone(drift_picture(walked.figures, SHORT)), encoding="utf-8")
     written = page(walked, title)
     if given.page:
         given.page.write_text(f"# Drift: figures\n\n{written}\n{versions()}.\n", encoding="utf-8")
