@@ -1,8 +1,8 @@
 """The pages under docs: their Python is Python, and every name they use is there.
 
-The README's blocks are run (test_readme.py), and those of drift.md, on fewer loans and with smaller
-networks. Those of the other pages fetch data or train for minutes; of them it is checked that they parse and
-name only what exists.
+The README's blocks are run (test_readme.py), those of the pages in ``RUN`` as they are, and those of drift.md
+on fewer loans and with smaller networks. Those of the other pages fetch data or train for minutes; of them it
+is checked that they parse and name only what exists.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ import pytest
 import bezant
 
 DOCS = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
+RUN = ("loss",)
+"""Pages whose blocks run one after the other, in seconds."""
+
 BLOCKS = [
     pytest.param(block, id=f"{page.stem}-{i}")
     for page in DOCS
@@ -67,3 +70,14 @@ def test_the_blocks_of_drift_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert names["risk"].evaluation_ is not None
     assert names["curves"].predict_pd(names["loans"][names["inputs"]]).shape == (6000, 3)
     assert "Updated with" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_the_blocks_of_a_page_run_as_printed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = next(p for p in DOCS if p.stem == name)
+    space: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        exec(compile(block, str(page), "exec"), space)

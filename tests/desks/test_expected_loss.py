@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import functools
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +12,7 @@ import polars as pl
 import pytest
 
 import bezant as bz
-from bezant.desks.expected_loss import matched_in_the_mean
+from bezant.evidence.portfolio import matched_in_the_mean
 from bezant.reports.losses import loss_by_vintage, rate_by_grade
 from bezant.types import FloatArray, InputError
 
@@ -77,6 +79,72 @@ def test_a_common_factor_widens_the_interval_and_leaves_the_mean() -> None:
     assert high[-1] - low[-1] > 2 * (alone.interval()[1][-1] - alone.interval()[0][-1])
     assert together.simulated.mean() == pytest.approx(alone.simulated.mean(), rel=0.15)
     assert alone.labels == ("portfolio", "all")
+
+
+@functools.cache
+def learned() -> bz.ExpectedLoss:
+    """The book, told of all that the sample knows of vintages up to 2003, with their real losses."""
+    X = bz.datasets.load("sba-sample", raw=True)
+    X = X[X["ApprovalDate"] < "2004-01-01"]
+    share = (X["ChgOffPrinGr"] / X["DisbursementGross"]).clip(0, 1).where(X["default"] == 1, 0.0)
+    return copy.copy(book()).learn_vintages(X, X["default"], share)
+
+
+def test_past_vintages_widen_the_band_and_say_so() -> None:
+    X = loans()
+    early = X["ApprovalDate"].dt.year.to_numpy() <= 2003
+    known = learned()
+    assert known.vintages_ is not None
+    assert known.vintages_.years[-1] == 2003
+    later = X[~early]
+    alone, moved = (known.portfolio(later, by="time", correlation=c, simulations=600) for c in (0.0, None))
+    wide, narrow = (np.subtract(*found.interval()[::-1]) for found in (moved, alone))
+    assert np.all(wide > narrow)
+    assert wide[-1] > 2 * narrow[-1]
+    assert moved.simulated.mean() == pytest.approx(alone.simulated.mean(), rel=0.25)
+    assert f"{known.vintages_.years[0]}-2003" in str(moved)
+    assert "alone" in alone.basis
+    with pytest.raises(InputError, match="learn_vintages"):
+        book().portfolio(X, correlation="vintages")
+
+
+def test_a_saved_book_opens_and_says_the_same(tmp_path: Path) -> None:
+    X = loans()
+    known = learned()
+    after = bz.load(known.save(tmp_path / "book"))
+    assert isinstance(after, bz.ExpectedLoss)
+    pd.testing.assert_frame_equal(after.predict(X), known.predict(X))
+    assert str(after.scale_) == str(known.scale_)
+    assert after.notes_ == known.notes_
+    before, again = (b.portfolio(X, by="time", simulations=50) for b in (known, after))
+    np.testing.assert_array_equal(before.simulated, again.simulated)
+    assert not list((tmp_path / "book").glob("*.pkl"))
+    once_more = after.save(tmp_path / "again")
+    assert all(f.read_bytes() == (once_more / f.name).read_bytes() for f in (tmp_path / "book").iterdir())
+
+
+def test_a_book_without_grades_or_history_opens_too(tmp_path: Path) -> None:
+    bare = copy.copy(book())
+    bare.scale_ = None
+    after = bz.load(bare.save(tmp_path / "book"))
+    assert after.scale_ is None
+    assert after.vintages_ is None
+    assert "grade" not in after.predict(loans())
+
+
+def test_the_report_holds_figures_pictures_and_notes(tmp_path: Path) -> None:
+    X = loans()
+    realised = lost() * X["default"].to_numpy() * X["GrAppv"].to_numpy()
+    found = book().portfolio(X, by="time", realised=realised, simulations=200)
+    page = book().report(tmp_path / "deep" / "loss.html", found).read_text(encoding="utf-8")
+    assert page.count("<svg") == 2
+    assert f"{found.expected[-1]:,.0f}" in page
+    inside, groups = found.covered()
+    assert f"in {inside} of {groups} groups" in page
+    assert "held out" in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+    one = book().report(tmp_path / "one.html", book().portfolio(X, simulations=20))
+    assert "were lost" not in one.read_text(encoding="utf-8")
 
 
 def test_groups_may_be_the_values_of_any_column() -> None:

@@ -14,7 +14,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import bezant as bz
-from bezant.desks.severity import read_fractions
+from bezant.desks import severity_ahead
+from bezant.desks.labels import read_fractions
 from bezant.types import FloatArray, InputError
 
 ROWS = 1200
@@ -98,6 +99,22 @@ def test_too_few_rows_are_fitted_without_a_judgement() -> None:
     assert small.predict_quantiles(X.head(2), [0.5]).shape == (2, 1)
 
 
+def test_a_ranking_that_turned_round_leaves_the_mean_of_the_latest_losses_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(severity_ahead, "LEAST_ROWS", 1000)
+    X, _ = rows()
+    time = X["ApprovalDate"].rank(pct=True).to_numpy()
+    share = (X["SBA_Appv"] / X["GrAppv"]).to_numpy()
+    draw = np.random.default_rng(1)
+    lost = np.clip(0.5 + (1 - 2 * time) * (share - 0.7) + draw.normal(0, 0.1, len(X)), 0, 1)
+    careful = make(time="ApprovalDate").fit(X, lost)
+    assert np.ptp(careful.predict(X)) < 1e-9
+    assert any("less and less" in note for note in careful.notes_)
+    alike = make().fit(X, lost)  # without a time, rows are held out at random
+    assert not any("less and less" in note for note in alike.notes_)
+
+
 @pytest.mark.parametrize(
     ("y", "sentence"),
     [
@@ -114,7 +131,8 @@ def test_what_is_no_loss_is_refused_in_one_sentence(y: Any, sentence: str) -> No
 
 def test_unknown_settings_are_refused() -> None:
     X, y = rows()
-    for wrong in ({"size": "huge"}, {"holdout": 2.0}, {"benchmark": "full"}, {"random_state": -1}):
+    wrong_ones = ({"size": "huge"}, {"holdout": 2.0}, {"benchmark": "full"}, {"random_state": -1})
+    for wrong in (*wrong_ones, {"caution": 2.0}):
         with pytest.raises(InputError):
             make(**wrong).fit(X, y)
     with pytest.raises(InputError, match="between 0 and 1"):

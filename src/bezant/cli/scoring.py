@@ -8,7 +8,7 @@ import time as clock
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pyarrow as pa
 import typer
@@ -27,15 +27,22 @@ from bezant.cli.sources import (
     split_rows,
 )
 from bezant.schema import unknown_column
-from bezant.types import FloatArray, InputError
+from bezant.types import InputError
 
 if TYPE_CHECKING:
     from bezant.desks.credit import CreditRisk
+    from bezant.desks.expected_loss import ExpectedLoss
+    from bezant.desks.severity import LossSeverity
     from bezant.desks.term_structure import PDTermStructure
+
+    Scorer = CreditRisk | PDTermStructure | LossSeverity | ExpectedLoss
 
 PREDICT_EXAMPLE = "Example: bezant predict models/loans new.csv --out scores.csv --id LoanNr"
 EVALUATE_EXAMPLE = "Example: bezant evaluate models/loans later.csv --target default --segment State"
 REPORT_EXAMPLE = "Example: bezant report models/loans later.csv --target default --out report.html"
+
+PROBABILITY = "probability"
+"""Name of the column of scores, unless another is given; a fraction lost is called so."""
 
 BATCH_ROWS = 65_536
 """Rows that are in memory at a time."""
@@ -58,12 +65,13 @@ def predict(
     keep: Annotated[bool, typer.Option("--keep", help="Copy all columns beside the score.")] = False,
     column: Annotated[
         str, typer.Option("--column", metavar="NAME", help="Name of the column of scores.")
-    ] = "probability",
+    ] = PROBABILITY,
     as_json: AsJson = False,
 ) -> None:
     """Write the probability of default of every row, in the order of the file.
 
-    A model of 'bezant fit term-structure' gives one for each age: probability_12, probability_24, ...
+    A model of 'bezant fit term-structure' gives one for each age: probability_12, probability_24, ... A saved
+    LossSeverity gives the fraction lost, a saved ExpectedLoss PD, LGD, EAD, EL and grade.
 
     The file is read and written in pieces, so that it may be larger than memory. The output appears whole at
     the end, or not at all.
@@ -81,9 +89,7 @@ def predict(
         show(f"{rows:,} rows in {seconds:.1f} s ({rows / seconds:,.0f} rows a second): {out}")
 
 
-def _score_file(
-    risk: CreditRisk | PDTermStructure, file: str, out: Path, kept: tuple[str, ...] | None, column: str
-) -> int:
+def _score_file(risk: Scorer, file: str, out: Path, kept: tuple[str, ...] | None, column: str) -> int:
     """Score a file in pieces into another and return the number of rows."""
     from bezant.histories.readers import BatchWriter
 
@@ -108,10 +114,16 @@ def _score_file(
         return writer.rows
 
 
-def _scores(model: CreditRisk | PDTermStructure, table: pa.Table, column: str) -> dict[str, FloatArray]:
-    """Return the columns of scores by name: one, or one for each age."""
+def _scores(model: Scorer, table: pa.Table, column: str) -> dict[str, Any]:
+    """Return the columns of scores by name: one, one for each age, or those of an expected loss."""
+    from bezant.desks.expected_loss import ExpectedLoss
+    from bezant.desks.severity import LossSeverity
     from bezant.desks.term_structure import MONTHS, PDTermStructure
 
+    if isinstance(model, ExpectedLoss):
+        return model.columns_of(table)
+    if isinstance(model, LossSeverity):
+        return {"fraction_lost" if column == PROBABILITY else column: model.score_table(table)}
     if not isinstance(model, PDTermStructure):
         return {column: model.score_table(table)}
     months = [m for m in MONTHS if m <= model.horizon] or [model.horizon]
@@ -141,8 +153,8 @@ def load_model(path: Path) -> CreditRisk:
     return model
 
 
-def load_scorer(path: Path) -> CreditRisk | PDTermStructure:
-    """Load a saved model that gives one probability of default a row, or one for each age."""
+def load_scorer(path: Path) -> Scorer:
+    """Load a saved model that gives each row probabilities of default, or what a default costs."""
     import bezant
 
     if not path.exists():
@@ -152,10 +164,12 @@ def load_scorer(path: Path) -> CreditRisk | PDTermStructure:
             f"{str(path)!r} is a file, but a model is a folder; name the folder that 'bezant fit' wrote."
         )
     from bezant.desks.credit import CreditRisk
+    from bezant.desks.expected_loss import ExpectedLoss
+    from bezant.desks.severity import LossSeverity
     from bezant.desks.term_structure import PDTermStructure
 
     model = bezant.load(path)
-    if not isinstance(model, CreditRisk | PDTermStructure):
+    if not isinstance(model, CreditRisk | PDTermStructure | LossSeverity | ExpectedLoss):
         raise _refused(path, model)
     return model
 

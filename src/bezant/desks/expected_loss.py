@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+import torch
 from sklearn.utils.validation import check_is_fitted
 
+from bezant.artifacts import save_folder
 from bezant.desks.credit import LARGE, CreditRisk
+from bezant.desks.labels import read_fractions
 from bezant.desks.settings import ordering_times
 from bezant.desks.severity import LossSeverity
 from bezant.evidence.grades import MasterScale
-from bezant.evidence.portfolio import SIMULATIONS, PortfolioLoss, simulate_losses
+from bezant.evidence.portfolio import SIMULATIONS, PortfolioLoss, matched_in_the_mean, simulate_losses
+from bezant.evidence.vintages import CommonShifts, VintageHistory
 from bezant.histories import like_input, read_table
 from bezant.metrics.checks import as_vector
-from bezant.schema import unknown_column
+from bezant.reports.losses import write_loss_report
+from bezant.schema import Role, Schema, infer_schema, unknown_column
 from bezant.types import FloatArray, Frame, InputError, IntArray
+
+KIND = "ExpectedLoss"
+
+PARTS = ("pd", "lgd")
+"""The two models, by the names under which they are saved."""
 
 GRADES = 8
 """Grades of the scale that is learned from the PD model's own held-out rows."""
@@ -45,6 +57,8 @@ class ExpectedLoss:
     ----------
     scale_ : MasterScale or None
         The grades.
+    vintages_ : VintageHistory or None
+        How past vintages moved, once :meth:`learn_vintages` has been told.
     notes_ : tuple of str
         What could not be done.
 
@@ -69,6 +83,7 @@ class ExpectedLoss:
         self.exposure = exposure
         self.grades = grades
         self.notes_: tuple[str, ...] = ()
+        self.vintages_: VintageHistory | None = None
         self.scale_ = (
             grades
             if isinstance(grades, MasterScale)
@@ -108,12 +123,15 @@ class ExpectedLoss:
             ``PD`` and ``LGD`` in [0, 1], ``EAD`` and ``EL`` = PD x LGD x EAD in the exposure's unit, and
             ``grade`` (a name such as "G3"; left out where there is no scale).
         """
-        table = read_table(X)
+        return like_input(X, self.columns_of(read_table(X)))
+
+    def columns_of(self, table: pa.Table) -> dict[str, Any]:
+        """Return the columns of :meth:`predict`, each of shape (n,), for an Arrow table of n rows."""
         pd, lgd, ead = self._parts(table)
         columns: dict[str, Any] = {"PD": pd, "LGD": lgd, "EAD": ead, "EL": pd * lgd * ead}
         if self.scale_ is not None:
             columns["grade"] = np.array(self.scale_.names, dtype=object)[self.scale_.assign(pd) - 1]
-        return like_input(X, columns)
+        return columns
 
     def _parts(self, table: pa.Table) -> tuple[FloatArray, FloatArray, FloatArray]:
         ead = self._exposure(table)
@@ -122,7 +140,7 @@ class ExpectedLoss:
     def _exposure(self, table: pa.Table) -> FloatArray:
         if self.exposure not in table.column_names:
             raise unknown_column(self.exposure, table.column_names)
-        column = table[self.exposure]
+        column = self._typed_exposure(table)
         if column.null_count:
             raise InputError(
                 f"Column {self.exposure!r} is the exposure but is missing in {column.null_count} of "
@@ -137,7 +155,45 @@ class ExpectedLoss:
             )
         return found.astype(np.float64)
 
+    def _typed_exposure(self, table: pa.Table) -> pa.ChunkedArray:
+        """Return the exposure's column; one of texts, such as a file's, is read as the models read theirs."""
+        column = table.select([self.exposure])
+        if not pa.types.is_string(column.schema[0].type):
+            return column[0]
+        known = (m.schema_ for m in (self.pd, self.lgd) if self.exposure in m.schema_.names)
+        schema = next(known, None) or infer_schema(column)
+        only = Schema(fields=(schema.field(self.exposure),), missing_markers=schema.missing_markers)
+        return only.conform(column, roles=tuple(Role)).table[self.exposure]
+
     # ----------------------------------------------------------------------------------- portfolios
+
+    def learn_vintages(self, X: Frame, default: Any, lost: Any) -> Self:
+        """Learn from vintages that are over how much a whole year can go otherwise than expected.
+
+        Single loans' chances average out in a large portfolio; a year's economy does not. The movements of
+        past default rates and fractions lost, over as many years as lie ahead, are what
+        :meth:`portfolio` then draws for all loans of a vintage together.
+
+        Parameters
+        ----------
+        X : frame with n rows
+            Loans with the PD model's ordering time, defaulted and others, of vintages that are nearly
+            over: a young one shows too few defaults.
+        default : array-like of shape (n,)
+            1 for a default.
+        lost : array-like of shape (n,)
+            Fraction lost of each; only those of defaulted loans are read.
+
+        Raises
+        ------
+        InputError
+            If there are fewer than 5 years in a row with at least 20 defaults and 20 others.
+        """
+        table = read_table(X)
+        events = read_fractions(default, table.num_rows)
+        fractions = read_fractions(lost, table.num_rows)
+        self.vintages_ = VintageHistory.of(self._years(table), events, fractions)
+        return self
 
     def portfolio(
         self,
@@ -145,7 +201,7 @@ class ExpectedLoss:
         by: str | None = None,
         *,
         realised: Any = None,
-        correlation: float | str = 0.0,
+        correlation: float | str | None = None,
         simulations: int = SIMULATIONS,
         random_state: int = 0,
     ) -> PortfolioLoss:
@@ -159,9 +215,11 @@ class ExpectedLoss:
             time (vintages). The last group is always all loans.
         realised : array-like of shape (n,), optional
             Amount lost on each loan, 0 where none was; in the exposure's unit.
-        correlation : float or "basel", default 0
-            Asset correlation of the common factor. At 0 loans are independent, and a large portfolio looks
-            far surer than any portfolio is: years share their economy.
+        correlation : float, "basel" or "vintages", optional
+            What loans share. "vintages", the default once :meth:`learn_vintages` was called, draws how far
+            past vintages moved. A number is the asset correlation of Vasicek's common factor; at 0, the
+            default otherwise, loans are independent, and a large portfolio looks far surer than any
+            portfolio is.
         simulations : int, default 2000
         random_state : int, default 0
 
@@ -173,15 +231,18 @@ class ExpectedLoss:
         table = read_table(X)
         if not table.num_rows:
             raise InputError("The portfolio has no rows; give it at least one loan.")
+        if correlation is None:
+            correlation = 0.0 if self.vintages_ is None else "vintages"
         pd, lgd, ead = self._parts(table)
         labels, group, unit = self._groups(table, by)
-        quantiles = self._severity_quantiles(table, lgd)
+        together = correlation == "vintages"
         drawn = simulate_losses(
             pd,
-            quantiles,
+            self._severity_quantiles(table, lgd),
             ead,
             group=group,
-            correlation=correlation,
+            correlation=0.0 if together else correlation,
+            common=self._common_shifts(table, pd, simulations, random_state) if together else None,
             simulations=simulations,
             random_state=random_state,
         )
@@ -200,6 +261,37 @@ class ExpectedLoss:
             simulated=np.column_stack([drawn, drawn.sum(axis=1)]),
             realised=None if lost is None else total(lost),
             unit=unit,
+            basis=self._basis(correlation),
+        )
+
+    def _common_shifts(
+        self, table: pa.Table, pd: FloatArray, simulations: int, random_state: int
+    ) -> CommonShifts:
+        """Draw what each vintage shares; vintages up to the latest that was learned from are as known."""
+        past = self.vintages_
+        if past is None:
+            raise InputError(
+                "No past vintages are known to draw from; call learn_vintages first, or give a number as "
+                "correlation."
+            )
+        ahead = np.maximum(self._years(table) - past.years[-1], 0)
+        return CommonShifts.drawn(past, ahead, pd, simulations, random_state + 1)
+
+    def _basis(self, correlation: float | str) -> str:
+        if correlation == "vintages" and self.vintages_ is not None:
+            years = self.vintages_.years
+            return (
+                f"Simulated: chance of single defaults and losses, and how vintages {years[0]}-{years[-1]} "
+                "moved; not what lies outside all of these years, nor errors of the models."
+            )
+        if correlation == 0:
+            return (
+                "Simulated: chance of single defaults and losses alone. Years share their economy, so losses "
+                "vary far more than this."
+            )
+        return (
+            "Simulated: chance of single defaults and losses, and a common factor of defaults with the asset "
+            f"correlation {correlation}."
         )
 
     def _severity_quantiles(self, table: pa.Table, lgd: FloatArray) -> FloatArray:
@@ -215,20 +307,23 @@ class ExpectedLoss:
         if by is None:
             return ("portfolio",), np.zeros(table.num_rows, np.int64), "group"
         if by == "time":
-            times = ordering_times(self.pd.schema_, table)
-            if times is None:
-                raise InputError(
-                    "There are no vintages: the PD model has no ordering time, or the table lacks it; name a "
-                    "column by which to group."
-                )
-            years = times.astype("datetime64[Y]").astype(str)
-            names, group = np.unique(years, return_inverse=True)
+            names, group = np.unique(self._years(table), return_inverse=True)
             return tuple(map(str, names)), group.astype(np.int64), "year"
         if by not in table.column_names:
             raise unknown_column(by, table.column_names)
         texts = table[by].cast(pa.string()).fill_null("(missing)").to_numpy(zero_copy_only=False)
         names, group = np.unique(texts.astype(str), return_inverse=True)
         return tuple(map(str, names)), group.astype(np.int64), by
+
+    def _years(self, table: pa.Table) -> IntArray:
+        """Return the year of each row's ordering time, shape (n,)."""
+        times = ordering_times(self.pd.schema_, table)
+        if times is None:
+            raise InputError(
+                "There are no vintages: the PD model has no ordering time, or the table lacks it; name a "
+                "column by which to group."
+            )
+        return np.asarray(times.astype("datetime64[Y]").astype(np.int64) + 1970)
 
     def _realised(self, realised: Any, rows: int) -> FloatArray:
         lost = as_vector(np.asarray(realised), "The realised loss")
@@ -239,22 +334,59 @@ class ExpectedLoss:
             )
         return lost
 
+    # --------------------------------------------------------------------------- reporting, saving
 
-def matched_in_the_mean(quantiles: FloatArray, mean: FloatArray) -> FloatArray:
-    """Return fractions raised, row by row, to the power that gives them the wanted mean.
+    def report(self, path: str | Path, portfolio: PortfolioLoss) -> Path:
+        """Write a portfolio's losses as one HTML file: table, pictures, grades, notes.
 
-    Parameters
-    ----------
-    quantiles : float64 array, shape (n, l)
-        In [0, 1], rising along each row.
-    mean : float64 array, shape (n,)
-        Wanted; cut off between the shares of ones and of values above zero, beyond which no power leads.
-    """
-    low, high = np.full(len(mean), -6.0), np.full(len(mean), 6.0)  # of the power's logarithm
-    logs = np.log(np.clip(quantiles, 1e-12, 1.0))
-    for _ in range(30):  # the mean falls as the power grows: halve the interval
-        middle = (low + high) / 2
-        too_high = np.exp(np.exp(middle)[:, None] * logs).mean(axis=1) > mean
-        low, high = np.where(too_high, middle, low), np.where(too_high, high, middle)
-    powered = np.exp(np.exp((low + high) / 2)[:, None] * logs)
-    return np.where(quantiles <= 0, 0.0, powered)
+        Parameters
+        ----------
+        path : path
+            Where it goes; an older report is replaced.
+        portfolio : PortfolioLoss
+            What :meth:`portfolio` returned.
+        """
+        return write_loss_report(path, portfolio, self.scale_, self.notes_)
+
+    def save(self, path: str | Path) -> Path:
+        """Write both models, the scale and the past vintages to one folder, whole or not at all.
+
+        Returns
+        -------
+        Path
+            The folder; :func:`bezant.load` reads it. No pickle.
+        """
+        tensors = {"pd": self.pd.model_.tensors(), "lgd": self.lgd.tensors()}
+        said = {
+            "kind": KIND,
+            "exposure": self.exposure,
+            "scale": self.scale_.document() if self.scale_ is not None else None,
+            "vintages": self.vintages_.document() if self.vintages_ is not None else None,
+            "notes": list(self.notes_),
+        }
+        save_folder(
+            path,
+            {f"{part}.{name}": tensor for part in PARTS for name, tensor in tensors[part].items()},
+            {"model": said, "pd": self.pd.documents(), "lgd": self.lgd.documents()},
+        )
+        return Path(path)
+
+    @classmethod
+    def restore(cls, tensors: Mapping[str, torch.Tensor], documents: Mapping[str, Any]) -> Self:
+        """Build it again from what :meth:`save` wrote; use :func:`bezant.load`."""
+        own = {
+            part: {k.removeprefix(f"{part}."): v for k, v in tensors.items() if k.startswith(f"{part}.")}
+            for part in PARTS
+        }
+        said = documents["model"]
+        scale = MasterScale.restore(said["scale"]) if said["scale"] is not None else None
+        book = cls(
+            CreditRisk.restore(own["pd"], documents["pd"]),
+            LossSeverity.restore(own["lgd"], documents["lgd"]),
+            exposure=said["exposure"],
+            grades=scale,
+        )
+        book.scale_, book.notes_ = scale, tuple(said["notes"])
+        past = said["vintages"]
+        book.vintages_ = VintageHistory.restore(past) if past is not None else None
+        return book

@@ -142,3 +142,19 @@ def _missing(values: npt.NDArray[Any]) -> int:
     if values.dtype == object:
         return sum(v is None or v != v or v == "" for v in values)
     return 0
+
+
+def read_fractions(y: Any, rows: int) -> FloatArray:
+    """Return fractions as float64 of shape (n,), or say in one sentence what is wrong with them."""
+    values = read_labels(y, rows)
+    try:
+        lost = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"The target does not hold numbers ({error}); give the fraction lost.") from error
+    outside = lost[(lost < 0) | (lost > 1)]
+    if len(outside):
+        raise InputError(
+            f"The target lies outside 0 to 1 in {len(outside)} of {rows} rows, such as {outside[0]:g}; give "
+            "the loss as a fraction of the exposure, cut off at 0 and 1."
+        )
+    return lost

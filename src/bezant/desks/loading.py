@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from bezant.artifacts import load_folder
-from bezant.desks import blend, severity, term_structure
+from bezant.desks import blend, expected_loss, severity, term_structure
 from bezant.desks.credit import KIND, CreditRisk
 from bezant.types import ArtifactError
 
 DESKS: dict[str, Any] = {
     KIND: CreditRisk,
     blend.KIND: blend.Blend,
+    expected_loss.KIND: expected_loss.ExpectedLoss,
     severity.KIND: severity.LossSeverity,
     term_structure.KIND: term_structure.PDTermStructure,
 }

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from bezant.artifacts import save_folder
 from bezant.desks.intake import Intake, Leaks, read_rows, take_in
-from bezant.desks.labels import read_labels
+from bezant.desks.labels import read_fractions
 from bezant.desks.record import FitRecord, fit_record
 from bezant.desks.settings import (
     column_names,
@@ -29,12 +29,12 @@ from bezant.desks.settings import (
     seed_of,
     set_names,
 )
+from bezant.desks.severity_ahead import Ahead, checked_caution, look_ahead
 from bezant.desks.severity_rivals import fit_severity_rivals, restore_rival
 from bezant.evidence.checks import CheckReport
 from bezant.evidence.values import ValueEvaluation, evaluate_values
 from bezant.metrics.target_statistics import stratified_folds
-from bezant.network.calibration import Calibrator
-from bezant.network.fractions import FractionDistribution, LevelMap, checked_levels, predicted_fractions
+from bezant.network.fractions import LevelMap, checked_levels, crossed_intervals, predicted_fractions
 from bezant.network.mean_calibration import calibrate_mean
 from bezant.network.model import TrunkName
 from bezant.network.scoring import TableModel
@@ -43,13 +43,17 @@ from bezant.schema import Schema
 from bezant.training.config import TrainingConfig
 from bezant.training.loop import TrainingRun
 from bezant.training.progress import ProgressChoice, shown
-from bezant.training.table import FittedTable, fit_table, halves
+from bezant.training.table import FittedTable, TablePlan, fit_table, halves
 from bezant.types import FloatArray, Frame, InputError
 
 LARGE = "bezant"
 """The large model's name in tables and pictures."""
 
 KIND = "LossSeverity"
+
+PASSES = 2
+"""Times the usual number of passes over the rows, unless it is given: a whole distribution takes longer to
+learn than one probability, and the held-out rows end the training when it is learned."""
 
 INTERVALS = (0.8, 0.9)
 """Shares that the judged intervals promise."""
@@ -61,9 +65,8 @@ FOLDS = 5
 class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Fraction lost given default, with its whole distribution, by a large network.
 
-    A loss is bounded and often heaps at 0 (all was recovered) and at 1 (nothing was), so the network
-    predicts the probabilities of cells of [0, 1] with an atom at either end. Its mean is calibrated, and the
-    levels of its quantiles are mended, on rows that it was not trained on.
+    A loss is bounded and often heaps at 0 and at 1, so the network predicts the probabilities of cells of
+    [0, 1] with an atom at either end. Mean and quantiles are calibrated on rows that it has not seen.
 
     Parameters
     ----------
@@ -80,6 +83,11 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         How to train.
     holdout : float, default 0.15
         Share of the rows that stop the training, judge and calibrate.
+    caution : float, default 0.95
+        With a ``time`` and at least 5,000 rows, the confidence with which the ranking of losses must go on: a
+        network of the earlier half of the rows tells how far it held on the later half, and the answers are
+        shrunk towards the mean of the latest rows as far as that asks for, wholly if need be. 0.5 shrinks
+        to the slope that is expected; models that are refitted often can afford it.
     leaks : {"report", "drop", "refuse"}, default "report"
         What to do about columns that look as if they knew whether the loss is above the median.
     benchmark : bool, default True
@@ -126,6 +134,7 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         schema: Schema | None = None,
         training: TrainingConfig | Mapping[str, Any] | None = None,
         holdout: float = 0.15,
+        caution: float = 0.95,
         leaks: Leaks = "report",
         benchmark: bool = True,
         checkpoint: str | Path | None = None,
@@ -138,6 +147,7 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.schema = schema
         self.training = training
         self.holdout = holdout
+        self.caution = caution
         self.leaks = leaks
         self.benchmark = benchmark
         self.checkpoint = checkpoint
@@ -169,7 +179,7 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             If something about the rows prevents a fit; one sentence says what and how to mend it.
         """
         refuse_unknown_settings(self)
-        seed = seed_of(self)
+        caution, seed = checked_caution(self.caution), seed_of(self)
         table = read_rows(self, X, fitting=True, y=y)
         lost = read_fractions(y, table.num_rows)
         if lost.min() == lost.max():
@@ -177,7 +187,7 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 f"The target is {lost[0]:g} in all {len(lost)} rows, so there is nothing to learn; add other "
                 "losses."
             )
-        plan = plan_of(self, "fraction", seed)
+        plan = _longer(plan_of(self, "fraction", seed), len(lost))
         intake = take_in(
             table,
             halves(lost),
@@ -197,11 +207,14 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             checkpoint=Path(self.checkpoint) if self.checkpoint is not None else None,
         )
         interrupted = any(run.ended == "interrupted" for run in fitted.runs)
-        rivals = fit_severity_rivals(intake, lost, fitted.parts, self.benchmark and not interrupted, seed)
+        ahead = Ahead() if interrupted else look_ahead(intake, lost, plan, caution, self.progress)
+        wanted = self.benchmark and not interrupted
+        rivals = fit_severity_rivals(intake, lost, fitted.parts, wanted, ahead.most_slope, seed)
         self.schema_, self.check_, self.history_ = fitted.model.schema, intake.check, fitted.runs
         self.benchmarks_ = rivals.models
-        self._calibrate(fitted, intake, lost, rivals.judged, seed)
-        self.notes_ = (*intake.notes, *fitted.notes, *rivals.notes, *_slope_note(self.model_.calibrator))
+        self._calibrate(fitted, intake, lost, rivals.judged, ahead, seed)
+        said = ahead.said_of(self.model_.calibrator)
+        self.notes_ = (*intake.notes, *fitted.notes, *rivals.notes, *said)
         self.record_ = fit_record(
             configuration=configuration_of(self, plan),
             table=intake.table,
@@ -218,6 +231,7 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         intake: Intake,
         lost: FloatArray,
         rivals: Mapping[str, FloatArray],
+        ahead: Ahead,
         seed: int,
     ) -> None:
         """Learn the level of the mean and of the quantiles on the judging rows, and judge on them in turn."""
@@ -228,8 +242,7 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         if not len(judging):
             return
         seen = lost[judging]
-        times = intake.times[judging] if intake.times is not None else None
-        calibration = calibrate_mean(fitted.judged, seen, times=times, seed=seed)
+        calibration = calibrate_mean(fitted.judged, seen, most_slope=ahead.most_slope, seed=seed)
         self.calibration_ = calibration.log_losses
         self.model_ = replace(fitted.model, calibrator=calibration.calibrator)
         assert fitted.first is not None  # there are no folds here
@@ -240,7 +253,9 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             seen,
             {LARGE: calibration.cross_fitted, **rivals},
             large=LARGE,
-            intervals=_crossed_intervals(predicted, stands, halves(seen), seed),
+            intervals=crossed_intervals(
+                predicted, stands, stratified_folds(halves(seen), FOLDS, seed), INTERVALS
+            ),
             random_state=seed,
         )
 
@@ -327,24 +342,30 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Path
             The folder: safetensors, JSON, and a manifest of hashes. No pickle.
         """
+        save_folder(path, self.tensors(), self.documents())
+        return Path(path)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return every tensor by name, ready to be saved."""
         check_is_fitted(self, "model_")
-        evaluation = json.loads(self.evaluation_.to_json()) if self.evaluation_ else None
-        documents = {
+        return self.model_.tensors() | {"levels": torch.from_numpy(self.levels_.values)}
+
+    def documents(self) -> dict[str, Any]:
+        """Return everything but the tensors as JSON-ready values, by file."""
+        check_is_fitted(self, "model_")
+        return {
             "model": {"kind": KIND, "columns": column_names(self), **self.model_.document()},
             "parameters": parameters_of(self),
             "record": self.record_.document(),
             "benchmarks": [b.document() for b in self.benchmarks_],
             "evidence": {
-                "evaluation": evaluation,
+                "evaluation": json.loads(self.evaluation_.to_json()) if self.evaluation_ else None,
                 "check": json.loads(self.check_.to_json()),
                 "calibration": self.calibration_,
                 "history": [{**asdict(run), "rows_per_second": 0.0} for run in self.history_],
                 "notes": list(self.notes_),
             },
         }
-        tensors = self.model_.tensors() | {"levels": torch.from_numpy(self.levels_.values)}
-        save_folder(path, tensors, documents)
-        return Path(path)
 
     @classmethod
     def restore(cls, tensors: Mapping[str, torch.Tensor], documents: Mapping[str, Any]) -> Self:
@@ -367,45 +388,12 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return severity
 
 
-def read_fractions(y: Any, rows: int) -> FloatArray:
-    """Return fractions as float64 of shape (n,), or say in one sentence what is wrong with them."""
-    values = read_labels(y, rows)
-    try:
-        lost = np.asarray(values, np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"The target does not hold numbers ({error}); give the fraction lost.") from error
-    outside = lost[(lost < 0) | (lost > 1)]
-    if len(outside):
-        raise InputError(
-            f"The target lies outside 0 to 1 in {len(outside)} of {rows} rows, such as {outside[0]:g}; give "
-            "the loss as a fraction of the exposure, cut off at 0 and 1."
-        )
-    return lost
-
-
-def _crossed_intervals(
-    predicted: FractionDistribution, stands: FloatArray, outcomes: FloatArray, seed: int
-) -> dict[float, tuple[FloatArray, FloatArray]]:
-    """Return intervals of held-out rows, each from a level map that was learned without its own fold."""
-    fold = stratified_folds(outcomes, FOLDS, seed)
-    intervals: dict[float, tuple[FloatArray, FloatArray]] = {
-        s: (np.empty(len(stands)), np.empty(len(stands))) for s in INTERVALS
-    }
-    for k in range(FOLDS):
-        inside = np.flatnonzero(fold == k)
-        levels = LevelMap.learn(stands[fold != k])
-        part = FractionDistribution(predicted.cells[inside], predicted.edges)
-        for share, (low, high) in intervals.items():
-            ends = part.quantiles(levels([(1 - share) / 2, (1 + share) / 2]))
-            low[inside], high[inside] = ends[:, 0], ends[:, 1]
-    return intervals
-
-
-def _slope_note(calibrator: Calibrator) -> tuple[str, ...]:
-    """Say how far the predictions were shrunk towards their mean, if they were."""
-    if calibrator.method != "linear" or calibrator.values[1] >= 1:
-        return ()
-    return (
-        "On the held-out rows the predictions differed too much: they are shrunk towards their mean, by "
-        f"the slope {float(calibrator.values[1]):.2f}.",
+def _longer(plan: TablePlan, rows: int) -> TablePlan:
+    """Give the training more passes than a probability needs, if nobody has said how many."""
+    if plan.training.max_epochs is not None:
+        return plan
+    usual = plan.training.resolved(rows).max_epochs
+    assert usual is not None  # resolved
+    return plan.model_copy(
+        update={"training": plan.training.model_copy(update={"max_epochs": PASSES * usual})}
     )

@@ -14,20 +14,22 @@ from bezant.network.calibration import Calibration, Calibrator
 from bezant.network.mean_calibration import calibrate_mean
 from bezant.traditional.severity import SEVERITY_MODELS, MeanSeverity
 from bezant.training.table import HeldOut
-from bezant.types import AnyArray, FloatArray
+from bezant.types import FloatArray
 
 
-def fit_severity_rivals(intake: Intake, y: FloatArray, parts: HeldOut, wanted: bool, seed: int) -> Benchmarks:
+def fit_severity_rivals(
+    intake: Intake, y: FloatArray, parts: HeldOut, wanted: bool, most_slope: float | None, seed: int
+) -> Benchmarks:
     """Fit the traditional models under the protocol of :func:`bezant.training.table.fit_table`.
 
-    All are calibrated as the large model is, but for the mean of the training rows: it is the yardstick of
-    what was known before any held-out row was looked at.
+    All are calibrated as the large model is, their lines no steeper than ``most_slope`` where it is given.
+    The mean of the training rows is not: it is the yardstick of what was known before any held-out row was
+    looked at.
     """
     if not wanted or not len(parts.judging):
         why = "No traditional model was fitted: there are no held-out rows to judge it."
         return Benchmarks((), {}, (why,) if wanted else ())
     table, schema = intake.table, intake.schema
-    times = intake.times[parts.judging] if intake.times is not None else None
     training, stopping, judging = (table.take(i) for i in (parts.training, parts.stopping, parts.judging))
     models: list[Benchmark] = []
     judged: dict[str, FloatArray] = {}
@@ -42,7 +44,7 @@ def fit_severity_rivals(intake: Intake, y: FloatArray, parts: HeldOut, wanted: b
                 stopping_y=y[parts.stopping],
                 random_state=seed,
             )
-            calibration = _calibration(first, first.score_table(judging), y[parts.judging], times, seed)
+            calibration = _calibration(first, first.score_table(judging), y[parts.judging], most_slope, seed)
             final = first.final(table, schema, y, random_state=seed)
         except Exception as error:  # a rival's failure must not lose a trained model
             notes.append(f"The traditional model {key} could not be fitted ({type(error).__name__}): {error}")
@@ -63,8 +65,8 @@ def restore_rival(document: Mapping[str, Any]) -> Benchmark:
 
 
 def _calibration(
-    model: Any, predicted: FloatArray, y: FloatArray, times: AnyArray | None, seed: int
+    model: Any, predicted: FloatArray, y: FloatArray, most_slope: float | None, seed: int
 ) -> Calibration:
     if isinstance(model, MeanSeverity):
         return Calibration(Calibrator("none", torch.empty(0)), {}, predicted)
-    return calibrate_mean(predicted, y, times=times, seed=seed)
+    return calibrate_mean(predicted, y, most_slope=most_slope, seed=seed)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bezant.evidence.vintages import CommonShifts
 from bezant.types import AnyArray, FloatArray, InputError, IntArray
 
 SIMULATIONS = 2000
@@ -49,13 +50,15 @@ def simulate_losses(
     *,
     group: IntArray | None = None,
     correlation: float | str = 0.0,
+    common: CommonShifts | None = None,
     simulations: int = SIMULATIONS,
     random_state: int = 0,
 ) -> FloatArray:
     """Draw the loss of each group of loans many times.
 
     In each simulation a standard normal factor is drawn; given it, loans default independently with their
-    conditional PD (one factor for all groups), and a defaulted loan loses one of its fractions.
+    conditional PD (one factor for all groups), and a defaulted loan loses one of its fractions. With
+    ``common`` the vintages' shifts take the factor's place and move the fractions lost too.
 
     Parameters
     ----------
@@ -68,6 +71,8 @@ def simulate_losses(
         0, 1, ...; all loans are one group if not given.
     correlation : float or "basel", default 0
         Asset correlation in [0, 1), or that of :func:`basel_correlation`.
+    common : CommonShifts, optional
+        Shifts of as many simulations; ``correlation`` is then not used.
     simulations : int, default 2000
     random_state : int, default 0
 
@@ -75,25 +80,51 @@ def simulate_losses(
     -------
     float64 array, shape (simulations, groups)
     """
-    rho = checked_correlation(correlation, pd)
     groups = np.zeros(len(pd), np.int64) if group is None else group
     count = int(groups.max()) + 1 if len(groups) else 1
     rng = np.random.default_rng(random_state)
     losses = np.zeros((simulations, count))
+    rho = checked_correlation(correlation, pd)
     chunk = max(1, CELLS_AT_ONCE // max(len(pd), 1))
+
+    def given_common(start: int, stop: int) -> FloatArray:
+        if common is not None:
+            return common.conditional_pd(pd, start, stop)
+        factor = rng.standard_normal(stop - start)
+        return conditional_pd(pd, rho, factor) if np.any(rho) else np.broadcast_to(pd, (len(factor), len(pd)))
+
     for start in range(0, simulations, chunk):
-        factor = rng.standard_normal(min(chunk, simulations - start))
-        given = (
-            conditional_pd(pd, rho, factor) if np.any(rho) else np.broadcast_to(pd, (len(factor), len(pd)))
-        )
+        stop = min(start + chunk, simulations)
+        given = given_common(start, stop)
         run, loan = np.nonzero(rng.random(given.shape) < given)
         drawn = rng.integers(severities.shape[1], size=len(loan))
-        lost = exposure[loan] * severities[loan, drawn]
+        fractions = severities[loan, drawn]
+        if common is not None:
+            fractions = common.moved_fractions(fractions, run + start, loan)
         where = run * count + groups[loan]
-        losses[start : start + len(factor)] = np.bincount(where, lost, minlength=len(factor) * count).reshape(
-            -1, count
-        )
+        sums = np.bincount(where, exposure[loan] * fractions, minlength=(stop - start) * count)
+        losses[start:stop] = sums.reshape(-1, count)
     return losses
+
+
+def matched_in_the_mean(quantiles: FloatArray, mean: FloatArray) -> FloatArray:
+    """Return fractions raised, row by row, to the power that gives them the wanted mean.
+
+    Parameters
+    ----------
+    quantiles : float64 array, shape (n, l)
+        In [0, 1], rising along each row.
+    mean : float64 array, shape (n,)
+        Wanted; cut off between the shares of ones and of values above zero, beyond which no power leads.
+    """
+    low, high = np.full(len(mean), -6.0), np.full(len(mean), 6.0)  # of the power's logarithm
+    logs = np.log(np.clip(quantiles, 1e-12, 1.0))
+    for _ in range(30):  # the mean falls as the power grows: halve the interval
+        middle = (low + high) / 2
+        too_high = np.exp(np.exp(middle)[:, None] * logs).mean(axis=1) > mean
+        low, high = np.where(too_high, middle, low), np.where(too_high, high, middle)
+    powered = np.exp(np.exp((low + high) / 2)[:, None] * logs)
+    return np.where(quantiles <= 0, 0.0, powered)
 
 
 def checked_correlation(correlation: float | str, pd: FloatArray) -> FloatArray:
@@ -125,6 +156,8 @@ class PortfolioLoss:
         What was lost in fact.
     unit : str
         What ``labels`` are, such as "year".
+    basis : str
+        One sentence: what the simulations hold, and what they do not.
     """
 
     labels: tuple[str, ...]
@@ -134,6 +167,7 @@ class PortfolioLoss:
     simulated: FloatArray
     realised: FloatArray | None = None
     unit: str = "group"
+    basis: str = ""
 
     def __post_init__(self) -> None:
         sizes = {len(self.labels), len(self.rows), len(self.exposure), len(self.expected)}
@@ -156,6 +190,17 @@ class PortfolioLoss:
         if self.realised is None:
             return None
         return np.asarray((self.simulated <= self.realised).mean(axis=0))
+
+    def covered(self, level: float = 0.9) -> tuple[int, int]:
+        """Return in how many groups the realised loss lies in the interval, and of how many; "all" apart.
+
+        Groups share their factor, so that they are far fewer than so many trials.
+        """
+        if self.realised is None:
+            return 0, 0
+        low, high = self.interval(level)
+        inside = (low <= self.realised) & (self.realised <= high)
+        return int(inside[:-1].sum()), len(self.labels) - 1
 
     def columns(self, level: float = 0.9) -> dict[str, AnyArray]:
         """Return the table, a row a group, by column."""
@@ -180,9 +225,10 @@ class PortfolioLoss:
         columns = self.columns()
         cells = {k: [k, *(_cell(k, v) for v in values)] for k, values in columns.items()}
         widths = {k: max(map(len, texts)) for k, texts in cells.items()}
-        return "\n".join(
+        lines = [
             "  ".join(cells[k][i].rjust(widths[k]) for k in columns) for i in range(len(self.labels) + 1)
-        )
+        ]
+        return "\n".join([*lines, *([self.basis] if self.basis else [])])
 
 
 def _cell(name: str, value: object) -> str:

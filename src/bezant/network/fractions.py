@@ -13,7 +13,7 @@ from bezant.network.batch import Batch
 from bezant.network.heads.fraction import FractionHead
 from bezant.network.model import SCORING_ROWS
 from bezant.network.scoring import TableModel
-from bezant.types import FloatArray, InputError
+from bezant.types import FloatArray, InputError, IntArray
 
 KNOTS = 1001
 """Knots of a level map at most."""
@@ -140,6 +140,39 @@ class LevelMap:
     def __call__(self, levels: npt.ArrayLike) -> FloatArray:
         """Map levels of any shape."""
         return np.interp(np.asarray(levels, np.float64), np.linspace(0, 1, len(self.values)), self.values)
+
+
+def crossed_intervals(
+    predicted: FractionDistribution, stands: FloatArray, fold: IntArray, shares: tuple[float, ...]
+) -> dict[float, tuple[FloatArray, FloatArray]]:
+    """Return intervals of held-out rows, each from a level map that was learned without its own fold.
+
+    Parameters
+    ----------
+    predicted : FractionDistribution
+        Of n rows.
+    stands : float64 array, shape (n,)
+        Levels at which the observed fractions stood (:meth:`FractionDistribution.levels_of`).
+    fold : integer array, shape (n,)
+    shares : tuple of float
+        What the intervals promise to hold.
+
+    Returns
+    -------
+    dict of float to (low, high)
+        Ends of shape (n,) by share.
+    """
+    intervals: dict[float, tuple[FloatArray, FloatArray]] = {
+        s: (np.empty(len(stands)), np.empty(len(stands))) for s in shares
+    }
+    for k in np.unique(fold):
+        inside = np.flatnonzero(fold == k)
+        levels = LevelMap.learn(stands[fold != k])
+        part = FractionDistribution(predicted.cells[inside], predicted.edges)
+        for share, (low, high) in intervals.items():
+            ends = part.quantiles(levels([(1 - share) / 2, (1 + share) / 2]))
+            low[inside], high[inside] = ends[:, 0], ends[:, 1]
+    return intervals
 
 
 def checked_levels(levels: npt.ArrayLike) -> FloatArray:

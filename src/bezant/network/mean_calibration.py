@@ -3,6 +3,7 @@
 A network that looks ahead in time meets losses of another level, and less of what it learned still holds.
 The straight line is what mends both: its shift moves the level, a slope below 1 shrinks the answers
 towards the mean of the held-out rows, which are the latest. At a slope of 0 all that is left is that mean.
+How large a slope the time to come will bear is read from how slopes moved in the time that has passed.
 """
 
 from __future__ import annotations
@@ -22,24 +23,22 @@ FEWEST_ROWS = 40
 ISOTONIC_ROWS = 1000
 """Held-out rows below which a free curve follows chance."""
 
+PERIODS = 6
+"""Equally large parts of later rows, in the order of time, whose slopes are compared."""
 
-PERIODS = 4
-"""Equally large parts of the held-out rows, in the order of time, whose slopes are compared."""
+ROWS_A_PERIOD = 20
+"""Rows without which the slope of a period says nothing."""
 
 
 def calibrate_mean(
     prediction: FloatArray,
     y: FloatArray,
     *,
-    times: AnyArray | None = None,
+    most_slope: float | None = None,
     folds: int = 5,
     seed: int = 0,
 ) -> Calibration:
-    """Choose and fit a calibrator of a mean by cross-validated squared error; with times, look ahead.
-
-    Rows that will be predicted come after the held-out ones. Where rows have times, the line's slope is
-    therefore carried on as it moved within the held-out rows, one length of theirs ahead, and never
-    above what it is on all of them: a ranking that fades is trusted less, one that grows no more.
+    """Choose and fit a calibrator of a mean by cross-validated squared error.
 
     Parameters
     ----------
@@ -47,8 +46,9 @@ def calibrate_mean(
         Fractions in [0, 1] predicted for rows the network was not trained on.
     y : float64 array, shape (n,)
         Observed fractions.
-    times : array, shape (n,), optional
-        When each row happened.
+    most_slope : float, optional
+        Where rows to come are later than these: the line is taken, and its slope is at most this
+        (:func:`slope_ahead`); 0 leaves the mean of ``y``.
     folds : int, default 5
         Folds of the choice.
     seed : int, default 0
@@ -61,23 +61,23 @@ def calibrate_mean(
     """
     count = 1 if len(y) < FEWEST_ROWS else 2 if len(y) < ISOTONIC_ROWS else 3
     methods = MEAN_METHODS[:count]
-    ahead = times is not None and count > 1
     fold = stratified_folds((y > np.median(y)).astype(np.int64), folds, seed)
     crossed = {m: _cross_fit(m, prediction, y, fold) for m in methods}
     errors = {m: float(np.mean((y - q) ** 2)) for m, q in crossed.items()}
-    if ahead:
-        return _ahead(prediction, y, np.asarray(times), fold, errors)
+    if most_slope is not None and count > 1:
+        return _ahead(prediction, y, most_slope, fold, errors)
     best = min(methods, key=lambda m: errors[m])
     return Calibration(fit_mean_calibrator(best, prediction, y), errors, crossed[best])
 
 
 def _ahead(
-    x: FloatArray, y: FloatArray, times: AnyArray, fold: IntArray, errors: dict[str, float]
+    x: FloatArray, y: FloatArray, most_slope: float, fold: IntArray, errors: dict[str, float]
 ) -> Calibration:
-    """Carry the line ahead, and judge it as it is delivered: each row by a line learned without its fold."""
+    """Take the line, and judge it as it is delivered: each row by a line learned without its fold."""
 
     def line(rows: BoolArray) -> Calibrator:
-        values = line_ahead(x[rows], y[rows], times[rows])
+        slope = min(_line(x[rows], y[rows])[1], most_slope)
+        values = [float(y[rows].mean() - slope * x[rows].mean()), slope]
         return Calibrator("linear", torch.tensor(values, dtype=torch.float64))
 
     judged = np.empty_like(x)
@@ -86,19 +86,47 @@ def _ahead(
     return Calibration(line(np.ones(len(x), bool)), errors, judged)
 
 
-def line_ahead(x: FloatArray, y: FloatArray, times: AnyArray) -> list[float]:
-    """Return shift and slope of the line through the rows' means, its slope as it is expected later on.
+def slope_ahead(x: FloatArray, y: FloatArray, times: AnyArray, confidence: float) -> float | None:
+    """Return the slope of outcomes on predictions that the time to come will reach with some confidence.
 
-    The slopes of :data:`PERIODS` parts are fitted by a straight line over their places, which is read one
-    length of all parts after their middle.
+    The slopes of :data:`PERIODS` equally large parts of the rows are regressed on their mean times. The
+    answer is the lower end of the prediction interval of a new period's slope, half of the rows' own span
+    of time after the last of them, and at least 0. Too low a slope costs little: squared error is flat
+    about its best. Trusting a ranking that has turned round costs much.
+
+    Parameters
+    ----------
+    x, y : float64 arrays, shape (n,)
+        Predictions by a model that was trained on earlier rows, and what was observed.
+    times : array, shape (n,)
+        When each row happened; numbers or datetime64.
+    confidence : float
+        One-sided, such as 0.95; 0.5 gives the expected slope.
+
+    Returns
+    -------
+    float or None
+        None if the rows are too few or of too few times to tell.
     """
-    slope = _line(x, y)[1]
-    parts = np.array_split(np.argsort(times, kind="stable"), PERIODS)
-    slopes = [_slope(x[part], y[part]) for part in parts]
-    places = np.arange(PERIODS)
-    later = float(np.polyval(np.polyfit(places, slopes, 1), places.mean() + PERIODS))
-    slope = min(max(later, 0.0), slope)
-    return [float(y.mean() - slope * x.mean()), slope]
+    from scipy.stats import t
+
+    when = np.asarray(times)
+    if when.dtype.kind == "M":
+        when = when.astype("datetime64[s]").astype(np.int64)
+    when = when.astype(np.float64)
+    if len(x) < PERIODS * ROWS_A_PERIOD or len(np.unique(when)) < PERIODS:
+        return None
+    parts = np.array_split(np.argsort(when, kind="stable"), PERIODS)
+    slopes = np.array([_slope(x[part], y[part]) for part in parts])
+    places = np.array([when[part].mean() for part in parts])
+    centred = places - places.mean()
+    spread = float(centred @ centred)
+    trend = float(centred @ slopes) / spread
+    residual = slopes - slopes.mean() - trend * centred
+    distance = when.max() + (when.max() - when.min()) / 2 - places.mean()
+    error = np.sqrt(residual @ residual / (PERIODS - 2) * (1 + 1 / PERIODS + distance**2 / spread))
+    expected = slopes.mean() + trend * distance
+    return max(float(expected - t.ppf(confidence, PERIODS - 2) * error), 0.0)
 
 
 def fit_mean_calibrator(method: str, prediction: FloatArray, y: FloatArray) -> Calibrator:

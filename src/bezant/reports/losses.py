@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from bezant.artifacts import write_whole
 from bezant.evidence.grades import MasterScale
 from bezant.evidence.portfolio import PortfolioLoss
 from bezant.reports.canvas import INK, LARGE, QUIET, canvas
 from bezant.reports.parts import end_labels, percent, rate_ceiling, thinned
 
 
-def loss_by_vintage(portfolio: PortfolioLoss, level: float = 0.9) -> str:
+def loss_by_vintage(portfolio: PortfolioLoss, level: float = 0.9, *, since: Sequence[str] = ()) -> str:
     """Draw expected loss rates with the interval of simulated ones, and the realised ones; returns SVG.
 
     Parameters
@@ -19,29 +26,39 @@ def loss_by_vintage(portfolio: PortfolioLoss, level: float = 0.9) -> str:
         By vintage; its last group, all loans, is not drawn.
     level : float, default 0.9
         Share of the simulated losses that the band holds.
+    since : sequence of str
+        Labels of the vintages that are the first of a model of their own; lines are not drawn across.
     """
     shown = slice(0, max(len(portfolio.labels) - 1, 1))
-    at = np.arange(len(portfolio.labels[shown]))
+    labels = list(portfolio.labels[shown])
+    at = np.arange(len(labels))
     exposure = np.maximum(portfolio.exposure[shown], 1e-300)
     low, high = (end[shown] / exposure for end in portfolio.interval(level))
     expected = portfolio.expected[shown] / exposure
     drawn = [high, expected]
+    breaks = sorted({labels.index(label) for label in since} - {0})
     with canvas("loss-by-vintage", f"Expected and realised loss rate by {portfolio.unit}") as picture:
-        axes = picture.axes(right=1.22)
-        axes.fill_between(at, low, high, color=LARGE, alpha=0.18, linewidth=0)
-        axes.plot(at, expected, color=LARGE, linewidth=2.2, marker="o", markersize=4)
-        ends = {"expected": (float(expected[-1]), LARGE, True)}
+        axes = picture.axes(right=0.95, top=0.3)
+        for part in np.split(at, breaks):
+            # Half a step on either side: a band of one vintage has a width, and models do not run together.
+            wide = np.interp(np.arange(2 * len(part) + 1) / 2 - 0.5, np.arange(len(part)), part)
+            wide[[0, -1]] = part[0] - 0.38, part[-1] + 0.38
+            ends = (np.interp(wide, part, end[part]) for end in (low, high))
+            axes.fill_between(wide, *ends, color=LARGE, alpha=0.16, linewidth=0)
+            axes.plot(part, expected[part], color=LARGE, linewidth=2.2, marker="o", markersize=4)
+        ends_of = {"expected": (float(expected[-1]), LARGE, True)}
         if portfolio.realised is not None:
             realised = portfolio.realised[shown] / exposure
             axes.plot(at, realised, color=INK, linewidth=1.0, marker="D", markersize=4)
-            ends["realised"] = (float(realised[-1]), INK, False)
+            ends_of["realised"] = (float(realised[-1]), INK, False)
             drawn.append(realised)
         axes.set_ylim(0, rate_ceiling(drawn))
-        axes.set_xlim(-0.4, len(at) - 0.6)
-        axes.set_xticks(*thinned(at, list(portfolio.labels[shown])))
-        axes.set_ylabel(f"loss, share of exposure; band holds {100 * level:g} %")
+        axes.set_xlim(-0.5, len(at) - 0.5)
+        axes.set_xticks(*thinned(at, labels, most=10))
         percent(axes, "y")
-        end_labels(axes, ends)
+        heading = f"Loss, share of exposure; {100 * level:g}% band"
+        axes.text(0, 1.03, heading, transform=axes.transAxes, color=QUIET, size=8.5)
+        end_labels(axes, ends_of)
     return picture.svg
 
 
@@ -65,3 +82,72 @@ def rate_by_grade(scale: MasterScale) -> str:
         percent(axes, "y")
         end_labels(axes, {"observed": (observed[-1], INK, False), "mean PD": (predicted[-1], LARGE, True)})
     return picture.svg
+
+
+def write_loss_report(
+    path: str | Path, portfolio: PortfolioLoss, scale: MasterScale | None, notes: Sequence[str] = ()
+) -> Path:
+    """Write a portfolio's losses as one HTML file that needs nothing from outside, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where it goes; missing folders are made, an older report is replaced.
+    portfolio : PortfolioLoss
+        Its last group is all loans.
+    scale : MasterScale or None
+        The grades, if there are any.
+    notes : sequence of str
+        Printed at the end.
+    """
+    environment = Environment(
+        loader=PackageLoader("bezant.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    page = environment.get_template("losses.html.j2").render(
+        sentence=_sentence(portfolio),
+        basis=portfolio.basis,
+        vintages=Markup(loss_by_vintage(portfolio)) if len(portfolio.labels) > 2 else "",
+        unit=portfolio.unit,
+        rows=_rows(portfolio),
+        realised=portfolio.realised is not None,
+        grades=scale.table if scale is not None else (),
+        rates=Markup(rate_by_grade(scale)) if scale is not None and len(scale) > 1 else "",
+        notes=notes,
+    )
+    write_whole(Path(path), page.lstrip().encode("utf-8", errors="replace"))
+    return Path(path)
+
+
+def _sentence(portfolio: PortfolioLoss) -> str:
+    low, high = (end[-1] for end in portfolio.interval())
+    said = (
+        f"{portfolio.rows[-1]:,} loans are expected to lose {portfolio.expected[-1]:,.0f}, "
+        f"{portfolio.expected[-1] / max(portfolio.exposure[-1], 1e-300):.2%} of their exposure; 90% of the "
+        f"simulated portfolios lose {low:,.0f} to {high:,.0f}."
+    )
+    if portfolio.realised is None:
+        return said
+    inside, groups = portfolio.covered()
+    return (
+        f"{said} {portfolio.realised[-1]:,.0f} were lost; the realised loss lies inside the band in {inside} "
+        f"of {groups} groups."
+    )
+
+
+def _rows(portfolio: PortfolioLoss) -> list[dict[str, Any]]:
+    """Return a row a group, as texts."""
+    columns = portfolio.columns()
+    rates = {"expected_rate", "realised_rate"}
+
+    def text(name: str, value: Any) -> str:
+        return f"{value:.2%}" if name in rates else f"{value:,.0f}"
+
+    return [
+        {"group": portfolio.labels[i]}
+        | {
+            name: text(name, values[i])
+            for name, values in columns.items()
+            if name not in (portfolio.unit, "place")
+        }
+        for i in range(len(portfolio.labels))
+    ]

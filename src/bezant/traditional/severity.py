@@ -174,7 +174,7 @@ class SeverityBoosting:
         given.pop("min_category_rows")
         return given | {
             "learning_rate": self.learning_rate,
-            "metric": "l2",
+            "metric": "l1" if configuration.objective == "regression_l1" else "l2",
             "seed": seed,
             "deterministic": True,
             "force_row_wise": True,
@@ -397,4 +397,4 @@ def _grown(parameters: dict[str, Any], data: Any, stopping: Any) -> tuple[float,
         valid_names=["stopping"],
         callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
     )
-    return float(booster.best_score["stopping"]["l2"]), booster
+    return float(*booster.best_score["stopping"].values()), booster

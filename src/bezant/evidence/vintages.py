@@ -1,0 +1,197 @@
+"""How much the losses of whole vintages move together, learned from vintages that are over.
+
+A large portfolio's own chance averages out; what does not is the year. Each past vintage tells how far the
+default rate and the fraction lost moved from those that were known before, and such paths are drawn again for
+vintages to come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from bezant.types import FloatArray, InputError, IntArray
+
+FEWEST_VINTAGES = 5
+"""Past vintages below which their movement is anybody's guess."""
+
+LEAST_DEFAULTS = 20
+"""Defaults, and others, that a vintage has at least: with fewer its rate moves by chance alone."""
+
+LEAST_ORIGINS = 3
+"""Past paths of one length at least; longer ones are put together from yearly steps."""
+
+
+@dataclass(frozen=True)
+class CommonShifts:
+    """What the loans of one vintage share, drawn many times.
+
+    Attributes
+    ----------
+    values : float64 array, shape (simulations, v, 2)
+        Shift of the probit of the PD, and of the log-odds of the fraction lost.
+    vintage : integer array, shape (n,)
+        Which of the v vintages each loan is of.
+    """
+
+    values: FloatArray
+    vintage: IntArray
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 3 or self.values.shape[2] != 2:
+            raise ValueError(f"shifts of the shape {self.values.shape} are not (simulations, vintages, 2)")
+        if len(self.vintage) and not 0 <= self.vintage.min() <= self.vintage.max() < self.values.shape[1]:
+            raise ValueError("a loan is of a vintage that has no shifts")
+
+    @classmethod
+    def drawn(
+        cls, past: VintageHistory, ahead: IntArray, pd: FloatArray, simulations: int, random_state: int
+    ) -> Self:
+        """Draw from past vintages.
+
+        Parameters
+        ----------
+        past : VintageHistory
+        ahead : integer array, shape (n,)
+            Years from the latest past vintage to each loan's, not negative; at 0 nothing moves.
+        pd : float64 array, shape (n,)
+            Of the loans.
+        simulations, random_state : int
+        """
+        rng = np.random.default_rng(random_state)
+        paths = past.draw(max(int(ahead.max(initial=0)), 1), simulations, rng)
+        values = np.concatenate([np.zeros((simulations, 1, 2)), paths], axis=1)
+        # A rate's probit moves less than the probits of the unlike loans that it is the mean of.
+        values[:, :, 0] *= np.sqrt(1 + np.var(probits(pd)))
+        return cls(values, ahead)
+
+    def conditional_pd(self, pd: FloatArray, first: int, last: int) -> FloatArray:
+        """Return the PDs of simulations ``first`` to ``last`` - 1, shape (simulations, n).
+
+        Probits are stretched so that their mean over all simulations stays the PD, as in Vasicek's model.
+        """
+        from scipy.special import ndtr
+
+        moved = self.values[:, :, 0]  # (simulations, v)
+        stretch = np.sqrt(1 + np.mean(moved**2, axis=0))[self.vintage]
+        return np.asarray(ndtr(probits(pd) * stretch + moved[first:last][:, self.vintage]))
+
+    def moved_fractions(self, fractions: FloatArray, run: IntArray, loan: IntArray) -> FloatArray:
+        """Return drawn fractions (d,) with the shift of their simulation and vintage; 0 and 1 stay."""
+        grown = fractions * np.exp(self.values[run, self.vintage[loan], 1])
+        return np.asarray(grown / (1 - fractions + grown))
+
+
+@dataclass(frozen=True)
+class VintageHistory:
+    """What past vintages came to.
+
+    Parameters
+    ----------
+    years : integer array, shape (k,)
+        One after the other.
+    default_rate, fraction_lost : float64 arrays, shape (k,)
+        Between 0 and 1, both excluded: of a vintage's loans, and of its defaulted ones on average.
+    """
+
+    years: IntArray
+    default_rate: FloatArray
+    fraction_lost: FloatArray
+
+    def __post_init__(self) -> None:
+        if len(self.years) < FEWEST_VINTAGES:
+            raise InputError(
+                f"The past holds {len(self.years)} vintages of at least {LEAST_DEFAULTS} defaults and others "
+                f"in years one after the other; {FEWEST_VINTAGES} are needed to learn how they move."
+            )
+        if not len(self.years) == len(self.default_rate) == len(self.fraction_lost):
+            raise ValueError("years, default rates and fractions lost have different lengths")
+        rates = np.stack([self.default_rate, self.fraction_lost])
+        if np.any(np.diff(self.years) != 1) or np.any(rates <= 0) or np.any(rates >= 1):
+            raise ValueError("vintages are of years one after the other, with rates between 0 and 1")
+
+    @classmethod
+    def of(cls, years: IntArray, defaulted: FloatArray, lost: FloatArray) -> Self:
+        """Count loans by vintage.
+
+        Parameters
+        ----------
+        years : integer array, shape (n,)
+            Vintage of each loan. Give vintages that are nearly over: a young one shows too few defaults.
+        defaulted : float64 array, shape (n,)
+            1 for a default.
+        lost : float64 array, shape (n,)
+            Fraction lost; only those of defaulted loans are read.
+
+        Raises
+        ------
+        InputError
+            If fewer than 5 vintages in a row, up to the latest, have enough defaults.
+        """
+        event = defaulted == 1
+        found, place = np.unique(years, return_inverse=True)
+        rows = np.bincount(place, minlength=len(found))
+        bad = np.bincount(place, event, minlength=len(found))
+        loss = np.bincount(place, np.where(event, lost, 0.0), minlength=len(found))
+        enough = np.flatnonzero((bad >= LEAST_DEFAULTS) & (rows - bad >= LEAST_DEFAULTS))
+        if len(enough):  # the last run of years without a gap
+            enough = enough[np.flatnonzero(np.diff(found[enough], prepend=found[enough[0]] - 2) != 1)[-1] :]
+        mean = loss[enough] / np.maximum(bad[enough], 1)
+        return cls(found[enough], bad[enough] / rows[enough], np.clip(mean, 1e-3, 1 - 1e-3))
+
+    def paths(self, horizon: int) -> FloatArray:
+        """Return past movements over ``horizon`` years from each year on, shape (origins, horizon, 2)."""
+        from scipy.special import logit, ndtri
+
+        level = np.column_stack([ndtri(self.default_rate), logit(self.fraction_lost)])  # (k, 2)
+        origins = len(level) - horizon
+        return np.stack([level[o + 1 : o + 1 + horizon] - level[o] for o in range(origins)])
+
+    def draw(self, horizon: int, simulations: int, rng: np.random.Generator) -> FloatArray:
+        """Draw paths of shifts for the years to come, shape (simulations, horizon, 2).
+
+        A path is a random combination of past ones, so that its covariance over years and between
+        default rate and severity is theirs about no change; few past paths give heavy tails (Student's t
+        with as many degrees of freedom as there are past paths that do not overlap, at least 3). Years beyond
+        the longest that has at least 3 past paths go on in yearly steps.
+        """
+        longest = max(1, min(horizon, len(self.years) - LEAST_ORIGINS))
+        drawn = self._combined(longest, simulations, rng)
+        while drawn.shape[1] < horizon:
+            step = self._combined(1, simulations, rng)
+            drawn = np.concatenate([drawn, drawn[:, -1:] + step], axis=1)
+        return drawn
+
+    def _combined(self, horizon: int, simulations: int, rng: np.random.Generator) -> FloatArray:
+        past = self.paths(horizon)
+        weights = rng.standard_normal((simulations, len(past))) / np.sqrt(len(past))
+        freedom = max(LEAST_ORIGINS, (len(self.years) - 1) // horizon)
+        tails = np.sqrt(freedom / rng.chisquare(freedom, simulations))
+        return np.asarray(np.einsum("so,ohk->shk", weights * tails[:, None], past))
+
+    def document(self) -> dict[str, Any]:
+        """Return everything as JSON-ready values."""
+        return {
+            "years": self.years.tolist(),
+            "default_rate": self.default_rate.tolist(),
+            "fraction_lost": self.fraction_lost.tolist(),
+        }
+
+    @classmethod
+    def restore(cls, document: Mapping[str, Any]) -> Self:
+        """Build it again from :meth:`document`."""
+        return cls(
+            np.array(document["years"], np.int64),
+            np.array(document["default_rate"], np.float64),
+            np.array(document["fraction_lost"], np.float64),
+        )
+
+
+def probits(pd: FloatArray) -> FloatArray:
+    """Return the probits of PDs, shape (n,); those of 0 and 1 are finite."""
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(np.clip(pd, 1e-12, 1 - 1e-12)))

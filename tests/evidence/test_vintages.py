@@ -1,0 +1,107 @@
+"""Past vintages against counts by hand; drawn paths against the covariance of the past ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.special import expit, logit, ndtr, ndtri
+
+from bezant.evidence.portfolio import simulate_losses
+from bezant.evidence.vintages import CommonShifts, VintageHistory
+from bezant.types import FloatArray, InputError
+
+YEARS = np.arange(1990, 2002)
+
+
+def history(steps: FloatArray | None = None) -> VintageHistory:
+    draw = np.random.default_rng(0)
+    moved = draw.normal(0, 0.2, (len(YEARS), 2)) if steps is None else steps
+    level = np.cumsum(moved, axis=0)
+    return VintageHistory(YEARS, ndtr(-1 + level[:, 0]), expit(level[:, 1]))
+
+
+def test_vintages_are_counted_as_by_hand_and_begin_after_a_gap() -> None:
+    draw = np.random.default_rng(1)
+    years = draw.choice([1988, *range(1990, 1997)], 8000)
+    event, lost = (draw.random(8000) < 0.2).astype(float), draw.random(8000)
+    few = (years == 1990) & (np.cumsum(years == 1990) > 15)  # too few rows are left of 1990
+    years, event, lost = years[~few], event[~few], lost[~few]
+    found = VintageHistory.of(years, event, lost)
+    assert found.years.tolist() == list(range(1991, 1997))
+    for i, year in enumerate(found.years):
+        inside = years == year
+        assert found.default_rate[i] == pytest.approx(event[inside].mean())
+        assert found.fraction_lost[i] == pytest.approx(lost[inside & (event == 1)].mean())
+
+
+def test_too_few_vintages_are_refused_in_one_sentence() -> None:
+    with pytest.raises(InputError, match="2 vintages of at least 20"):
+        VintageHistory.of(np.repeat([2000, 2001], 100), np.tile([0.0, 1.0], 100), np.full(200, 0.5))
+    with pytest.raises(InputError, match="0 vintages"):
+        VintageHistory.of(np.array([2000]), np.array([1.0]), np.array([0.5]))
+
+
+def test_paths_are_movements_from_each_year_on() -> None:
+    past = history()
+    level = ndtri(past.default_rate)
+    assert_allclose(past.paths(3)[4, 2, 0], level[7] - level[4])
+    assert past.paths(3).shape == (9, 3, 2)
+
+
+def test_drawn_paths_vary_together_as_past_ones_did() -> None:
+    past = history()
+    drawn = past.draw(2, 200_000, np.random.default_rng(0)).reshape(-1, 4)
+    wanted = past.paths(2).reshape(-1, 4)
+    freedom = (len(YEARS) - 1) // 2
+    covariance = wanted.T @ wanted / len(wanted) * freedom / (freedom - 2)
+    assert_allclose(np.cov(drawn.T), covariance, atol=0.05 * covariance.max())
+    assert_allclose(drawn.mean(0), 0, atol=0.01)
+
+
+def test_years_beyond_the_longest_past_path_go_on_in_steps() -> None:
+    drawn = history().draw(15, 4000, np.random.default_rng(0))
+    assert drawn.shape == (4000, 15, 2)
+    spread = np.median(np.abs(drawn[:, :, 0]), axis=0)
+    assert spread[14] > spread[8]
+
+
+def test_vintages_that_never_moved_give_independent_loans() -> None:
+    still = history(np.zeros((len(YEARS), 2)))
+    pd, ead = np.full(50, 0.2), np.ones(50)
+    common = CommonShifts.drawn(still, np.ones(50, np.int64), pd, 8000, 0)
+    fractions = np.tile([0.2, 0.8], (50, 1))
+    found = simulate_losses(pd, fractions, ead, common=common, simulations=8000)
+    second = 0.2 * (0.04 + 0.64) / 2
+    assert found.mean() == pytest.approx(50 * 0.2 * 0.5, rel=0.02)
+    assert found.var() == pytest.approx(50 * (second - 0.1**2), rel=0.05)
+
+
+def test_a_large_portfolio_moves_as_its_vintage_does() -> None:
+    n, runs = 4000, 400
+    values = np.zeros((runs, 2, 2))
+    values[:, 1] = np.random.default_rng(0).normal(0, 0.3, (runs, 2))
+    vintage = np.repeat([0, 1], n // 2)
+    common = CommonShifts(values, vintage)
+    pd = np.full(n, 0.3)
+    losses = simulate_losses(
+        pd, np.full((n, 1), 0.6), np.full(n, 2 / n), group=vintage, common=common, simulations=runs
+    )
+    stretch = np.sqrt(1 + np.mean(values[:, 1, 0] ** 2))
+    wanted = ndtr(ndtri(0.3) * stretch + values[:, 1, 0]) * expit(logit(0.6) + values[:, 1, 1])
+    assert np.corrcoef(losses[:, 1], wanted)[0, 1] > 0.98
+    assert losses[:, 1].mean() == pytest.approx(wanted.mean(), rel=0.02)
+    assert losses[:, 0].std() < 0.2 * losses[:, 1].std()
+
+
+def test_atoms_stay_where_they_are() -> None:
+    common = CommonShifts(np.full((1, 1, 2), 2.0), np.zeros(3, np.int64))
+    found = common.moved_fractions(np.array([0.0, 0.5, 1.0]), np.zeros(3, np.int64), np.arange(3))
+    assert_allclose(found, [0.0, expit(2.0), 1.0])
+
+
+def test_a_history_comes_back_from_its_document() -> None:
+    past = history()
+    again = VintageHistory.restore(past.document())
+    assert_allclose(again.default_rate, past.default_rate, rtol=0)
+    assert again.years.tolist() == past.years.tolist()
