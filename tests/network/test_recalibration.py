@@ -57,6 +57,14 @@ def test_a_trend_is_followed_and_damped_after_the_last_known_row() -> None:
     assert steps == pytest.approx([0, limit * (1 - DAMPING), limit], abs=1e-9)
 
 
+def test_a_quarter_of_a_year_shows_no_trend_of_a_year() -> None:
+    p, y, days = drawn(trend=3.0)
+    short = days > days.max() - 0.3 * YEAR
+    found, losses = learn_recalibration(p[short], y[short], days[short])
+    assert found.trend == 0
+    assert not any("trend" in method for method in losses)
+
+
 def test_without_times_there_is_no_trend() -> None:
     p, y, _ = drawn(trend=1.5)
     found, losses = learn_recalibration(p, y)

@@ -26,6 +26,9 @@ DAMPING = 0.5
 
 YEAR = 365.25
 
+SPAN = 0.5 * YEAR
+"""Least days that rows must cover for a trend to be followed: one of a quarter is no trend of a year."""
+
 METHODS = {
     "none": (),
     "level": ("shift",),
@@ -117,7 +120,8 @@ def learn_recalibration(
         Their outcomes, 0 or 1.
     days : float64 array, shape (n,), optional
         Their times in days since 1970. With them a method is chosen on the later half of the rows, fitted to
-        the earlier half; without, in five-fold cross-validation and with no trend among the methods.
+        the earlier half; without, in five-fold cross-validation and with no trend among the methods. There is
+        none either where the rows cover less than half a year.
     seed : int, default 0
         Draws the folds.
 
@@ -140,7 +144,8 @@ def learn_recalibration(
             "each outcome, so add older rows whose outcomes are known."
         )
     timed = days is not None and float(np.ptp(days)) > 0
-    methods = [m for m, terms in METHODS.items() if timed or "trend" not in terms]
+    long = days is not None and float(np.ptp(days)) >= SPAN
+    methods = [m for m, terms in METHODS.items() if long or "trend" not in terms]
     if timed:
         assert days is not None
         later = days > np.median(days)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from bezant.network.heads.binary import BinaryHead
+from bezant.network.heads.binary import BinaryHead, recalibrated
 from bezant.network.heads.linear import MemberLinear, weighted_mean
 from bezant.network.heads.severity import SeverityHead
 
@@ -95,3 +95,14 @@ def test_a_fraction_may_be_nought_or_one() -> None:
 def test_an_empty_batch_gives_no_answers(head: type[BinaryHead]) -> None:
     one = head(3, 2)
     assert one.predict(one(torch.empty(3, 0, 2))).shape == (0,)
+
+
+@pytest.mark.parametrize("shift", [-6.0, -2.0, 0.0, 4.0])
+def test_recalibrated_answers_do_not_depend_on_how_far_off_the_level_was(shift: float) -> None:
+    torch.manual_seed(0)
+    truth = torch.randn(4000, dtype=torch.float64)
+    target = torch.bernoulli(torch.sigmoid(truth - 2))
+    wanted = recalibrated(truth, target, torch.ones_like(truth))
+    found = recalibrated(truth + shift, target, torch.ones_like(truth))
+    assert_allclose(found, wanted, atol=1e-6)
+    assert abs(float(torch.sigmoid(wanted).mean() - target.mean())) < 1e-9

@@ -53,10 +53,13 @@ class BinaryHead(nn.Module):
 def recalibrated(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Return shift + slope x log-odds with the least weighted log loss; as they are if there is none.
 
-    Newton's method for a logistic regression of two coefficients (Cox 1958), from shift 0 and slope 1.
+    Newton's method for a logistic regression of two coefficients (Cox 1958), from slope 1 and the shift
+    between the mean answer and the mean target: from shift 0 it diverges where the level is far off.
     """
     design = torch.stack([torch.ones_like(logits), logits], 1)
-    coefficients = torch.tensor([0.0, 1.0], dtype=torch.float64, device=logits.device)
+    means = torch.stack([(weight * target).sum(), (weight * torch.sigmoid(logits)).sum()]) / weight.sum()
+    expected, answered = torch.logit(means.to(torch.float64), eps=1e-6)
+    coefficients = torch.stack([expected - answered, torch.ones_like(expected)])
     for _ in range(NEWTON_STEPS):
         p = torch.sigmoid(design @ coefficients)
         gradient = design.T @ (weight * (target - p))
