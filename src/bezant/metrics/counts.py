@@ -39,7 +39,7 @@ def total_error(y: npt.ArrayLike, prediction: npt.ArrayLike) -> float:
 
 
 def poisson_deviance(y: npt.ArrayLike, prediction: npt.ArrayLike) -> float:
-    """Return the mean Poisson deviance: 2 (y log(y / m) - y + m) with m the prediction; the mean minimises it.
+    """Return the mean Poisson deviance, 2 (y log(y / m) - y + m), of predictions m; the mean minimises it.
 
     Returns
     -------
@@ -88,7 +88,7 @@ class CountCalibration:
 
     @property
     def error(self) -> float:
-        """Mean absolute difference of the parts, weighted by rows, over the observed mean; NaN if that is 0."""
+        """Mean absolute difference of the parts, by their rows, over the observed mean; NaN if that is 0."""
         mean = float(np.average(self.observed, weights=self.rows))
         gaps = float(np.average(np.abs(self.predicted - self.observed), weights=self.rows))
         return gaps / mean if mean else math.nan

@@ -205,8 +205,8 @@ def reciprocal_rank(found: Ranks) -> Floats:
     """
     if (found.relevant > 1).any():
         raise InputError(
-            f"{int((found.relevant > 1).sum())} of {found.customers} customers have several relevant products; "
-            "the reciprocal rank is of one: use average_precision."
+            f"{int((found.relevant > 1).sum())} of {found.customers} customers have several relevant "
+            "products; the reciprocal rank is of one: use average_precision."
         )
     longest = int((found.above + found.tied).max(initial=1))
     return found.total(_expected(found, 1.0 / np.arange(1, longest + 1)))
