@@ -16,15 +16,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from bezant.artifacts import save_folder
-from bezant.desks.benchmarks import CLASSES, Benchmark, BenchmarkChoice, fit_benchmarks, refuse_missing
+from bezant.desks.benchmarks import CLASSES, Benchmark, BenchmarkChoice, refuse_missing
 from bezant.desks.export import export_onnx
+from bezant.desks.finishing import finish_fit
 from bezant.desks.intake import Leaks, read_rows, take_in
-from bezant.desks.labels import as_events, event_note, read_labels, two_classes
+from bezant.desks.labels import as_events, read_labels, two_classes
+from bezant.desks.large import InMemory, fit_in_pieces, rows_to_stream, with_outcomes
 from bezant.desks.network_settings import NetworkSettings
-from bezant.desks.record import RECALIBRATED, FitRecord, fit_record, recalibration_note
+from bezant.desks.record import RECALIBRATED, FitRecord, recalibration_note
 from bezant.desks.settings import (
     column_names,
-    configuration_of,
     ordering_times,
     parameters_of,
     plan_of,
@@ -91,6 +92,12 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         them aside, or refuse to fit.
     checkpoint : path, optional
         Folder for checkpoints; a killed fit that is started again goes on from them.
+    in_memory : {"auto", True, False}, default "auto"
+        Whether Parquet files are read whole. "auto" reads those of more than 20 million values (rows times
+        columns) in pieces: memory then hardly depends on the rows; ``notes_`` says what is learned from a draw.
+    scratch : path, optional
+        Folder in which a fit in pieces makes its temporary files, some 300 bytes a row; they are removed at
+        the end, also after an error. The system's temporary folder if not given.
     progress : {"auto", True, False}, default "auto"
         Show a progress bar on standard error; "auto" does if that is a terminal.
     random_state : int, optional
@@ -136,6 +143,8 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         holdout: float = 0.15,
         leaks: Leaks = "report",
         checkpoint: str | Path | None = None,
+        in_memory: InMemory = "auto",
+        scratch: str | Path | None = None,
         progress: ProgressChoice = "auto",
         random_state: int | None = None,
     ) -> None:
@@ -150,6 +159,8 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.holdout = holdout
         self.leaks = leaks
         self.checkpoint = checkpoint
+        self.in_memory = in_memory
+        self.scratch = scratch
         self.progress = progress
         self.random_state = random_state
 
@@ -170,8 +181,9 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ----------
         X : frame with n rows
             pandas, Polars, Arrow, NumPy, or anything :func:`bezant.histories.read_table` reads.
-        y : array-like of shape (n,)
-            The outcomes: two labels, one of them the event (see ``event``).
+        y : array-like of shape (n,), or str
+            The outcomes: two labels, one of them the event (see ``event``); or the name of the column of X
+            that holds them. Parquet files with a named column may be larger than memory (see ``in_memory``).
 
         Raises
         ------
@@ -182,6 +194,11 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         refuse_unknown_settings(self, (self.benchmark,) if named else (True, False, "full", tuple(CLASSES)))
         refuse_missing(self.benchmark)
         seed = seed_of(self)
+        streamed = rows_to_stream(X, y, self.in_memory)
+        if streamed is not None:
+            fit_in_pieces(self, *streamed, large=LARGE)
+            return self
+        X, y = with_outcomes(X, y)
         table = read_rows(self, X, fitting=True, y=y)
         labels = read_labels(y, table.num_rows)
         classes = two_classes(labels, self.event)
@@ -210,37 +227,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             fitted = fit_table(
                 intake.table, intake.schema, events, intake.held_out, plan, shown=how, checkpoint=folder
             )
-        interrupted = any(run.ended == "interrupted" for run in fitted.runs)
-        choice = False if interrupted else self.benchmark
-        rivals = fit_benchmarks(intake.table, intake.schema, events, fitted.parts, choice, seed)
-        self.classes_ = classes
-        self.model_ = fitted.model
-        self.schema_ = fitted.model.schema
-        self.benchmarks_ = rivals.models
-        self.calibration_ = fitted.calibration.log_losses if fitted.calibration else {}
-        self.check_ = intake.check
-        self.history_ = fitted.runs
-        judging = fitted.parts.judging
-        self.evaluation_ = (
-            evaluate_scores(
-                events[judging],
-                {LARGE: fitted.judged, **rivals.judged},
-                large=LARGE,
-                time=intake.times[judging] if intake.times is not None else None,
-                random_state=seed,
-            )
-            if len(judging)
-            else None
-        )
-        unjudged = ("No traditional model was fitted after the interruption.",) if interrupted else ()
-        self.notes_ = (*event_note(classes), *intake.notes, *fitted.notes, *unjudged, *rivals.notes)
-        self.record_ = fit_record(
-            configuration=configuration_of(self, plan.resolved(len(events))),
-            table=intake.table,
-            schema=intake.schema,
-            y=events,
-            times=intake.times,
-        )
+        finish_fit(self, intake, events, classes, fitted, plan.resolved(len(events)), large=LARGE)
         set_names(self, X, table)
         return self
 

@@ -101,6 +101,7 @@ def take_in(
     leaks: Leaks,
     seed: int,
     holdout: float = 0.15,
+    held_out: IntArray | None = None,
 ) -> Intake:
     """Hold rows out, infer and check on the others, type all of them.
 
@@ -120,6 +121,8 @@ def take_in(
         Draws the rows of the checks.
     holdout : float, default 0.15
         Share of the rows to hold out.
+    held_out : integer array, optional
+        Rows to hold out, where that is known.
 
     Raises
     ------
@@ -127,7 +130,8 @@ def take_in(
         If there is nothing to learn from, or ``leaks`` is "refuse" and there are some.
     """
     times = times_of(table, time, schema)
-    held_out = held_out_rows(y, times, holdout, seed)
+    if held_out is None:
+        held_out = held_out_rows(y, times, holdout, seed)
     seen = np.setdiff1d(np.arange(table.num_rows), held_out)
     known = table.take(seen)
     schema = schema or infer_schema(known, time=time)

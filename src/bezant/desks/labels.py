@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from bezant.histories import read_table
-from bezant.types import AnyArray, FloatArray, InputError
+from bezant.types import AnyArray, BoolArray, FloatArray, InputError
 
 
 def read_labels(y: Any, rows: int) -> AnyArray:
@@ -19,18 +18,22 @@ def read_labels(y: Any, rows: int) -> AnyArray:
     InputError
         If some are missing, infinite, or there are not as many as rows.
     """
-    values = _array(y)
+    values = label_values(y)
     if len(values) != rows:
         raise InputError(
             f"The target has {len(values)} values for {rows} rows; give one for each, in the same order."
         )
-    missing = _missing(values)
+    refuse_missing_labels(int(missing_labels(values).sum()), rows)
+    return values
+
+
+def refuse_missing_labels(missing: int, rows: int) -> None:
+    """Raise an InputError if any outcomes are missing."""
     if missing:
         raise InputError(
             f"The target is missing (NaN, infinity or empty) in {missing} of {rows} rows; leave those rows "
             "out: a model can only learn from known outcomes."
         )
-    return values
 
 
 def two_classes(values: AnyArray, event: Any = None) -> AnyArray:
@@ -47,17 +50,21 @@ def two_classes(values: AnyArray, event: Any = None) -> AnyArray:
     InputError
         If there is only one label, or more than two, or none of them is the event.
     """
-    classes = np.unique(values)
+    return classes_among(np.unique(values), len(values), event)
+
+
+def classes_among(classes: AnyArray, rows: int, event: Any = None) -> AnyArray:
+    """Return what :func:`two_classes` does, from the different labels of so many rows, in order."""
     if len(classes) == 1:
         raise InputError(
-            f"All {len(values)} rows of the target belong to one class, {quoted(classes[0])}; a model "
+            f"All {rows} rows of the target belong to one class, {quoted(classes[0])}; a model "
             "needs rows of both, so add rows with the other outcome."
         )
     if len(classes) != 2:
         shown = ", ".join(quoted(c) for c in classes[:5]) + (", ..." if len(classes) > 5 else "")
         raise InputError(
             "Only binary classification is supported. The type of the target is "
-            f"{_kind_of_target(values)}: it has {len(classes)} different values ({shown}) in {len(values)} "
+            f"{_kind_of_target(classes)}: it has {len(classes)} different values ({shown}) in {rows} "
             "rows; make it 0 and 1, where 1 is the event such as default."
         )
     if event is None:
@@ -65,7 +72,7 @@ def two_classes(values: AnyArray, event: Any = None) -> AnyArray:
     if event not in classes.tolist():
         raise InputError(
             f"The event {quoted(event)} is none of the labels {quoted(classes[0])} and {quoted(classes[1])} "
-            f"in the {len(values)} rows of the target; name one of them."
+            f"in the {rows} rows of the target; name one of them."
         )
     return classes if classes[1] == event else classes[::-1]
 
@@ -104,7 +111,8 @@ def quoted(label: Any) -> str:
     return repr(label.item() if isinstance(label, np.generic) else label)
 
 
-def _array(y: Any) -> AnyArray:
+def label_values(y: Any) -> AnyArray:
+    """Return a column of outcomes as an array (n,), missing ones too."""
     if hasattr(y, "to_numpy"):
         values = np.asarray(y.to_numpy())
     elif isinstance(y, list | tuple) or hasattr(y, "__array__"):
@@ -136,12 +144,13 @@ def _ravelled(values: AnyArray) -> AnyArray:
     return values.ravel()
 
 
-def _missing(values: npt.NDArray[Any]) -> int:
+def missing_labels(values: AnyArray) -> BoolArray:
+    """Tell which outcomes (n,) are missing."""
     if np.issubdtype(values.dtype, np.floating):
-        return int((~np.isfinite(values)).sum())
+        return ~np.isfinite(values)
     if values.dtype == object:
-        return sum(v is None or v != v or v == "" for v in values)
-    return 0
+        return np.array([v is None or v != v or v == "" for v in values], bool)
+    return np.zeros(len(values), bool)
 
 
 def read_fractions(y: Any, rows: int) -> FloatArray:

@@ -17,7 +17,7 @@ from bezant.training.config import TrainingConfig, read_config
 from bezant.training.table import TablePlan
 from bezant.types import AnyArray, Frame, InputError
 
-RUN_ONLY = ("checkpoint", "progress")
+RUN_ONLY = ("checkpoint", "progress", "scratch")
 """Parameters that concern a run alone and are not part of a saved model."""
 
 
@@ -33,6 +33,8 @@ def refuse_unknown_settings(estimator: Any, benchmark: tuple[Any, ...] = (True, 
     """Say in one sentence what a setting may be, before any work."""
     choices = {"size": tuple(SIZES), "trunk": get_args(TrunkName), "leaks": get_args(Leaks)}
     choices |= {"benchmark": benchmark, "progress": ("auto", True, False)}
+    if hasattr(estimator, "in_memory"):
+        choices["in_memory"] = ("auto", True, False)
     for name, allowed in choices.items():
         given = getattr(estimator, name)
         if not any(given is a or (isinstance(a, str) and given == a) for a in allowed):

@@ -3,17 +3,26 @@
 from bezant.histories.as_of import join_as_of
 from bezant.histories.container import Histories
 from bezant.histories.labels_as_of import LabelsAsOf, labels_as_of
-from bezant.histories.readers import BatchWriter, like_input, read_table, scan_batches
+from bezant.histories.readers import (
+    BatchWriter,
+    ParquetRows,
+    like_input,
+    parquet_rows,
+    read_table,
+    scan_batches,
+)
 from bezant.histories.windows import Windows
 
 __all__ = [
     "BatchWriter",
     "Histories",
     "LabelsAsOf",
+    "ParquetRows",
     "Windows",
     "join_as_of",
     "labels_as_of",
     "like_input",
+    "parquet_rows",
     "read_table",
     "scan_batches",
 ]

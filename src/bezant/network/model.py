@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Literal
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from bezant.network.batch import Batch
 from bezant.network.fields.embedding import FieldConfig, FieldEmbedding, learn_fields
+from bezant.network.fields.streamed import Pieces, learn_fields_in_pieces
 from bezant.network.heads.binary import BinaryHead
 from bezant.network.heads.fraction import FractionHead
 from bezant.network.heads.hazard import HazardHead, martingale_residuals
@@ -166,18 +167,49 @@ def learn_network(batch: Batch, folds: Tensor, config: NetworkConfig) -> tuple[N
     Network, Batch
         The network, and the rows with their out-of-fold statistics, ready for training.
     """
-    assert config.fields is not None and batch.target is not None
-    size = SIZES[config.size]
-    wished = config.fields.model_copy(
-        update={"number_width": size.number_width, "category_width": size.category_width}
-    )
+    assert batch.target is not None
+    wished, size = _wished(config), SIZES[config.size]
     target = batch.target
     hazards = config.head == "hazard"  # statistics need one number a row
     single = replace(batch, target=martingale_residuals(target, config.periods)) if hazards else batch
     fields, rows = learn_fields(single, folds, wished, size.bins)
+    return _started(config, fields, target), replace(rows, target=target)
+
+
+def learn_network_in_pieces(
+    pieces: Pieces, n_folds: int, sample: Batch, folds: Tensor, config: NetworkConfig
+) -> tuple[Network, Callable[[Batch, Tensor], Tensor]]:
+    """Build a network for more training rows than fit into memory; not for the hazard head.
+
+    Parameters
+    ----------
+    pieces, n_folds, sample, folds
+        As of :func:`bezant.network.fields.streamed.learn_fields_in_pieces`.
+    config : NetworkConfig
+        With ``fields`` as wished; bins are filled in.
+
+    Returns
+    -------
+    Network, callable
+        The network, and what gives the out-of-fold statistics (n, S) of rows with their folds.
+    """
+    assert sample.target is not None and config.head != "hazard"
+    learned = learn_fields_in_pieces(pieces, n_folds, sample, folds, _wished(config), SIZES[config.size].bins)
+    return _started(config, learned.fields, sample.target), learned.out_of_fold
+
+
+def _wished(config: NetworkConfig) -> FieldConfig:
+    assert config.fields is not None
+    size = SIZES[config.size]
+    widths = {"number_width": size.number_width, "category_width": size.category_width}
+    return config.fields.model_copy(update=widths)
+
+
+def _started(config: NetworkConfig, fields: FieldEmbedding, target: Tensor) -> Network:
+    """Return a network whose answer to every row is the mean of the target."""
     network = Network(config.model_copy(update={"fields": fields.config}), fields)
     if isinstance(network.head, HazardHead | FractionHead):
         network.head.start_at(target)
     else:
         network.head.start_at(float(target.mean()))
-    return network, replace(rows, target=target)
+    return network

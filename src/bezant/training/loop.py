@@ -1,7 +1,7 @@
 """The one training loop. It knows rows, a network and a configuration, and no desk.
 
-All rows stay in memory as a few tensors, and a batch is one indexing operation for each of them, so
-that a step is bound by matrix products. The weights that are judged and kept are a running average
+Rows are a few tensors in memory, all of them or a buffer of those in files (:mod:`.rows`), and a batch is one
+indexing operation for each tensor, so that a step is bound by matrix products. The weights that are judged and kept are a running average
 of the trained ones. Everything that decides the next step is in the checkpoint, so a killed run goes
 on to bit-identical weights.
 """
@@ -24,6 +24,7 @@ from bezant.training import checkpoint as checkpoints
 from bezant.training.config import TrainingConfig
 from bezant.training.optimizers import best_precision, make_optimizers, rate_at, set_rates
 from bezant.training.processes import Processes
+from bezant.training.rows import Rows, RowsInMemory, Shuffled
 from bezant.types import InputError
 
 Ending = Literal["finished", "early", "interrupted"]
@@ -121,7 +122,7 @@ Observer = Callable[[Progress], None]
 
 def train(
     network: Trainable,
-    rows: Batch,
+    rows: Batch | Rows,
     held_out: Batch | None,
     config: TrainingConfig,
     *,
@@ -135,7 +136,7 @@ def train(
     ----------
     network : Trainable module
         Its parameters are changed.
-    rows : Batch
+    rows : Batch or Rows
         All training rows, with target.
     held_out : Batch, optional
         Rows that choose the epoch and end the run early; without them the last epoch is kept.
@@ -167,7 +168,7 @@ class _Run:
     def __init__(
         self,
         network: Trainable,
-        rows: Batch,
+        rows: Batch | Rows,
         held_out: Batch | None,
         config: TrainingConfig,
         stop_after: int | None,
@@ -180,7 +181,9 @@ class _Run:
         device = self.processes.device
         self.network: Any = network
         self.model = self.processes.prepared(network)
-        self.rows, self.held_out = rows.to(device), held_out.to(device) if held_out is not None else None
+        self.device = device
+        self.rows: Rows = RowsInMemory(rows.to(device)) if isinstance(rows, Batch) else rows
+        self.held_out = held_out.to(device) if held_out is not None else None
         self.parameters: list[Tensor] = [p for p in network.parameters() if p.requires_grad]
         self.average = [p.detach().clone() for p in self.parameters]
         self.best = self.average
@@ -238,26 +241,29 @@ class _Run:
 
     def _run_epoch(self) -> None:
         self.model.train()
-        order = torch.randperm(len(self.rows), generator=torch.Generator().manual_seed(self._epoch_seed()))
-        parts = [p.to(self.rows.numbers.device) for p in order.tensor_split(self.steps)]
+        order = self.rows.shuffled(self.steps, self._epoch_seed(), self.device)
         while self.step < self.steps:
             start = time.perf_counter()
-            self._train_step(parts[self.step])
+            rows, part = self._next_rows(order)
+            self._train_step(rows, part)
             self.seconds += time.perf_counter() - start
-            self.trained_rows += len(parts[self.step])
+            self.trained_rows += len(part)
             self.step += 1
             self._tell()
             if self.step < self.steps and time.monotonic() - self.saved_at >= self.config.checkpoint_seconds:
                 self._save()
         self._end_epoch()
 
+    def _next_rows(self, order: Shuffled) -> tuple[Batch, Tensor]:
+        return order.part(self.step)
+
     def _epoch_seed(self) -> int:
         return (self.config.seed * 1_000_003 + self.epoch) % 2**63
 
-    def _train_step(self, part: Tensor) -> None:
+    def _train_step(self, rows: Batch, part: Tensor) -> None:
         step = self.epoch * self.steps + self.step
         set_rates(self.optimizers, rate_at(step, self.all_steps, self.config.schedule, self.config.warmup))
-        with self.processes.share_of(self.rows, part) as (batch, share):
+        with self.processes.share_of(rows, part) as (batch, share):
             loss = self.network.loss(self.model(batch), batch) * share
         self.processes.accelerator.backward(loss)
         if self.config.clip_norm:
@@ -385,8 +391,7 @@ class _Run:
         for group, into in (("weight", self.parameters), ("average", self.average)):
             for i, tensor in enumerate(into):
                 tensor.copy_(saved.tensors[f"{group}/{i}"])
-        device = self.rows.numbers.device
-        self.best = [saved.tensors[f"best/{i}"].to(device) for i in range(len(self.average))]
+        self.best = [saved.tensors[f"best/{i}"].to(self.device) for i in range(len(self.average))]
         checkpoints.restore_optimizers(self.optimizers, saved.tensors)
         self.loss_sum.copy_(saved.tensors["loss_sum"])
         torch.set_rng_state(saved.tensors["random"])

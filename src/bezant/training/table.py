@@ -29,6 +29,7 @@ from bezant.network.scoring import TableModel
 from bezant.schema import Kind, Schema
 from bezant.training.config import TrainingConfig
 from bezant.training.loop import Observer, TrainingRun, train
+from bezant.training.rows import Rows
 from bezant.types import FloatArray, IntArray
 
 FOLDS = 10
@@ -57,6 +58,9 @@ LEAST_HELD_OUT = 20
 """Fewest rows of each class in the held-out part; smaller tables are fitted without one."""
 
 Shown = Callable[[str], AbstractContextManager[Observer | None]]
+
+Prepare = Callable[[bool], tuple[Encoding, Network, Batch | Rows]]
+"""Learns what is learned before training: from all rows if true, from all but the held-out ones if false."""
 
 
 class TablePlan(BaseModel):
@@ -192,6 +196,7 @@ def fit_table(
     *,
     shown: Shown,
     checkpoint: Path | None = None,
+    prepared: Prepare | None = None,
 ) -> FittedTable:
     """Fit a network to typed rows.
 
@@ -211,13 +216,15 @@ def fit_table(
         Gives, for a title, a context whose value is an observer of training or None.
     checkpoint : path, optional
         Folder for checkpoints; a killed fit goes on from them.
+    prepared : callable, optional
+        Gives the rows to train on where there are more than those of the table, which then only judges.
     """
     notes = list(plan.small_note(len(y)))
     plan = plan.resolved(len(y))
     seed = plan.training.seed
     parts = HeldOut.of(held_out, y, seed)
-    inner = table.take(parts.training) if len(parts.judging) else table
-    encoding, network, rows = prepare(inner, schema, y[parts.training], plan)
+    prepared = prepared or _prepare_in_memory(table, schema, y, parts.training, plan)
+    encoding, network, rows = prepared(not len(parts.judging))
     stopping = (
         batch_of(table.take(parts.stopping), encoding, y[parts.stopping]) if len(parts.stopping) else None
     )
@@ -250,7 +257,7 @@ def fit_table(
     if run.ended == "interrupted":
         notes.append("The model was not trained again on all rows, for its training was interrupted.")
     elif plan.refit:
-        again, on_all = refit(table, schema, y, plan, run.best_epoch, shown, checkpoint)
+        again, on_all = refit(table, schema, y, plan, run.best_epoch, shown, checkpoint, prepared)
         runs.append(on_all)
         if on_all.ended == "interrupted":
             notes.append(
@@ -261,6 +268,17 @@ def fit_table(
             model = TableModel(schema, again.encoding, again.network, calibrator)
             notes.extend(on_all.notes)
     return FittedTable(model, parts, judged, calibration, tuple(runs), tuple(notes), first)
+
+
+def _prepare_in_memory(
+    table: pa.Table, schema: Schema, y: FloatArray, training: IntArray, plan: TablePlan
+) -> Prepare:
+    def prepared(everything: bool) -> tuple[Encoding, Network, Batch | Rows]:
+        if everything:
+            return prepare(table, schema, y, plan)
+        return prepare(table.take(training), schema, y[training], plan)
+
+    return prepared
 
 
 def halves(y: FloatArray) -> FloatArray:
@@ -295,6 +313,18 @@ def prepare(
     table: pa.Table, schema: Schema, y: FloatArray, plan: TablePlan
 ) -> tuple[Encoding, Network, Batch]:
     """Learn everything from these rows that is learned before training."""
+    encoding, config = prepare_encoding(table, schema, y, plan)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(plan.training.seed)
+        folds = torch.from_numpy(stratified_folds(halves(y), FOLDS, plan.training.seed))
+        network, rows = learn_network(batch_of(table, encoding, y), folds, config)
+    return encoding, network, rows
+
+
+def prepare_encoding(
+    table: pa.Table, schema: Schema, y: FloatArray, plan: TablePlan
+) -> tuple[Encoding, NetworkConfig]:
+    """Learn how these rows become arrays, and what a network for these arrays is to be."""
     assert plan.least_rows_a_value is not None and plan.statistics_from is not None  # resolved
     least, statistics = plan.least_rows_a_value, plan.statistics_from
     binary = plan.network.head == "binary"
@@ -309,12 +339,7 @@ def prepare(
             "binary": binary,
         }
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(plan.training.seed)
-        folds = torch.from_numpy(stratified_folds(halves(y), FOLDS, plan.training.seed))
-        config = plan.network.model_copy(update={"fields": fields})
-        network, rows = learn_network(batch_of(table, encoding, y), folds, config)
-    return encoding, network, rows
+    return encoding, plan.network.model_copy(update={"fields": fields})
 
 
 def batch_of(table: pa.Table, encoding: Encoding, y: FloatArray) -> Batch:
@@ -330,9 +355,10 @@ def refit(
     epochs: int,
     shown: Shown,
     checkpoint: Path | None,
+    prepared: Prepare | None = None,
 ) -> tuple[TableModel, TrainingRun]:
     """Train on all rows for a number of epochs; what is returned is not calibrated."""
-    encoding, network, rows = prepare(table, schema, y, plan)
+    encoding, network, rows = prepared(True) if prepared else prepare(table, schema, y, plan)
     with shown("Training on all rows") as observe:
         run = train(
             network,

@@ -16,11 +16,11 @@ from bezant.histories.readers import duckdb, postgres
 from bezant.histories.readers.csv import read_csv, scan_csv
 from bezant.histories.readers.frames import from_frame, like_input
 from bezant.histories.readers.parquet import SUFFIXES as PARQUET_SUFFIXES
-from bezant.histories.readers.parquet import read_parquet, scan_parquet
+from bezant.histories.readers.parquet import ParquetRows, read_parquet, scan_parquet
 from bezant.histories.readers.writing import BatchWriter
 from bezant.types import Frame, InputError
 
-__all__ = ["BatchWriter", "like_input", "read_table", "scan_batches"]
+__all__ = ["BatchWriter", "ParquetRows", "like_input", "parquet_rows", "read_table", "scan_batches"]
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 SCHEMES = ("duckdb", "postgresql", "postgres")
@@ -51,6 +51,21 @@ def read_table(source: Frame, *, query: str | None = None) -> pa.Table:
     if not _is_path(source):
         return from_frame(source)
     return read_csv(source) if _is_csv(source) else read_parquet(source)
+
+
+def parquet_rows(source: Frame) -> ParquetRows | None:
+    """Return the rows of Parquet files that need not be read whole; None for any other source.
+
+    Raises
+    ------
+    InputError
+        If it is a path that does not exist, or the files are damaged.
+    """
+    if isinstance(source, ParquetRows):
+        return source
+    if _is_url(source) or not _is_path(source) or _is_csv(source):
+        return None
+    return ParquetRows.of(source)
 
 
 def scan_batches(source: Frame, batch_rows: int = 65_536, *, query: str | None = None) -> Iterator[pa.Table]:

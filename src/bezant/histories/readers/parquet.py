@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bezant.schema import refuse_duplicate_names
+from bezant.schema import refuse_duplicate_names, unknown_column
 from bezant.types import InputError
 
 SUFFIXES = (".parquet", ".pq")
@@ -76,6 +77,62 @@ def scan_parquet(source: PathsLike, batch_rows: int = 65_536) -> Iterator[pa.Tab
     scanner = dataset.scanner(batch_size=batch_rows, batch_readahead=1, fragment_readahead=1)
     for batch in scanner.to_batches():
         yield pa.Table.from_batches([batch])
+
+
+@dataclass(frozen=True)
+class ParquetRows:
+    """The rows of Parquet files, which are read in pieces as often as wished and never held whole.
+
+    Attributes
+    ----------
+    files : tuple of Path
+        Files with the same columns.
+    columns : tuple of str
+        Names of the columns that are read.
+    rows : int
+        Their number.
+    """
+
+    files: tuple[Path, ...]
+    columns: tuple[str, ...]
+    rows: int
+
+    @classmethod
+    def of(cls, source: PathsLike, *, drop: Sequence[str] = ()) -> ParquetRows:
+        """Look at the files without reading their rows.
+
+        Parameters
+        ----------
+        source : path, folder, pattern or list of these
+        drop : sequence of str
+            Columns to leave aside.
+
+        Raises
+        ------
+        InputError
+            If a file is missing, damaged, or has other columns than the first; if a column that is to be left
+            aside is not there.
+        """
+        dataset = _dataset(source)
+        names = dataset.schema.names
+        for name in drop:
+            if name not in names:
+                raise unknown_column(name, names)
+        kept = tuple(name for name in names if name not in set(drop))
+        return cls(tuple(parquet_files(source)), kept, int(dataset.count_rows()))
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def scan(self, columns: Sequence[str] | None = None, batch_rows: int = 65_536) -> Iterator[pa.Table]:
+        """Yield some columns in pieces of at most ``batch_rows`` rows, always the same ones."""
+        wanted = list(self.columns if columns is None else columns)
+        scanner = _dataset(list(self.files)).scanner(
+            columns=wanted, batch_size=batch_rows, batch_readahead=1, fragment_readahead=1
+        )
+        for batch in scanner.to_batches():
+            if batch.num_rows:
+                yield pa.Table.from_batches([batch])
 
 
 def _dataset(source: PathsLike) -> Any:

@@ -171,7 +171,7 @@ def learn_fields(
     out_of_fold = learner.learn(batch.codes, batch.target, folds)
     ratios = choose_ratios(batch.numbers, config.most_ratios) if config.most_ratios else ()
     raw = with_ratios(batch.numbers, ratios)
-    pairs, interactions, corrections = learn_pairs(
+    _, interactions, corrections = learn_pairs(
         batch.codes,
         raw,
         batch.target,
@@ -181,7 +181,34 @@ def learn_fields(
         binary=config.binary,
     )
     out_of_fold = torch.cat([out_of_fold, corrections], 1)
-    rows = Batch(batch.numbers, batch.codes, out_of_fold, batch.target, batch.weight)
+    fields = finished_fields(config, raw, out_of_fold, ratios, learner, interactions, most_bins)
+    return fields, Batch(batch.numbers, batch.codes, out_of_fold, batch.target, batch.weight)
+
+
+def finished_fields(
+    config: FieldConfig,
+    raw: Tensor,
+    out_of_fold: Tensor,
+    ratios: tuple[tuple[int, int], ...],
+    learner: TargetStatistics,
+    interactions: PairStatistics,
+    most_bins: int,
+) -> FieldEmbedding:
+    """Build a FieldEmbedding whose statistics are learned: learn scales and bins, draw the weights.
+
+    Parameters
+    ----------
+    config : FieldConfig
+        As wished; what was learned is filled in here.
+    raw, out_of_fold : float32 tensors, shapes (n, P + R) and (n, S)
+        Raw numbers with their log-ratios, and statistics, of training rows.
+    ratios : tuple of (int, int)
+        The chosen log-ratios.
+    learner, interactions : TargetStatistics, PairStatistics
+        Learned.
+    most_bins : int
+        At most this many bins a number.
+    """
     numbers = torch.cat([raw, out_of_fold], 1)
     scale = RobustScale(numbers.shape[1])
     scale.learn(numbers)
@@ -189,7 +216,7 @@ def learn_fields(
     learned = {
         "n_bins": tuple(len(e) - 1 for e in edges),
         "ratios": ratios,
-        "pairs": pairs,
+        "pairs": tuple((int(a), int(b)) for a, b in zip(interactions.left, interactions.right, strict=True)),
         "pair_cells": len(interactions.keys),
     }
     fields = FieldEmbedding(config.model_copy(update=learned))
@@ -199,4 +226,4 @@ def learn_fields(
     fields.scale.load_state_dict(scale.state_dict())
     if fields.numbers is not None:
         fields.numbers.learn(edges)
-    return fields, rows
+    return fields

@@ -14,11 +14,12 @@ reaches its corrections only through those weights and the model's answers on ot
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from bezant.network.fields.statistics import TargetStatistics
+from bezant.network.fields.statistics import Tally, TargetStatistics
 
 STRENGTH = 20.0
 """Penalty in units of information: a priori a correction has a standard deviation of 20 ** -0.5 logits."""
@@ -128,14 +129,14 @@ def learn_pairs(
     float32 tensor, shape (n, pairs)
         The rows' out-of-fold corrections.
     """
-    edges = _bin_edges(numbers)
+    edges = bin_edges(numbers)
     if not most or not len(codes):
         return (), PairStatistics(cardinalities, numbers.shape[1], (), 0), torch.empty(len(codes), 0)
     sources = all_sources(codes, numbers, edges)  # (n, C + N)
     sizes = (*cardinalities, *[PAIR_BINS + 1] * numbers.shape[1])
-    base, telling = _additive_model(sources, sizes, target, folds, binary)
+    model, base = additive_model(sources, sizes, target, folds, binary)
     residual, information = target.double() - base, base * (1 - base) if binary else torch.ones_like(base)
-    pairs = _choose(sources, sizes, telling, base, target.double(), folds, most, binary)
+    pairs = choose_pairs(sources, sizes, model.telling, base, target.double(), folds, most, binary)
     learned, out_of_fold = _learn(
         pairs, edges, sources, sizes, residual, information, folds, len(cardinalities)
     )
@@ -153,19 +154,30 @@ def _learn(
     n_codes: int,
 ) -> tuple[PairStatistics, Tensor]:
     """Tables of these pairs, learned on all rows, and the rows' out-of-fold corrections (n, pairs)."""
-    keys, values, columns = [], [], []
-    for place, (left, right) in enumerate(pairs):
+    learned, columns = [], []
+    for left, right in pairs:
         found, cell = torch.unique(sources[:, left] * sizes[right] + sources[:, right], return_inverse=True)
         whole, out_of_fold = _corrections(cell, len(found), residual, information, folds)
-        keys.append(found + (place << _CELLS))
-        values.append(whole.float())
+        learned.append((found, whole))
         columns.append(out_of_fold.float())
-    learned = PairStatistics(sizes[:n_codes], len(sizes) - n_codes, pairs, sum(map(len, keys)))
-    learned.edges.copy_(edges)
+    module = pair_statistics(pairs, edges, sizes, learned, n_codes)
+    return module, torch.stack(columns, 1) if columns else torch.empty(len(sources), 0)
+
+
+def pair_statistics(
+    pairs: tuple[tuple[int, int], ...],
+    edges: Tensor,
+    sizes: tuple[int, ...],
+    learned: list[tuple[Tensor, Tensor]],
+    n_codes: int,
+) -> PairStatistics:
+    """Return the module that holds the known cells of each pair, sorted, and their corrections."""
+    module = PairStatistics(sizes[:n_codes], len(sizes) - n_codes, pairs, sum(len(k) for k, _ in learned))
+    module.edges.copy_(edges)
     if pairs:
-        learned.keys.copy_(torch.cat(keys))
-        learned.values.copy_(torch.cat(values))
-    return learned, torch.stack(columns, 1) if columns else torch.empty(len(sources), 0)
+        module.keys.copy_(torch.cat([keys + (place << _CELLS) for place, (keys, _) in enumerate(learned)]))
+        module.values.copy_(torch.cat([values.float() for _, values in learned]))
+    return module
 
 
 def all_sources(codes: Tensor, numbers: Tensor, edges: Tensor) -> Tensor:
@@ -175,7 +187,7 @@ def all_sources(codes: Tensor, numbers: Tensor, edges: Tensor) -> Tensor:
     return torch.cat([codes.long(), torch.where(torch.isnan(columns), 0, bins).T], 1)
 
 
-def _bin_edges(numbers: Tensor) -> Tensor:
+def bin_edges(numbers: Tensor) -> Tensor:
     """Inner edges of the quantile bins of each number, (N, bins - 1); equal ones merge by themselves."""
     edges = torch.full((numbers.shape[1], PAIR_BINS - 1), torch.inf)
     for row, column in zip(edges, numbers.T, strict=True):
@@ -185,15 +197,75 @@ def _bin_edges(numbers: Tensor) -> Tensor:
     return edges
 
 
-def _additive_model(
-    sources: Tensor, sizes: tuple[int, ...], target: Tensor, folds: Tensor, binary: bool
-) -> tuple[Tensor, list[int]]:
-    """Fit the target to the sources' out-of-fold statistics; also name the most telling sources."""
-    columns = tuple(range(len(sizes)))
-    single = TargetStatistics(sizes, columns, (STRENGTH,), binary=binary)
-    x = single.learn(sources, target, folds)[:, ::2].double()
-    x = x - x.mean(0)
-    telling = sorted(columns, key=lambda c: -float(x[:, c].var(correction=0)))[:MOST_SOURCES]
+@dataclass(frozen=True)
+class AdditiveModel:
+    """The target from the sources' out-of-fold statistics, one weight each.
+
+    Attributes
+    ----------
+    single : TargetStatistics
+        Of all sources.
+    tables : float32 tensor, shape (K, size, 2)
+        Their statistics without each fold.
+    centre : float64 tensor, shape (C + N,)
+        Means of the statistics.
+    weights : float64 tensor, shape (C + N + 1,)
+        The intercept last.
+    telling : list of int
+        The most telling sources.
+    """
+
+    single: TargetStatistics
+    tables: Tensor
+    centre: Tensor
+    weights: Tensor
+    telling: list[int]
+
+    def answers(self, sources: Tensor, folds: Tensor) -> Tensor:
+        """Return the expected target (n,) of training rows, by the statistics of the other folds."""
+        x = self.single.look_up(self.tables, sources, folds)[:, ::2].double() - self.centre
+        linear = x @ self.weights[:-1] + self.weights[-1]
+        return torch.sigmoid(linear) if self.single.binary else linear
+
+
+def single_statistics(sizes: tuple[int, ...], binary: bool) -> TargetStatistics:
+    """Return what tallies the statistics that an additive model is made of."""
+    return TargetStatistics(sizes, tuple(range(len(sizes))), (STRENGTH,), binary=binary)
+
+
+def additive_model(
+    sources: Tensor,
+    sizes: tuple[int, ...],
+    target: Tensor,
+    folds: Tensor,
+    binary: bool,
+    tally: Tally | None = None,
+) -> tuple[AdditiveModel, Tensor]:
+    """Fit the target to the sources' out-of-fold statistics.
+
+    Parameters
+    ----------
+    sources : int64 tensor, shape (n, C + N)
+    sizes : tuple of int
+        Number of values of each source.
+    target, folds : tensors, shape (n,)
+    binary : bool
+    tally : Tally, optional
+        Of more rows than these, if these are but a sample to fit the weights to.
+
+    Returns
+    -------
+    AdditiveModel, float64 tensor of shape (n,)
+        The model, and its answers on these rows.
+    """
+    single = single_statistics(sizes, binary)
+    if tally is None:
+        tally = single.tally(sources, target, folds, int(folds.max()) + 1 if len(folds) else 1)
+    tables = single.take(tally)
+    x = single.look_up(tables, sources, folds)[:, ::2].double()
+    centre = x.mean(0)
+    x = x - centre
+    telling = sorted(range(len(sizes)), key=lambda c: -float(x[:, c].var(correction=0)))[:MOST_SOURCES]
     design = torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], 1)
     penalty = torch.eye(design.shape[1], dtype=x.dtype)
     weights = torch.zeros(design.shape[1], dtype=x.dtype)
@@ -203,10 +275,11 @@ def _additive_model(
         information = p * (1 - p) if binary else torch.ones_like(p)
         gradient = design.T @ (y - p) - penalty @ weights
         weights = weights + torch.linalg.solve(design.T @ (design * information[:, None]) + penalty, gradient)
-    return (torch.sigmoid(design @ weights) if binary else design @ weights), sorted(telling)
+    answers = torch.sigmoid(design @ weights) if binary else design @ weights
+    return AdditiveModel(single, tables, centre, weights, sorted(telling)), answers
 
 
-def _choose(
+def choose_pairs(
     sources: Tensor,
     sizes: tuple[int, ...],
     telling: list[int],
@@ -216,6 +289,7 @@ def _choose(
     most: int,
     binary: bool,
 ) -> tuple[tuple[int, int], ...]:
+    """Return the pairs whose corrections pay on these rows, the most telling first."""
     rows = torch.arange(0, len(target), -(-len(target) // CHOOSING_ROWS))
     sources, base, target, folds = sources[rows], base[rows], target[rows], folds[rows]
     residual, information = target - base, base * (1 - base) if binary else torch.ones_like(base)
@@ -245,6 +319,12 @@ def _corrections(
     place = folds * cells + cell
     steps = torch.bincount(place, residual, n_folds * cells).view(n_folds, cells)
     weights = torch.bincount(place, information, n_folds * cells).view(n_folds, cells)
+    whole, others = newton_steps(steps, weights)
+    return whole, others.flatten()[place]
+
+
+def newton_steps(steps: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the corrections (cells,) from sums by fold and cell (K, cells), and those without each fold."""
     whole = steps.sum(0) / (weights.sum(0) + STRENGTH)
     others = (steps.sum(0) - steps) / (weights.sum(0) - weights + STRENGTH)
-    return whole, others.flatten()[place]
+    return whole, others

@@ -7,8 +7,37 @@ folds (Micci-Barreca 2001; the out-of-fold form), and every other row those of a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What target statistics are made of; the tallies of the pieces of a table add up to the table's.
+
+    Attributes
+    ----------
+    sums, rows : float64 tensor, shape (K, size)
+        Sum of the target and number of rows, by fold and code.
+    totals : float64 tensor, shape (2, K)
+        The same two by fold alone.
+    """
+
+    sums: Tensor
+    rows: Tensor
+    totals: Tensor
+
+    def __add__(self, other: Tally) -> Tally:
+        """Return the tally of two pieces together."""
+        return Tally(self.sums + other.sums, self.rows + other.rows, self.totals + other.totals)
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean of the target over all rows, shape ()."""
+        sums, rows = self.totals.sum(1)
+        return sums / rows
 
 
 class TargetStatistics(nn.Module):
@@ -73,23 +102,42 @@ class TargetStatistics(nn.Module):
         -------
         float32 tensor, shape (n, S)
         """
-        flat = self._flat(codes)  # (n, columns)
         n_folds = int(folds.max()) + 1 if len(folds) else 1
+        return self.look_up(self.take(self.tally(codes, target, folds, n_folds)), codes, folds)
+
+    def tally(self, codes: Tensor, target: Tensor, folds: Tensor, n_folds: int) -> Tally:
+        """Count a piece of the training rows; the parameters are those of :meth:`learn`."""
+        flat, y = self._flat(codes), target.double()  # (n, columns), (n,)
         size = len(self.table)
         cell = (folds[:, None] * size + flat).flatten()
-        values = target.double()[:, None].expand(-1, flat.shape[1]).flatten()
+        values = y[:, None].expand(-1, flat.shape[1]).flatten()
         sums = torch.bincount(cell, values, n_folds * size).view(n_folds, size)
         rows = torch.bincount(cell, minlength=n_folds * size).double().view(n_folds, size)
-        self.table.copy_(self._statistics(sums.sum(0), rows.sum(0), target.double().mean()))
-        out = torch.empty(len(codes), self.width)
+        totals = torch.stack([torch.bincount(folds, v, n_folds) for v in (y, torch.ones_like(y))])
+        return Tally(sums, rows, totals)
+
+    def take(self, tally: Tally) -> Tensor:
+        """Learn the table from a tally of all training rows; also return the tables without each fold.
+
+        Returns
+        -------
+        float32 tensor, shape (K, size, statistics)
+        """
+        sums, rows, n_folds = tally.sums.sum(0), tally.rows.sum(0), len(tally.sums)
+        self.table.copy_(self._statistics(sums, rows, tally.mean))
+        tables = torch.empty(n_folds, *self.table.shape)
         for fold in range(n_folds):
-            inside = folds == fold
-            prior = target[~inside].double().mean() if bool((~inside).any()) else target.double().mean()
-            others_rows = rows.sum(0) - rows[fold]
-            table = self._statistics(sums.sum(0) - sums[fold], others_rows, prior)
+            target, others = (tally.totals.sum(1) - tally.totals[:, fold]).unbind()
+            prior = target / others if bool(others > 0) else tally.mean
+            others_rows = rows - tally.rows[fold]
+            table = self._statistics(sums - tally.sums[fold], others_rows, prior)
             table[:, -1] = torch.log1p(others_rows * n_folds / max(n_folds - 1, 1))
-            out[inside] = table.float()[flat[inside]].flatten(1)
-        return out
+            tables[fold] = table.float()
+        return tables
+
+    def look_up(self, tables: Tensor, codes: Tensor, folds: Tensor) -> Tensor:
+        """Return the out-of-fold statistics (n, S) of training rows, from what :meth:`take` gave."""
+        return tables[folds[:, None], self._flat(codes)].flatten(1)
 
     def _flat(self, codes: Tensor) -> Tensor:
         return codes.index_select(1, self.place).long() + self.starts
