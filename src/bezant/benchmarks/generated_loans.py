@@ -1,10 +1,10 @@
 """Loans that were never granted, as many as wished, with the columns of the SBA loans.
 
-They are made for the test of size alone: a figure of accuracy on them says nothing of real loans. Each row takes
-its columns in four groups (where, which bank, what business, what loan) from four rows of the shipped real
-sample, drawn at random, so that groups are real and their combination is not. Amounts and counts are jittered.
-The known true probability of default is :func:`true_pd`. Every file has a seed of its own, so that the first
-million rows are the same however many follow.
+They are made for the test of size alone: a figure of accuracy on them says nothing of real loans. Each row
+takes its columns in four groups (where, which bank, what business, what loan) from four rows of the shipped
+real sample, drawn at random, so that groups are real and their combination is not. Amounts and counts are
+jittered. The true probability of default is known and stands in a column of its own. Every file has a seed of
+its own, so that the first million rows are the same however many follow.
 
     python -m bezant.benchmarks.generated_loans 50000000 loans/
 """

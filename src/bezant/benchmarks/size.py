@@ -2,10 +2,10 @@
 
     python -m bezant.benchmarks.size --rows 10000 100000 1000000 10000000 --out docs
 
-Each fit is a process of its own with one thread, on generated loans (:mod:`.generated_loans`), judged on 200,000
-more of them that no fit has seen. Both hold the latest 15 % out, stop there, and are then fitted to all rows.
-LightGBM gets one good configuration and not the search that the accuracy benchmarks give it. The peak is the
-system's own figure (VmHWM): all that was ever in memory at once. Rows are read from files and none is mapped, so
+Each fit is a process of its own with one thread, on generated loans (:mod:`.generated_loans`), judged on
+200,000 more of them that no fit has seen. Both hold the latest 15 % out, stop there, and are then fitted to
+all rows. LightGBM gets one good configuration and not the search that the accuracy benchmarks give it. The peak
+is the system's own figure: all that was ever in memory at once. Rows are read from files and none is mapped, so
 none of it is the system's cache of them.
 """
 
@@ -45,8 +45,8 @@ UNSEEN = ("LoanNr", "true_pd")
 TIME = "ApprovalDate"
 
 HEAD = (
-    "| rows | model | CPU seconds | of them training | rows trained a second | waiting for rows | peak memory, MB "
-    "| AUC | AUC of the truth |\n|---|---|---|---|---|---|---|---|---|"
+    "| rows | model | CPU seconds | of them training | rows trained a second | reading rows "
+    "| peak memory, MB | AUC | AUC of the truth |\n|---|---|---|---|---|---|---|---|---|"
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +22,10 @@ from bezant.cli.sources import (
     Positive,
     Target,
     Time,
+    is_dataset,
+    load_schema,
     read_labelled,
+    refers_to_nothing,
     split_rows,
 )
 from bezant.schema import Schema
@@ -151,6 +154,19 @@ def fit_credit(
         if path is not None:
             refuse_unwritable(path, source=file)
     refuse_untrackable(mlflow)
+    if is_streamed(file):
+        _fit_in_pieces(
+            file,
+            LargeFit(target, time, positive, tuple(drop or ()), cutoff, out, checkpoint, mlflow, as_json),
+            size=size.value,
+            trunk=trunk.value,
+            benchmark="full" if textbook else benchmark,
+            schema=None if schema is None else load_schema(schema),
+            training=training_config(optimizer, epochs, seed),
+            leaks=leaks.value,
+            random_state=seed,
+        )
+        return
     rows = read_labelled(file, target, time=time, positive=positive, drop=drop or ())
     meaning = None if schema is None else schema_of(rows, schema)
     train, test = split_rows(rows, cutoff, meaning) if cutoff else (rows, None)
@@ -181,6 +197,61 @@ def fit_credit(
     if mlflow is not None:
         track(risk, mlflow, model=out, report=report, evaluation=None if test is None else held_out)
     _show_fit(risk, held_out, cutoff, out, report, as_json)
+
+
+@dataclass(frozen=True)
+class LargeFit:
+    """What was typed of a fit to files that are read in pieces, apart from the estimator's settings."""
+
+    target: str | None
+    time: str | None
+    positive: str | None
+    drop: tuple[str, ...]
+    cutoff: str | None
+    out: Path
+    checkpoint: Path | None
+    mlflow: str | None
+    as_json: bool
+
+
+def is_streamed(file: str) -> bool:
+    """Tell whether a file, folder or pattern is Parquet and so large that it is read in pieces."""
+    if is_dataset(file):
+        return False
+    from bezant.desks.large import is_large
+
+    return not refers_to_nothing(file) and is_large(file)
+
+
+def _fit_in_pieces(file: str, typed: LargeFit, **settings: Any) -> None:
+    """Fit to Parquet files that are larger than memory; what cannot be done with them is refused first."""
+    from bezant.desks.credit import CreditRisk
+    from bezant.desks.large import count_labels
+    from bezant.histories import ParquetRows
+
+    if typed.cutoff is not None:
+        raise InputError(
+            f"--cutoff reads whole files into memory, and {file!r} is read in pieces; put the later rows "
+            "into files of their own and judge them with: bezant evaluate."
+        )
+    if typed.target is None:
+        raise InputError(f"Say which of the columns of {file!r} is to be predicted, with --target COLUMN.")
+    rows = ParquetRows.of(file, drop=typed.drop)
+    event = None
+    if typed.positive is not None:
+        labels = count_labels(rows, typed.target)
+        event = next((label for label in labels if str(label) == typed.positive), typed.positive)
+    say(f"{len(rows):,} rows in {len(rows.files)} files are read in pieces.", "dim")
+    state = typed.checkpoint or typed.out.with_name(typed.out.name + ".checkpoint")
+    risk = CreditRisk(time=typed.time, event=event, checkpoint=state, in_memory=False, **settings)
+    risk.fit(rows, typed.target)
+    outcome = {"column": typed.target} | ({"event": typed.positive} if typed.positive else {})
+    risk.record_ = replace(risk.record_, outcome=outcome)
+    risk.save(typed.out)
+    _remove_checkpoints(state)
+    if typed.mlflow is not None:
+        track(risk, typed.mlflow, model=typed.out, report=None, evaluation=None)
+    _show_fit(risk, risk.evaluation_, None, typed.out, None, typed.as_json)
 
 
 def make_risk(rows: Labelled, **settings: Any) -> CreditRisk:

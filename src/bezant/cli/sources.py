@@ -133,11 +133,16 @@ def scan_source(file: str, batch_rows: int) -> Any:
     return scan_batches(file, batch_rows)
 
 
+def refers_to_nothing(file: str) -> bool:
+    """Tell whether a word looks like neither a path nor an address."""
+    return not Path(file).suffix and not Path(file).exists() and not any(c in file for c in "*?[:/\\")
+
+
 def _refuse_unnamed(file: str) -> None:
     """Refuse a word that is neither a path nor a data set, with the names there are."""
     from bezant import datasets
 
-    if not Path(file).suffix and not Path(file).exists() and not any(c in file for c in "*?[:/\\"):
+    if refers_to_nothing(file):
         near = nearest(file, datasets.names())
         hint = (
             f"did you mean the data set {near!r}?"

@@ -94,7 +94,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Folder for checkpoints; a killed fit that is started again goes on from them.
     in_memory : {"auto", True, False}, default "auto"
         Whether Parquet files are read whole. "auto" reads those of more than 20 million values (rows times
-        columns) in pieces: memory then hardly depends on the rows; ``notes_`` says what is learned from a draw.
+        columns) in pieces: memory then hardly depends on the rows; ``notes_`` says what a draw decides.
     scratch : path, optional
         Folder in which a fit in pieces makes its temporary files, some 300 bytes a row; they are removed at
         the end, also after an error. The system's temporary folder if not given.

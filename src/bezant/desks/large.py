@@ -61,8 +61,8 @@ def rows_to_stream(X: Any, y: Any, in_memory: InMemory) -> tuple[ParquetRows, st
     if rows is None:
         if in_memory is False:
             raise InputError(
-                "in_memory=False reads Parquet files in pieces: give their path as X and the name of the column "
-                "of outcomes as y."
+                "in_memory=False reads Parquet files in pieces: give their path as X and the name of the "
+                "column of outcomes as y."
             )
         return None
     if in_memory == "auto" and rows.rows * len(rows.columns) <= IN_MEMORY_VALUES:
@@ -242,6 +242,13 @@ def _labels(rows: ParquetRows, target: str) -> tuple[dict[Any, int], int]:
     return counted, missing
 
 
+def count_labels(rows: ParquetRows, target: str) -> dict[Any, int]:
+    """Return the number of rows of each label of a column, up to a hundred labels."""
+    if target not in rows.columns:
+        raise unknown_column(target, list(rows.columns))
+    return _labels(rows, target)[0]
+
+
 def _timed(found: Survey, time: str, schema: Schema | None) -> Survey:
     """Find the moment from which rows are held out, and the period of all."""
     rows = found.rows
@@ -337,11 +344,11 @@ def _notes(found: Survey, intake: Intake, epochs: int | None) -> tuple[str, ...]
     which = "drawn at random" if found.start is None else f"from {found.start.astype('datetime64[D]')} on"
     return (
         f"The {len(found.rows):,} rows were read in pieces. Statistics of outcomes are of all rows to learn "
-        f"from; what the columns mean, which values are known, bins and pairs were learned from a random draw "
+        "from; what the columns mean, which values are known, bins and pairs were learned from a random draw "
         f"of at most {EXCERPT_ROWS:,} rows. The hash of the data is that of the files.",
         f"{held:,} of the {found.held_out_rows:,} held-out rows ({which}) stopped, judged and calibrated.",
-        f"Training passed over the rows at most {epochs} times. Traditional models, if any, were fitted to the "
-        f"{drawn - held:,} rows drawn for learning and judged on the same held-out rows.",
+        f"Training passed over the rows at most {epochs} times. Traditional models, if any, were fitted to "
+        f"these and the {drawn - held:,} rows drawn for learning.",
     )
 
 

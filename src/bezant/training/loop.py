@@ -1,7 +1,7 @@
 """The one training loop. It knows rows, a network and a configuration, and no desk.
 
-Rows are a few tensors in memory, all of them or a buffer of those in files (:mod:`.rows`), and a batch is one
-indexing operation for each tensor, so that a step is bound by matrix products. The weights that are judged and kept are a running average
+Rows are a few tensors in memory, all or a buffer of those in files, and a batch is one indexing operation for
+each, so that a step is bound by matrix products. The weights that are judged and kept are a running average
 of the trained ones. Everything that decides the next step is in the checkpoint, so a killed run goes
 on to bit-identical weights.
 """

@@ -220,7 +220,7 @@ class _OnDisk:
         place = int(np.searchsorted(self.first, step, side="right")) - 1
         if place != self.held or self.buffer is None:
             self.buffer = self._read(place)
-            # The first buffer is shuffled as rows in memory are: a table of one buffer trains the very same model.
+            # The first buffer is shuffled as rows in memory are: a table of one trains the very same model.
             generator = torch.Generator().manual_seed((self.seed + 1_000_000_007 * place) % 2**63)
             order = torch.randperm(len(self.buffer), generator=generator).to(self.device)
             self.parts = order.tensor_split(self.first[place + 1] - self.first[place])
