@@ -4,8 +4,8 @@
 
 Each fit is a process of its own with one thread, on generated loans (:mod:`.generated_loans`), judged on
 200,000 more of them that no fit has seen. Both hold the latest 15 % out, stop there, and are then fitted to
-all rows. LightGBM gets one good configuration and not the search that the accuracy benchmarks give it. The peak
-is the system's own figure: all that was ever in memory at once. Rows are read from files and none is mapped, so
+all rows. LightGBM gets one good configuration and not the search of the accuracy benchmarks. The peak is the
+system's own figure: all that was ever in memory at once. Rows are read from files and none is mapped, so that
 none of it is the system's cache of them.
 """
 

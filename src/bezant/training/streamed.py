@@ -108,7 +108,7 @@ def fit_streamed(
     """
     if plan.training.optimizer == "gd":
         raise InputError(
-            f"The optimizer gd takes all {table.rows} rows at once, but they come in pieces; name another one."
+            f"The optimizer gd takes all {table.rows} rows at once, but they come in pieces; name another."
         )
 
     notes, plan = plan.small_note(table.rows), plan_for(plan, table.rows)

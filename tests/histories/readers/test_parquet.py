@@ -2,7 +2,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bezant.histories.readers.parquet import read_parquet, scan_parquet
+from bezant.histories.readers.parquet import ParquetRows, read_parquet, scan_parquet
 from bezant.types import InputError
 
 
@@ -53,3 +53,17 @@ def test_a_damaged_file_an_empty_folder_and_a_missing_file_are_one_sentence_each
     (tmp_path / "a.csv").write_text("x\n1\n")
     with pytest.raises(InputError, match="1 of 2 files that are not Parquet"):
         read_parquet(str(tmp_path / "*"))
+
+
+def test_rows_are_scanned_again_and_again_in_the_same_pieces(tmp_path: Path) -> None:
+    table = pa.table({"a": range(1000), "b": [str(i) for i in range(1000)], "c": [0.5] * 1000})
+    pq.write_table(table.slice(0, 600), tmp_path / "1.parquet", row_group_size=250)
+    pq.write_table(table.slice(600), tmp_path / "2.parquet")
+    rows = ParquetRows.of(tmp_path, drop=["c"])
+    assert len(rows) == 1000 and rows.columns == ("a", "b")
+    first, second = ([len(p) for p in rows.scan(batch_rows=300)] for _ in range(2))
+    assert first == second and max(first) <= 300
+    assert pa.concat_tables(rows.scan(batch_rows=300)).equals(table.select(["a", "b"]))
+    assert next(rows.scan(["b"])).column_names == ["b"]
+    with pytest.raises(InputError, match="'d'"):
+        ParquetRows.of(tmp_path, drop=["d"])
