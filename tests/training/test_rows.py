@@ -53,11 +53,6 @@ def test_what_is_appended_is_read_back(tmp_path: Path) -> None:
     assert file.read(1000, 2000).shape == (0, 5)
 
 
-def test_a_file_without_columns_has_rows() -> None:
-    rows = batch(5)
-    assert len(Batch(rows.numbers[:, :0], rows.codes[:, :0])) == 5
-
-
 def test_columns_may_be_none(tmp_path: Path) -> None:
     rows = RowsOnDisk(tmp_path, 0, 1)
     rows.append(

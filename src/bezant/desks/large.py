@@ -208,12 +208,14 @@ def survey(
         raise InputError("The table has no rows; give it the histories to learn from.")
     counted, missing = _labels(rows, target)
     refuse_missing_labels(missing, len(rows))
-    classes = classes_among(np.array(sorted(counted)), len(rows), event)
+    labels = sorted(counted)
+    kind = object if isinstance(labels[0], str) else None
+    classes = classes_among(np.array(labels, dtype=kind), len(rows), event)
     found = Survey(
         rows,
         target,
         classes,
-        counted[classes[1].item()],
+        counted[classes.tolist()[1]],
         time,
         None,
         None,
@@ -236,9 +238,10 @@ def _labels(rows: ParquetRows, target: str) -> tuple[dict[Any, int], int]:
         values = label_values(piece[target])
         gone = missing_labels(values)
         missing += int(gone.sum())
-        for label, n in zip(*np.unique(values[~gone], return_counts=True), strict=True):
-            if label.item() in counted or len(counted) < _LABELS:
-                counted[label.item()] = counted.get(label.item(), 0) + int(n)
+        labels, times = np.unique(values[~gone], return_counts=True)
+        for label, n in zip(labels.tolist(), times.tolist(), strict=True):
+            if label in counted or len(counted) < _LABELS:
+                counted[label] = counted.get(label, 0) + n
     return counted, missing
 
 

@@ -98,19 +98,18 @@ class ArrayFile:
 
     def append(self, values: AnyArray) -> None:
         """Write rows (n, width) after those that are there."""
-        data = np.ascontiguousarray(values, self.dtype).reshape(-1, self.width)
+        data = np.ascontiguousarray(values, self.dtype)
         with self.path.open("ab") as file:
             data.tofile(file)
-        self._digest.update(data.data)
+        self._digest.update(data.tobytes() if not data.size else data.data)
         self.rows += len(data)
 
     def read(self, start: int, stop: int) -> AnyArray:
         """Return rows ``start`` to ``stop``."""
-        count = max(min(stop, self.rows) - start, 0) * self.width
+        rows = max(min(stop, self.rows) - start, 0)
         offset = start * self.width * self.dtype.itemsize
-        if not count:
-            return np.empty((max(min(stop, self.rows) - start, 0), self.width), self.dtype)
-        return np.fromfile(self.path, self.dtype, count, offset=offset).reshape(-1, self.width)
+        flat = np.fromfile(self.path, self.dtype, rows * self.width, offset=offset)
+        return flat.reshape(rows, self.width)
 
     @property
     def digest(self) -> bytes:
@@ -145,8 +144,8 @@ class RowsOnDisk:
         assert batch.target is not None
         self.numbers.append(batch.numbers.numpy())
         self.codes.append(batch.codes.numpy())
-        self.target.append(batch.target.numpy())
-        self.folds.append(folds)
+        self.target.append(batch.target.numpy()[:, None])
+        self.folds.append(folds[:, None])
 
     def append_statistics(self, statistics: Tensor) -> None:
         """Write the statistics (n, S) of the rows that have none yet."""

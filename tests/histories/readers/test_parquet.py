@@ -55,7 +55,7 @@ def test_a_damaged_file_an_empty_folder_and_a_missing_file_are_one_sentence_each
         read_parquet(str(tmp_path / "*"))
 
 
-def test_rows_are_scanned_again_and_again_in_the_same_pieces(tmp_path: Path) -> None:
+def test_rows_are_scanned_again_and_again_in_the_same_pieces(tmp_path):
     table = pa.table({"a": range(1000), "b": [str(i) for i in range(1000)], "c": [0.5] * 1000})
     pq.write_table(table.slice(0, 600), tmp_path / "1.parquet", row_group_size=250)
     pq.write_table(table.slice(600), tmp_path / "2.parquet")

@@ -94,10 +94,10 @@ def test_a_pairs_corrections_are_of_all_rows_by_hand() -> None:
 
 
 def test_cells_that_the_sample_has_not_seen_get_no_correction(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streamed, "MOST_CELLS", 60)
+    monkeypatch.setattr(streamed, "MOST_CELLS", 30)
     batch, folds = rows()
     learned = learn_fields_in_pieces(lambda: cut(batch, folds, 700), FOLDS, batch, folds, CONFIG, 8)
-    assert 0 < learned.fields.config.pair_cells <= 60
+    assert 0 < learned.fields.config.pair_cells <= 30
     corrections = learned.out_of_fold(batch, folds)[:, learned.fields.statistics.width :]
     assert (corrections == 0).any()
     assert learned.fields.interactions is not None

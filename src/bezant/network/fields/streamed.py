@@ -61,11 +61,9 @@ class Cells:
     dense: Tensor | None
 
     @classmethod
-    def seen(cls, pair: tuple[int, int], sizes: tuple[int, ...], sources: Tensor, least: int) -> Cells:
-        """Know the cells that at least so many of these rows (n, C + N) fall into."""
+    def of(cls, pair: tuple[int, int], sizes: tuple[int, ...], keys: Tensor) -> Cells:
+        """Know these cells of a pair."""
         left, right = pair
-        found, rows = torch.unique(sources[:, left] * sizes[right] + sources[:, right], return_counts=True)
-        keys = found[rows >= least]
         dense = None
         if sizes[left] * sizes[right] <= DENSE_VALUES:
             dense = torch.full((sizes[left] * sizes[right],), len(keys), dtype=torch.int32)
@@ -187,12 +185,13 @@ def _target(rows: Batch) -> Tensor:
 
 def _cells(pairs: tuple[tuple[int, int], ...], sizes: tuple[int, ...], sources: Tensor) -> list[Cells]:
     """Return the cells of each pair that are counted: all that the sample has seen, or the more frequent."""
-    least = 1
-    while True:
-        known = [Cells.seen(pair, sizes, sources, least) for pair in pairs]
-        if sum(len(c.keys) for c in known) <= MOST_CELLS:
-            return known
-        least += 1
+    found = [
+        torch.unique(sources[:, left] * sizes[right] + sources[:, right], return_counts=True)
+        for left, right in pairs
+    ]
+    rows = torch.cat([n for _, n in found]) if found else torch.empty(0)
+    least = int(rows.sort(descending=True).values[MOST_CELLS]) + 1 if len(rows) > MOST_CELLS else 1
+    return [Cells.of(pair, sizes, keys[n >= least]) for pair, (keys, n) in zip(pairs, found, strict=True)]
 
 
 def _count(
