@@ -129,6 +129,17 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> risk.predict_proba(test).shape
     """
 
+    classes_: AnyArray
+    model_: TableModel
+    schema_: Schema
+    benchmarks_: tuple[Benchmark, ...]
+    calibration_: dict[str, float]
+    evaluation_: Evaluation | None
+    check_: CheckReport
+    history_: tuple[TrainingRun, ...]
+    notes_: tuple[str, ...]
+    record_: FitRecord
+
     def __init__(
         self,
         *,

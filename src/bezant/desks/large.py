@@ -271,7 +271,8 @@ def _timed(found: Survey, time: str, schema: Schema | None) -> Survey:
             f"Column {time!r} orders the rows but is missing in {missing} of {len(rows)} rows; fill it in or "
             "leave those rows out."
         )
-    times, period = np.concatenate(taken), tuple(str(np.datetime64(t, "D")) for t in (min(ends), max(ends)))
+    times = np.concatenate(taken)
+    period = (str(np.datetime64(min(ends), "D")), str(np.datetime64(max(ends), "D")))
     start = None
     if len(np.unique(times)) > 1:
         start = times[out_of_time_indices(times, fraction=found.holdout, name=time).test].min()

@@ -37,7 +37,8 @@ class Tally:
     def mean(self) -> Tensor:
         """Mean of the target over all rows, shape ()."""
         sums, rows = self.totals.sum(1)
-        return sums / rows
+        mean: Tensor = sums / rows
+        return mean
 
 
 class TargetStatistics(nn.Module):
