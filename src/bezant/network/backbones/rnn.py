@@ -1,0 +1,60 @@
+"""Recurrent networks over records: GRU and LSTM, torch's own."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from bezant.network.backbones.clocks import RecordInput, seconds_since_first
+from bezant.network.backbones.dropping import HistoryDropout
+from bezant.network.backbones.packing import Packing
+
+CELLS: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
+
+
+class RecurrentNetwork(nn.Module):
+    """A stack of GRU or LSTM layers; a backbone.
+
+    If it is not causal, each layer is two of half the width, one of which reads the records in reverse.
+
+    Notes ----- The layers run on the padded batch: padding stands after all records, so no record's state has
+    seen it, and a history is reversed within its own length. torch's packed sequences give the same numbers,
+    in 2.4 times the time of a GRU on the CPU.
+    """
+
+    def __init__(
+        self,
+        width_in: int,
+        *,
+        form: Literal["gru", "lstm"],
+        width: int,
+        depth: int,
+        dropout: float,
+        causal: bool,
+    ) -> None:
+        super().__init__()
+        self.width, self.causal = width, causal
+        self.input = RecordInput(width_in, width)
+        cell, state = CELLS[form], width if causal else width // 2
+        self.onward = nn.ModuleList(cell(width, state, batch_first=True) for _ in range(depth))
+        self.back = nn.ModuleList(cell(width, state, batch_first=True) for _ in range(0 if causal else depth))
+        self.drop = HistoryDropout(dropout)
+
+    def forward(self, x: Tensor, times: Tensor, lengths: Tensor) -> Tensor:
+        """Mix the records of each history, (B, T, D) to (B, T, W)."""
+        packing = Packing.of(lengths, x.shape[1])
+        when = packing.pack(times)
+        tokens = self.input(packing.pack(x), when, seconds_since_first(when, packing), packing)
+        if not len(tokens):
+            return packing.unpack(tokens)
+        h = packing.unpack(tokens)
+        for i, layer in enumerate(self.onward):
+            seen = layer(h)[0]
+            if not self.causal:
+                behind = packing.reversed(self.back[i](packing.reversed(h))[0])
+                seen = torch.cat([seen, behind], 2)
+            tokens = self.drop(packing.pack(seen), packing)
+            h = packing.unpack(tokens)
+        return h
