@@ -94,7 +94,7 @@ class _Block(nn.Module):
 
 def _attend_group(qkv: Tensor, group: Group, mask: Tensor | None, causal: bool) -> Tensor:
     """Attend within each history of a group, (N, 3, H, E) to (n, H * E)."""
-    q, k, v = group.pad(qkv).permute(2, 0, 3, 1, 4)  # each (count, H, longest, E)
+    q, k, v = (part.transpose(1, 2) for part in group.pad(qkv).unbind(2))  # each (count, H, longest, E)
     mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
     return group.unpad(mixed.transpose(1, 2)).flatten(1)
 
@@ -127,13 +127,14 @@ def rotations(since: Tensor, heads: int, width: int) -> Tensor:
     """
     pairs = width // 8
     steps = torch.linspace(0, 1, heads * pairs, dtype=torch.float64, device=since.device)
-    grown = since.clamp(min=0).log1p()[:, None] * _between(*LOG_RATES, steps)  # (N, H * pairs)
-    turns = since[:, None] / _between(*PERIODS, steps)
-    turned = (turns - turns.floor()) * (2 * math.pi)  # whole turns go while precision is double
-    both = torch.stack([grown, turned], 1).float()
-    angles = since.new_zeros(len(since), 1, heads, width // 2, dtype=torch.float32)
-    angles[:, 0, :, : 2 * pairs] = both.view(-1, 2, pairs, heads).permute(0, 3, 1, 2).flatten(2)
-    return torch.polar(torch.ones_like(angles), angles)
+    logs, hands = torch.zeros(2, heads, width // 2, dtype=torch.float64, device=since.device)
+    logs[:, :pairs] = _between(*LOG_RATES, steps).view(pairs, heads).T
+    hands[:, pairs : 2 * pairs] = 1 / _between(*PERIODS, steps).view(pairs, heads).T
+    turns = since[:, None, None, None] * hands  # (N, 1, H, E / 2)
+    turns -= turns.floor()  # whole turns go while precision is double
+    angles = turns.mul_(2 * math.pi).float()
+    angles += since.clamp(min=0).log1p().float()[:, None, None, None] * logs.float()
+    return torch.view_as_complex(torch.stack([angles.cos(), angles.sin()], -1))
 
 
 def _between(first: float, last: float, steps: Tensor) -> Tensor:
