@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -47,7 +45,7 @@ def test_figures_that_do_not_exist_survive_saving() -> None:
     duration, event, p = case()
     judged = evaluate_timing(duration, np.zeros_like(event), {"a": p}, (12,), large="a")
     assert np.isnan(judged.horizons[0].auc) and np.isnan(judged.concordance["a"])
-    again = TimingEvaluation.restore(json.loads(json.dumps(judged.document(), allow_nan=False)))
+    again = TimingEvaluation.from_json(judged.to_json())
     assert again.document() == judged.document()
 
 

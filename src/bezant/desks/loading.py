@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from bezant.artifacts import load_folder
-from bezant.desks import blend, expected_loss, severity, term_structure
-from bezant.desks.credit import KIND, CreditRisk
+from bezant.desks.blend import Blend
+from bezant.desks.credit import CreditRisk
+from bezant.desks.expected_loss import ExpectedLoss
+from bezant.desks.severity import LossSeverity
+from bezant.desks.term_structure import PDTermStructure
 from bezant.types import ArtifactError
 
 DESKS: dict[str, Any] = {
-    KIND: CreditRisk,
-    blend.KIND: blend.Blend,
-    expected_loss.KIND: expected_loss.ExpectedLoss,
-    severity.KIND: severity.LossSeverity,
-    term_structure.KIND: term_structure.PDTermStructure,
+    desk.__name__: desk for desk in (Blend, CreditRisk, ExpectedLoss, LossSeverity, PDTermStructure)
 }
 """Estimators by the kind that stands in a saved model."""
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,44 +11,30 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import torch
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from bezant.artifacts import save_folder
 from bezant.desks.intake import Intake, Leaks, read_rows, take_in
 from bezant.desks.labels import read_fractions
-from bezant.desks.record import FitRecord, fit_record
-from bezant.desks.settings import (
-    column_names,
-    configuration_of,
-    parameters_of,
-    plan_of,
-    refuse_unknown_settings,
-    restored_parameters,
-    seed_of,
-    set_names,
-)
+from bezant.desks.record import fit_record
+from bezant.desks.settings import configuration_of, plan_of, refuse_unknown_settings, seed_of, set_names
 from bezant.desks.severity_ahead import Ahead, checked_caution, look_ahead
 from bezant.desks.severity_rivals import fit_severity_rivals, restore_rival
-from bezant.evidence.checks import CheckReport
+from bezant.desks.table_estimator import TableEstimator
 from bezant.evidence.values import ValueEvaluation, evaluate_values
 from bezant.metrics.target_statistics import stratified_folds
 from bezant.network.fractions import LevelMap, checked_levels, crossed_intervals, predicted_fractions
 from bezant.network.mean_calibration import calibrate_mean
 from bezant.network.model import TrunkName
-from bezant.network.scoring import TableModel
 from bezant.network.sizes import SizeName
 from bezant.schema import Schema
 from bezant.training.config import TrainingConfig
-from bezant.training.loop import TrainingRun
 from bezant.training.progress import ProgressChoice, shown
 from bezant.training.table import FittedTable, TablePlan, fit_table, halves
 from bezant.types import FloatArray, Frame, InputError
 
 LARGE = "bezant"
 """The large model's name in tables and pictures."""
-
-KIND = "LossSeverity"
 
 PASSES = 2
 """Times the usual number of passes over the rows, unless it is given: a whole distribution takes longer to
@@ -62,7 +47,7 @@ FOLDS = 5
 """Folds in which held-out intervals are learned and judged in turn."""
 
 
-class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class LossSeverity(RegressorMixin, TableEstimator):  # type: ignore[misc]
     """Fraction lost given default, with its whole distribution, by a large network.
 
     A loss is bounded and often heaps at 0 and at 1, so the network predicts the probabilities of cells of
@@ -125,6 +110,8 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     >>> severity.predict_quantiles(loans, [0.05, 0.5, 0.95])  # (n, 3)
     """
 
+    EVIDENCE = ValueEvaluation
+
     def __init__(
         self,
         *,
@@ -153,13 +140,6 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.checkpoint = checkpoint
         self.progress = progress
         self.random_state = random_state
-
-    def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn what this estimator can do."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.string = True
-        return tags
 
     # ------------------------------------------------------------------------------------- fitting
 
@@ -259,22 +239,11 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             random_state=seed,
         )
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what a copy needs; the findings are frozen mappings, which Python cannot copy."""
-        state: dict[str, Any] = super().__getstate__()
-        return {**state, "check_": self.check_.to_json()} if "check_" in state else state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take it over."""
-        super().__setstate__(state)
-        if "check_" in state:
-            self.check_ = CheckReport.from_json(state["check_"])
-
     # ------------------------------------------------------------------------------------- scoring
 
     def predict(self, X: Frame) -> FloatArray:
         """Return the calibrated mean of the fraction lost, shape (n,), in [0, 1]."""
-        return self.score_table(self._read(X))
+        return self.score_table(self.read(X))
 
     def predict_quantiles(self, X: Frame, levels: npt.ArrayLike) -> FloatArray:
         """Return quantiles of the fraction lost, shape (n, levels).
@@ -287,20 +256,12 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             these are of the same world as the held-out ones. Quantiles do not cross and stay in [0, 1].
         """
         check_is_fitted(self, "model_")
-        return self.quantiles_of(self._read(X), checked_levels(levels))
-
-    def score_table(self, table: pa.Table) -> FloatArray:
-        """Return the calibrated means, shape (n,), for an Arrow table of n rows."""
-        check_is_fitted(self, "model_")
-        return self.model_.score_table(table)
+        return self.quantiles_of(self.read(X), checked_levels(levels))
 
     def quantiles_of(self, table: pa.Table, levels: FloatArray) -> FloatArray:
         """Return quantiles, shape (n, levels), for an Arrow table of n rows."""
         typed = self.model_.conform(table).table
         return predicted_fractions(self.model_, typed).quantiles(self.levels_(levels))
-
-    def _read(self, X: Frame) -> pa.Table:
-        return read_rows(self, X, fitting=False)
 
     # -------------------------------------------------------------------------------------- judging
 
@@ -319,7 +280,7 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             Figures with intervals, paired comparisons, how often the intervals held, and a verdict.
         """
         check_is_fitted(self, "model_")
-        table = self._read(X)
+        table = self.read(X)
         lost = read_fractions(y, table.num_rows)
         typed = self.model_.conform(table).table
         predictions = {LARGE: self.model_.score_typed(typed)}
@@ -334,58 +295,22 @@ class LossSeverity(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     # --------------------------------------------------------------------------------------- saving
 
-    def save(self, path: str | Path) -> Path:
-        """Write the model to a folder, whole or not at all; :func:`bezant.load` reads it.
-
-        Returns
-        -------
-        Path
-            The folder: safetensors, JSON, and a manifest of hashes. No pickle.
-        """
-        save_folder(path, self.tensors(), self.documents())
-        return Path(path)
-
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return every tensor by name, ready to be saved."""
-        check_is_fitted(self, "model_")
-        return self.model_.tensors() | {"levels": torch.from_numpy(self.levels_.values)}
+        return super().tensors() | {"levels": torch.from_numpy(self.levels_.values)}
 
     def documents(self) -> dict[str, Any]:
         """Return everything but the tensors as JSON-ready values, by file."""
-        check_is_fitted(self, "model_")
-        return {
-            "model": {"kind": KIND, "columns": column_names(self), **self.model_.document()},
-            "parameters": parameters_of(self),
-            "record": self.record_.document(),
-            "benchmarks": [b.document() for b in self.benchmarks_],
-            "evidence": {
-                "evaluation": json.loads(self.evaluation_.to_json()) if self.evaluation_ else None,
-                "check": json.loads(self.check_.to_json()),
-                "calibration": self.calibration_,
-                "history": [{**asdict(run), "rows_per_second": 0.0} for run in self.history_],
-                "notes": list(self.notes_),
-            },
-        }
+        found = super().documents()
+        return found | {"evidence": {**found["evidence"], "calibration": self.calibration_}}
 
-    @classmethod
-    def restore(cls, tensors: Mapping[str, torch.Tensor], documents: Mapping[str, Any]) -> Self:
-        """Build the estimator again from what :meth:`save` wrote; use :func:`bezant.load`."""
-        severity = cls(**restored_parameters(documents["parameters"]))
-        evidence = documents["evidence"]
-        severity.model_ = TableModel.restore(tensors, documents["model"])
-        severity.levels_ = LevelMap(tensors["levels"].double().numpy())
-        severity.schema_ = severity.model_.schema
-        severity.benchmarks_ = tuple(restore_rival(d) for d in documents["benchmarks"])
-        severity.calibration_ = evidence["calibration"]
-        said = evidence["evaluation"]
-        severity.evaluation_ = ValueEvaluation.from_json(json.dumps(said)) if said else None
-        severity.check_ = CheckReport.from_json(json.dumps(evidence["check"]))
-        severity.history_ = tuple(TrainingRun.restore(d) for d in evidence["history"])
-        severity.notes_ = tuple(evidence["notes"])
-        severity.record_ = FitRecord.restore(documents["record"])
-        names = documents["model"]["columns"]
-        severity.n_features_in_, severity.feature_names_in_ = len(names), np.array(names, dtype=object)
-        return severity
+    def _take_over(self, tensors: Mapping[str, torch.Tensor], documents: Mapping[str, Any]) -> None:
+        self.levels_ = LevelMap(tensors["levels"].double().numpy())
+        self.calibration_ = documents["evidence"]["calibration"]
+
+    @staticmethod
+    def _benchmark_of(document: Any) -> Any:
+        return restore_rival(document)
 
 
 def _longer(plan: TablePlan, rows: int) -> TablePlan:

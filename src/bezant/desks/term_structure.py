@@ -4,42 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from bezant.artifacts import save_folder
 from bezant.desks.durations import at_months, read_durations, refuse_one_outcome
 from bezant.desks.intake import Intake, Leaks, read_rows, take_in
 from bezant.desks.levels import RecentExposure, at_level, recent_levels
-from bezant.desks.record import FitRecord, fit_record
-from bezant.desks.settings import (
-    column_names,
-    configuration_of,
-    parameters_of,
-    plan_of,
-    refuse_unknown_settings,
-    restored_parameters,
-    seed_of,
-    set_names,
-)
-from bezant.evidence.checks import CheckReport
+from bezant.desks.record import fit_record
+from bezant.desks.settings import configuration_of, plan_of, refuse_unknown_settings, seed_of, set_names
+from bezant.desks.table_estimator import TableEstimator
 from bezant.evidence.timing import TimingEvaluation, evaluate_timing
 from bezant.network.heads.hazard import hazard_targets
 from bezant.network.model import TrunkName
-from bezant.network.scoring import TableModel
 from bezant.network.sizes import SizeName
 from bezant.schema import Schema
 from bezant.splits import stratified
 from bezant.traditional.hazard import HAZARDS
 from bezant.training.config import TrainingConfig
-from bezant.training.loop import TrainingRun
 from bezant.training.progress import ProgressChoice, shown
 from bezant.training.table import HeldOut, fit_table
 from bezant.types import BoolArray, FloatArray, Frame, InputError
@@ -47,13 +32,11 @@ from bezant.types import BoolArray, FloatArray, Frame, InputError
 LARGE = "bezant"
 """The large model's name in tables."""
 
-KIND = "PDTermStructure"
-
 MONTHS = (12.0, 24.0, 36.0)
 """Horizons if none are named."""
 
 
-class PDTermStructure(BaseEstimator):  # type: ignore[misc]
+class PDTermStructure(TableEstimator):
     """Probability of default by 12, 24, 36 months of age, or any other: discrete-time survival.
 
     Loans that are still open teach that they have survived so far, so none has to be left out for being
@@ -118,6 +101,8 @@ class PDTermStructure(BaseEstimator):  # type: ignore[misc]
     >>> curves = bz.PDTermStructure(time="ApprovalDate")
     >>> curves.fit(X, labels.duration[labels.known], labels.event[labels.known]).predict_pd(X).shape
     """
+
+    EVIDENCE = TimingEvaluation
 
     def __init__(
         self,
@@ -294,17 +279,18 @@ class PDTermStructure(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "model_")
         self._refuse_months(months)
-        return at_months(self._by_then(read_rows(self, X, fitting=False)), months, self.period)
+        return at_months(self.score_table(self.read(X)), months, self.period)
 
     def predict_hazard(self, X: Frame) -> FloatArray:
         """Return the probability of default in each period of a loan that has reached it, shape (n, T)."""
         check_is_fitted(self, "model_")
-        by_then = self._by_then(read_rows(self, X, fitting=False))
+        by_then = self.score_table(self.read(X))
         before = np.concatenate([np.zeros((len(by_then), 1)), by_then[:, :-1]], axis=1)
         return np.asarray((by_then - before) / np.maximum(1 - before, 1e-12))
 
-    def _by_then(self, table: pa.Table) -> FloatArray:
-        """Return the probability of default by the end of each period, shape (n, T)."""
+    def score_table(self, table: pa.Table) -> FloatArray:
+        """Return the probability of default by the end of each period, shape (n, T), for n rows."""
+        check_is_fitted(self, "model_")
         if not table.num_rows:
             self.model_.conform(table)
             return np.empty((0, self._periods()))
@@ -313,12 +299,12 @@ class PDTermStructure(BaseEstimator):  # type: ignore[misc]
     def by_then(self, X: Frame) -> dict[str, FloatArray]:
         """Return every model's probability of default by the end of each period, (n, T) each, by name."""
         check_is_fitted(self, "model_")
-        return self._all_by_then(read_rows(self, X, fitting=False))
+        return self._all_by_then(self.read(X))
 
     def _all_by_then(self, table: pa.Table) -> dict[str, FloatArray]:
         typed = self.model_.conform(table).table
         others = {m.name: at_level(m.score_periods(typed), self.levels_[m.name]) for m in self.benchmarks_}
-        return {LARGE: self._by_then(table)} | others
+        return {LARGE: self.score_table(table)} | others
 
     def _refuse_months(self, months: Sequence[float]) -> None:
         given = np.asarray(months, np.float64)
@@ -346,54 +332,25 @@ class PDTermStructure(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "model_")
         self._refuse_months(months)
-        table = read_rows(self, X, fitting=False)
+        table = self.read(X)
         time, seen = read_durations(duration, event, table.num_rows)
         scores = {name: at_months(p, months, self.period) for name, p in self._all_by_then(table).items()}
         return evaluate_timing(time, seen, scores, months, large=LARGE)
 
     # --------------------------------------------------------------------------------------- saving
 
-    def save(self, path: str | Path) -> Path:
-        """Write the model to a folder, whole or not at all; :func:`bezant.load` reads it.
+    def documents(self) -> dict[str, Any]:
+        """Return everything but the tensors as JSON-ready values, by file."""
+        return super().documents() | {"levels": dict(self.levels_)}
 
-        Returns
-        -------
-        Path
-            The folder: safetensors, JSON, and a manifest of hashes. No pickle.
-        """
-        check_is_fitted(self, "model_")
-        documents = {
-            "model": {"kind": KIND, "columns": column_names(self), **self.model_.document()},
-            "parameters": parameters_of(self),
-            "record": self.record_.document(),
-            "levels": dict(self.levels_),
-            "benchmarks": [json.dumps(b.to_document()) for b in self.benchmarks_],
-            "evidence": {
-                "evaluation": self.evaluation_.document() if self.evaluation_ else None,
-                "check": json.loads(self.check_.to_json()),
-                "history": [{**asdict(run), "rows_per_second": 0.0} for run in self.history_],
-                "notes": list(self.notes_),
-            },
-        }
-        save_folder(path, self.model_.tensors(), documents)
-        return Path(path)
+    def _take_over(self, tensors: Mapping[str, torch.Tensor], documents: Mapping[str, Any]) -> None:
+        self.levels_ = dict(documents["levels"])
 
-    @classmethod
-    def restore(cls, tensors: Mapping[str, torch.Tensor], documents: Mapping[str, Any]) -> Self:
-        """Build the estimator again from what :meth:`save` wrote; use :func:`bezant.load`."""
-        model = cls(**restored_parameters(documents["parameters"]))
-        evidence = documents["evidence"]
-        model.model_ = TableModel.restore(tensors, documents["model"])
-        model.schema_ = model.model_.schema
-        read = [json.loads(text) for text in documents["benchmarks"]]
-        model.benchmarks_ = tuple(HAZARDS[d["model"]].from_document(d) for d in read)
-        model.levels_ = documents.get("levels") or dict.fromkeys([LARGE, *(d["model"] for d in read)], 1.0)
-        said = evidence["evaluation"]
-        model.evaluation_ = TimingEvaluation.restore(said) if said else None
-        model.check_ = CheckReport.from_json(json.dumps(evidence["check"]))
-        model.history_ = tuple(TrainingRun.restore(d) for d in evidence["history"])
-        model.notes_ = tuple(evidence["notes"])
-        model.record_ = FitRecord.restore(documents["record"])
-        names = documents["model"]["columns"]
-        model.n_features_in_, model.feature_names_in_ = len(names), np.array(names, dtype=object)
-        return model
+    @staticmethod
+    def _benchmark_document(benchmark: Any) -> Any:
+        return json.dumps(benchmark.to_document())
+
+    @staticmethod
+    def _benchmark_of(document: Any) -> Any:
+        read = json.loads(document)
+        return HAZARDS[read["model"]].from_document(read)

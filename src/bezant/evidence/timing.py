@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -76,15 +77,17 @@ class TimingEvaluation:
         rows = [asdict(h) | {"concordance": self.concordance[h.model]} for h in self.horizons]
         return pa.Table.from_pylist(rows)
 
-    def document(self) -> dict[str, Any]:
-        """Return everything as JSON-ready values; a figure that does not exist is None."""
+    def to_json(self) -> str:
+        """Return everything as JSON; a figure that does not exist is null."""
         horizons = [{k: _plain(v) for k, v in asdict(h).items()} for h in self.horizons]
         shares = {name: _plain(value) for name, value in self.concordance.items()}
-        return {"large": self.large, "rows": self.rows, "concordance": shares, "horizons": horizons}
+        found = {"large": self.large, "rows": self.rows, "concordance": shares, "horizons": horizons}
+        return json.dumps(found, allow_nan=False)
 
     @classmethod
-    def restore(cls, document: Mapping[str, Any]) -> TimingEvaluation:
-        """Build it again from :meth:`document`."""
+    def from_json(cls, text: str) -> TimingEvaluation:
+        """Build it again from :meth:`to_json`."""
+        document = json.loads(text)
         horizons = tuple(HorizonFigures(**_with_nan(h)) for h in document["horizons"])
         return cls(document["large"], document["rows"], _with_nan(document["concordance"]), horizons)
 
