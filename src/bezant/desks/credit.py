@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from bezant.artifacts import save_folder
 from bezant.desks.benchmarks import CLASSES, Benchmark, BenchmarkChoice, refuse_missing
 from bezant.desks.export import export_onnx
 from bezant.desks.finishing import finish_fit
@@ -25,17 +23,15 @@ from bezant.desks.large import InMemory, fit_in_pieces, rows_to_stream, with_out
 from bezant.desks.network_settings import NetworkSettings
 from bezant.desks.record import RECALIBRATED, FitRecord, recalibration_note
 from bezant.desks.settings import (
-    column_names,
     ordering_times,
-    parameters_of,
     plan_of,
     refuse_unknown_settings,
-    restored_parameters,
     seed_of,
     set_names,
 )
+from bezant.desks.table_estimator import TableEstimator
 from bezant.desks.updating import update_estimator
-from bezant.desks.validation import validation_content
+from bezant.desks.validation import seen_before, segment_of, validation_content
 from bezant.evidence.checks import CheckReport
 from bezant.evidence.evaluation import Evaluation, evaluate_scores
 from bezant.metrics.target_statistics import stratified_folds
@@ -56,10 +52,8 @@ from bezant.types import AnyArray, FloatArray, Frame, InputError
 LARGE = "bezant"
 """The large model's name in tables and pictures."""
 
-KIND = "CreditRisk"
 
-
-class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class CreditRisk(ClassifierMixin, TableEstimator):  # type: ignore[misc]
     """Probability of default from applications, by a large network judged beside traditional models.
 
     Parameters
@@ -140,6 +134,8 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     notes_: tuple[str, ...]
     record_: FitRecord
 
+    EVIDENCE = Evaluation
+
     def __init__(
         self,
         *,
@@ -179,8 +175,6 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Tell scikit-learn what this estimator can do."""
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
-        tags.input_tags.allow_nan = True
-        tags.input_tags.string = True
         return tags
 
     # ------------------------------------------------------------------------------------- fitting
@@ -242,27 +236,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         set_names(self, X, table)
         return self
 
-    def read(self, X: Frame) -> pa.Table:
-        """Return rows to score as an Arrow table, as they were given."""
-        return read_rows(self, X, fitting=False)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what a copy needs; the findings are frozen mappings, which Python cannot copy."""
-        state: dict[str, Any] = super().__getstate__()
-        return {**state, "check_": self.check_.to_json()} if "check_" in state else state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take it over."""
-        super().__setstate__(state)
-        if "check_" in state:
-            self.check_ = CheckReport.from_json(state["check_"])
-
     # ------------------------------------------------------------------------------------- scoring
-
-    def score_table(self, table: pa.Table) -> FloatArray:
-        """Return the probability of the event, shape (n,), for an Arrow table of n rows."""
-        check_is_fitted(self, "model_")
-        return self.model_.score_table(table)
 
     def predict_proba(self, X: Frame) -> FloatArray:
         """Return calibrated probabilities, shape (n, 2), in the order of ``classes_``."""
@@ -316,7 +290,7 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         benchmarks = tuple(b.recalibrated(typed, events, days, seed_of(self)) for b in self.benchmarks_)
         self.model_, self.benchmarks_ = replace(model, recalibration=moved), benchmarks
         kept = tuple(note for note in self.notes_ if not note.startswith(RECALIBRATED))
-        said = (recalibration_note(moved, losses, events, times), *self._seen_before(times))
+        said = (recalibration_note(moved, losses, events, times), *seen_before(self.record_, times))
         self.notes_ = (*kept, " ".join(said))
         return self
 
@@ -375,11 +349,11 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "model_")
         table, events, times = self.rows_to_judge(X, y)
         scores = self.scores(table)
-        columns = {name: self._segment(table, name) for name in segments}
+        columns = {name: segment_of(table, name) for name in segments}
         judged = evaluate_scores(
             events, scores, large=LARGE, time=times, segments=columns, random_state=seed_of(self)
         )
-        return replace(judged, notes=(*judged.notes, *self._seen_before(times)))
+        return replace(judged, notes=(*judged.notes, *seen_before(self.record_, times)))
 
     def rows_to_judge(self, X: Frame, y: Any) -> tuple[pa.Table, FloatArray, AnyArray | None]:
         """Return rows (n), their outcomes as 0 and 1 (n,), and their times (n,) if they have any."""
@@ -402,19 +376,6 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         days = days_of(times) if trending and times is not None else None
         others = {b.name: b.score_table(typed, days) for b in self.benchmarks_}
         return {LARGE: self.model_.score_typed(typed), **others}
-
-    def _seen_before(self, times: AnyArray | None) -> tuple[str, ...]:
-        """Say so if rows to judge are from the training period: they may be training rows."""
-        period = self.record_.summary.period
-        if times is None or period is None or not len(times):
-            return ()
-        inside = int((times.astype("datetime64[D]") <= np.datetime64(period[1])).sum())
-        if not inside:
-            return ()
-        return (
-            f"{inside} of the {len(times)} rows judged are from the training period, which ended on "
-            f"{period[1]}; if the model was trained on them, these figures flatter it.",
-        )
 
     def report(
         self,
@@ -466,14 +427,6 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         return write(content, Path(path))
 
-    def _segment(self, table: pa.Table, name: str) -> AnyArray:
-        if name not in table.column_names:
-            raise InputError(
-                f"There is no column {name!r} to give figures by; name one of the table's columns."
-            )
-        values = table[name].cast(pa.string()).to_numpy(zero_copy_only=False)
-        return np.asarray(values, dtype=object)
-
     # --------------------------------------------------------------------------------------- saving
 
     def export_onnx(self, path: str | Path) -> Path:
@@ -489,62 +442,16 @@ class CreditRisk(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If the package onnx is not installed.
         """
         check_is_fitted(self, "model_")
-        return export_onnx(self.model_, path, kind=KIND, event=self.classes_[1])
-
-    def save(self, path: str | Path) -> Path:
-        """Write the model to a folder, whole or not at all; :func:`bezant.load` reads it.
-
-        Returns
-        -------
-        Path
-            The folder: safetensors, JSON, and a manifest of hashes. No pickle.
-        """
-        check_is_fitted(self, "model_")
-        save_folder(path, self.model_.tensors(), self.documents())
-        return Path(path)
+        return export_onnx(self.model_, path, kind=type(self).__name__, event=self.classes_[1])
 
     def documents(self) -> dict[str, Any]:
         """Return everything but the tensors as JSON-ready values, by file."""
-        check_is_fitted(self, "model_")
-        return {
-            "model": {
-                "kind": KIND,
-                "classes": self.classes_.tolist(),
-                "columns": column_names(self),
-                **self.model_.document(),
-            },
-            "parameters": parameters_of(self),
-            "record": self.record_.document(),
-            "benchmarks": [b.document() for b in self.benchmarks_],
-            "evidence": {
-                "evaluation": json.loads(self.evaluation_.to_json()) if self.evaluation_ else None,
-                "check": json.loads(self.check_.to_json()),
-                "calibration": self.calibration_,
-                # The speed is the machine's: the same fit gives the same bytes.
-                "history": [{**asdict(run), "rows_per_second": 0.0} for run in self.history_],
-                "notes": list(self.notes_),
-            },
-        }
+        found = super().documents()
+        return found | {"model": {**found["model"], "classes": self.classes_.tolist()}}
 
-    @classmethod
-    def restore(cls, tensors: Mapping[str, torch.Tensor], documents: Mapping[str, Any]) -> Self:
-        """Build the estimator again from what :meth:`save` wrote; use :func:`bezant.load`."""
-        given = restored_parameters(documents["parameters"])
-        if isinstance(given["benchmark"], list):  # JSON knows no tuples
-            given["benchmark"] = tuple(given["benchmark"])
-        risk = cls(**given)
-        evidence = documents["evidence"]
-        risk.model_ = TableModel.restore(tensors, documents["model"])
-        risk.schema_ = risk.model_.schema
-        risk.classes_ = np.array(documents["model"]["classes"])
-        risk.benchmarks_ = tuple(Benchmark.restore(d) for d in documents["benchmarks"])
-        risk.calibration_ = evidence["calibration"]
-        said = evidence["evaluation"]
-        risk.evaluation_ = Evaluation.from_json(json.dumps(said)) if said else None
-        risk.check_ = CheckReport.from_json(json.dumps(evidence["check"]))
-        risk.history_ = tuple(TrainingRun.restore(d) for d in evidence["history"])
-        risk.notes_ = tuple(evidence["notes"])
-        risk.record_ = FitRecord.restore(documents["record"])
-        names = documents["model"]["columns"]
-        risk.n_features_in_, risk.feature_names_in_ = len(names), np.array(names, dtype=object)
-        return risk
+    def _take_over(self, tensors: Mapping[str, torch.Tensor], documents: Mapping[str, Any]) -> None:
+        self.classes_ = np.array(documents["model"]["classes"])
+
+    @staticmethod
+    def _benchmark_of(document: Any) -> Benchmark:
+        return Benchmark.restore(document)

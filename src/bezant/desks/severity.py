@@ -217,8 +217,8 @@ class LossSeverity(RegressorMixin, TableEstimator):  # type: ignore[misc]
         """Learn the level of the mean and of the quantiles on the judging rows, and judge on them in turn."""
         judging = fitted.parts.judging
         self.model_, self.levels_ = fitted.model, LevelMap.identity()
-        self.calibration_: dict[str, float] = {}
-        self.evaluation_: ValueEvaluation | None = None
+        self.calibration_ = {}
+        self.evaluation_ = None
         if not len(judging):
             return
         seen = lost[judging]
@@ -299,14 +299,8 @@ class LossSeverity(RegressorMixin, TableEstimator):  # type: ignore[misc]
         """Return every tensor by name, ready to be saved."""
         return super().tensors() | {"levels": torch.from_numpy(self.levels_.values)}
 
-    def documents(self) -> dict[str, Any]:
-        """Return everything but the tensors as JSON-ready values, by file."""
-        found = super().documents()
-        return found | {"evidence": {**found["evidence"], "calibration": self.calibration_}}
-
     def _take_over(self, tensors: Mapping[str, torch.Tensor], documents: Mapping[str, Any]) -> None:
         self.levels_ = LevelMap(tensors["levels"].double().numpy())
-        self.calibration_ = documents["evidence"]["calibration"]
 
     @staticmethod
     def _benchmark_of(document: Any) -> Any:

@@ -56,6 +56,7 @@ class TableEstimator(BaseEstimator, ABC):  # type: ignore[misc]
     history_: tuple[TrainingRun, ...]
     notes_: tuple[str, ...]
     record_: FitRecord
+    calibration_: dict[str, float]
     evaluation_: Any
     benchmarks_: tuple[Any, ...]
 
@@ -115,6 +116,7 @@ class TableEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             "evidence": {
                 "evaluation": json.loads(self.evaluation_.to_json()) if self.evaluation_ else None,
                 "check": json.loads(self.check_.to_json()),
+                "calibration": self.calibration_,
                 # The speed is the machine's: the same fit gives the same bytes.
                 "history": [{**asdict(run), "rows_per_second": 0.0} for run in self.history_],
                 "notes": list(self.notes_),
@@ -135,6 +137,7 @@ class TableEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         said = evidence["evaluation"]
         fitted.evaluation_ = cls.EVIDENCE.from_json(json.dumps(said)) if said else None
         fitted.check_ = CheckReport.from_json(json.dumps(evidence["check"]))
+        fitted.calibration_ = evidence["calibration"]
         fitted.history_ = tuple(TrainingRun.restore(d) for d in evidence["history"])
         fitted.notes_ = tuple(evidence["notes"])
         fitted.record_ = FitRecord.restore(documents["record"])

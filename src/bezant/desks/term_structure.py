@@ -186,6 +186,7 @@ class PDTermStructure(TableEstimator):
         self.schema_ = fitted.model.schema
         self.check_ = intake.check
         self.history_ = fitted.runs
+        self.calibration_ = {}  # hazards are not calibrated: their level is set by recent defaults
         judged, failed = self._fit_benchmarks(intake, targets, periods, fitted.parts)
         self.evaluation_ = self._judged({LARGE: fitted.judged} | judged, months, seen, fitted.parts)
         levels = self._set_levels(intake, targets, months)

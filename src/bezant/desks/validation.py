@@ -15,7 +15,7 @@ from bezant.evidence.importance import permutation_importance
 from bezant.network.scoring import TableModel
 from bezant.reports import CalibrationChoice, Finding, LearningCurve, ReportContent, Severity
 from bezant.training.loop import TrainingRun
-from bezant.types import AnyArray, FloatArray
+from bezant.types import AnyArray, FloatArray, InputError
 
 
 def validation_content(
@@ -77,3 +77,25 @@ def _learning(runs: tuple[TrainingRun, ...], rows: int) -> LearningCurve | None:
         runs[0].best_epoch,
         refit_rows=rows if refitted else None,
     )
+
+
+def seen_before(record: FitRecord, times: AnyArray | None) -> tuple[str, ...]:
+    """Say so if rows to judge (n) are from the training period: they may be training rows."""
+    period = record.summary.period
+    if times is None or period is None or not len(times):
+        return ()
+    inside = int((times.astype("datetime64[D]") <= np.datetime64(period[1])).sum())
+    if not inside:
+        return ()
+    return (
+        f"{inside} of the {len(times)} rows judged are from the training period, which ended on {period[1]}; "
+        "if the model was trained on them, these figures flatter it.",
+    )
+
+
+def segment_of(table: pa.Table, name: str) -> AnyArray:
+    """Return the values of a column to give figures by, as texts (n,)."""
+    if name not in table.column_names:
+        raise InputError(f"There is no column {name!r} to give figures by; name one of the table's columns.")
+    values = table[name].cast(pa.string()).to_numpy(zero_copy_only=False)
+    return np.asarray(values, dtype=object)
