@@ -68,6 +68,17 @@ def test_every_row_judges_and_the_kept_model_is_trained_on_all() -> None:
     assert found.first is None
 
 
+def test_going_back_to_an_epoch_is_the_same_as_training_up_to_it(
+    answers: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, y = made_up()
+    folds = stratified_folds(y, 5, 0)
+    fitted(y, folds)
+    monkeypatch.setattr(cross_fitting._Fit, "went_back_to", lambda *_: False)
+    fitted(y, folds)
+    np.testing.assert_array_equal(*answers)
+
+
 def test_the_epoch_is_the_best_of_the_mean_curve_as_far_as_all_curves_go() -> None:
     curves = [[0.5, 0.4, 0.3, 0.1], [0.5, 0.3, 0.6], [0.4, 0.3, 0.4, 0.0]]
     runs = [

@@ -49,6 +49,8 @@ class NetworkConfig(BaseModel):
         Of a TabM trunk: groups of members that share no weights; a small table's ensemble of seeds.
     width, depth : int, optional
         Of the trunk's blocks, and their number; those of the size if not given.
+    bins : int, optional
+        Most bins of a number; those of the size if not given.
     fields : FieldConfig, optional
         Filled in by :func:`learn_network`.
     """
@@ -63,6 +65,7 @@ class NetworkConfig(BaseModel):
     groups: int = Field(default=1, ge=1)
     width: int | None = Field(default=None, ge=1)
     depth: int | None = Field(default=None, ge=1)
+    bins: int | None = Field(default=None, ge=1)
     fields: FieldConfig | None = None
 
 
@@ -172,7 +175,7 @@ def learn_network(batch: Batch, folds: Tensor, config: NetworkConfig) -> tuple[N
     target = batch.target
     hazards = config.head == "hazard"  # statistics need one number a row
     single = replace(batch, target=martingale_residuals(target, config.periods)) if hazards else batch
-    fields, rows = learn_fields(single, folds, wished, size.bins)
+    fields, rows = learn_fields(single, folds, wished, config.bins or size.bins)
     return _started(config, fields, target), replace(rows, target=target)
 
 

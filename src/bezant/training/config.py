@@ -30,7 +30,7 @@ class TrainingConfig(BaseModel):
         Rows a step; 32 to 512 by the number of rows if not given.
     max_epochs : int, optional
         Passes over the rows at most; the schedule is laid over all of them. If not given, as many as
-        make at least 800 steps: 8 (12 under 20,000 rows) to 200.
+        make at least 800 steps, 8 to 200; under 20,000 rows 250 steps, 9 to 200 passes.
     patience : int, optional
         Stop after this many epochs without a better held-out loss; a sixth of the epochs, but at
         least 4, if not given.
@@ -74,8 +74,8 @@ class TrainingConfig(BaseModel):
         smaller batches.
         """
         batch = self.batch_size or min(max(2 ** round(math.log2(max(rows, 2) / 128)), 32), 512)
-        least = 12 if rows < 20_000 else 8
-        epochs = self.max_epochs or min(max(round(800 * batch / max(rows, 1)), least), 200)
+        steps, least = (250, 9) if rows < 20_000 else (800, 8)
+        epochs = self.max_epochs or min(max(round(steps * batch / max(rows, 1)), least), 200)
         patience = self.patience or max(4, epochs // 6)
         return self.model_copy(update={"batch_size": batch, "max_epochs": epochs, "patience": patience})
 

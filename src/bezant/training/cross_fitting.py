@@ -2,18 +2,20 @@
 
 Fifteen percent of a thousand rows say little about when to stop and less about calibration. In a small table
 without an order, the rows are therefore dealt to five folds. Five networks, each trained without one fold,
-say on average after which epoch to stop; trained up to it, they give every row an answer by a network that
-has not seen it, from which the calibrator is learned and the model is judged. The model that is kept is then
-trained on all rows for that many epochs.
+say on average after which epoch to stop; as they were after it, they give every row an answer by a network
+that has not seen it, from which the calibrator is learned and the model is judged. The model that is kept is
+then trained on all rows for that many epochs.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import torch
+from torch import Tensor
 
 from bezant.network.calibration import Calibrator, calibrate
 from bezant.network.scoring import TableModel
@@ -60,21 +62,23 @@ def cross_fit_table(
     plan = plan.resolved(len(y))
     parts = HeldOut.in_folds(folds)
     number = int(folds.max()) + 1
-    curves = []
+    fits = []
     for k in range(number):
         title = f"Fold {k + 1} of {number}"
-        model, curve = _run(table, schema, y, folds == k, plan, shown, title, checkpoint)
-        if curve.ended == "interrupted":
-            return _interrupted(model, curve, len(y))
-        curves.append(curve)
+        fit = _run(table, schema, y, folds == k, plan, shown, title, checkpoint)
+        if fit.run.ended == "interrupted":
+            return _interrupted(fit, len(y))
+        fits.append(fit)
+    curves = [fit.run for fit in fits]
     run = _mean_run(curves)
     answers = np.empty(len(y))
-    for k in range(number):
+    for k, fit in enumerate(fits):
         inside, title = folds == k, f"Judging fold {k + 1} of {number}"
-        model, again = _run(table, schema, y, inside, plan, shown, title, checkpoint, run.best_epoch)
-        if again.ended == "interrupted":
-            return _interrupted(model, again, len(y))
-        answers[inside] = model.raw_scores(table.filter(pa.array(inside)))
+        if not fit.went_back_to(run.best_epoch):
+            fit = _run(table, schema, y, inside, plan, shown, title, checkpoint, run.best_epoch)
+            if fit.run.ended == "interrupted":
+                return _interrupted(fit, len(y))
+        answers[inside] = fit.model.raw_scores(table.filter(pa.array(inside)))
     calibration = calibrate(answers, y, seed=plan.training.seed)
     final, on_all = refit(table, schema, y, plan, run.best_epoch, shown, checkpoint)
     kept = TableModel(schema, final.encoding, final.network, calibration.calibrator)
@@ -82,14 +86,33 @@ def cross_fit_table(
     return FittedTable(kept, parts, calibration.cross_fitted, calibration, (run, on_all), notes, None)
 
 
-def _interrupted(model: TableModel, run: TrainingRun, rows: int) -> FittedTable:
+@dataclass(frozen=True)
+class _Fit:
+    """A network trained without a fold, and its averaged weights after each epoch."""
+
+    model: TableModel
+    run: TrainingRun
+    weights: dict[int, list[Tensor]]
+
+    @torch.no_grad()
+    def went_back_to(self, epoch: int) -> bool:
+        """Put the weights back to what they were after an epoch; False if a checkpoint has skipped it."""
+        if epoch not in self.weights:
+            return False
+        trained = [p for p in self.model.network.parameters() if p.requires_grad]
+        for parameter, value in zip(trained, self.weights[epoch], strict=True):
+            parameter.copy_(value)
+        return True
+
+
+def _interrupted(fit: _Fit, rows: int) -> FittedTable:
     """Keep the network that was being trained when Ctrl-C came."""
     empty = np.empty(0, np.int64)
     note = (
         "Training was interrupted before every fold was done: the model has learned from four fifths of the "
         "rows and is neither calibrated nor judged."
     )
-    parts = HeldOut(np.arange(rows), empty, empty)
+    parts, model, run = HeldOut(np.arange(rows), empty, empty), fit.model, fit.run
     return FittedTable(model, parts, np.empty(0), None, (run,), (*run.notes, note), model)
 
 
@@ -103,7 +126,7 @@ def _run(
     title: str,
     checkpoint: Path | None,
     stop_after: int | None = None,
-) -> tuple[TableModel, TrainingRun]:
+) -> _Fit:
     """Train without a fold; up to a given epoch, or until the fold is predicted no better."""
     rows = pa.array(~inside)
     encoding, network, batch = prepare(table.filter(rows), schema, y[~inside], plan)
@@ -111,6 +134,11 @@ def _run(
     if stop_after is None:
         held_out = batch_of(table.filter(pa.array(inside)), encoding, y[inside])
     name = title.lower().replace(" ", "-")
+    weights: dict[int, list[Tensor]] = {}
+
+    def keep(epoch: int, average: list[Tensor]) -> None:
+        weights[epoch] = [a.detach().cpu().clone() for a in average]
+
     with shown(title) as observe:
         run = train(
             network,
@@ -120,8 +148,9 @@ def _run(
             stop_after=stop_after,
             checkpoint=None if checkpoint is None else checkpoint / f"{name}.safetensors",
             observe=observe,
+            after_epoch=keep,
         )
-    return TableModel(schema, encoding, network, Calibrator("none", torch.empty(0))), run
+    return _Fit(TableModel(schema, encoding, network, Calibrator("none", torch.empty(0))), run, weights)
 
 
 def _mean_run(curves: list[TrainingRun]) -> TrainingRun:

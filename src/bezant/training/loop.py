@@ -119,6 +119,9 @@ class Progress:
 
 Observer = Callable[[Progress], None]
 
+Listener = Callable[[int, list[Tensor]], None]
+"""Told an epoch's number and the averaged weights after it, which go on changing: copy what is to be kept."""
+
 
 def train(
     network: Trainable,
@@ -129,6 +132,7 @@ def train(
     stop_after: int | None = None,
     checkpoint: Path | None = None,
     observe: Observer | None = None,
+    after_epoch: Listener | None = None,
 ) -> TrainingRun:
     """Train a network in place; it ends with the best averaged weights.
 
@@ -149,6 +153,8 @@ def train(
         File to write the state to, and to go on from if it is there.
     observe : callable, optional
         Told a :class:`Progress` now and then.
+    after_epoch : callable, optional
+        Told the averaged weights after each epoch of this call; those before a checkpoint are not repeated.
 
     Raises
     ------
@@ -159,7 +165,8 @@ def train(
         raise InputError("There are no rows to train on.")
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices=devices):  # the caller's random numbers stay as they were
-        return _Run(network, rows, held_out, config.resolved(len(rows)), stop_after, checkpoint, observe).go()
+        resolved = config.resolved(len(rows))
+        return _Run(network, rows, held_out, resolved, stop_after, checkpoint, observe, after_epoch).go()
 
 
 class _Run:
@@ -174,9 +181,10 @@ class _Run:
         stop_after: int | None,
         path: Path | None,
         observe: Observer | None,
+        after_epoch: Listener | None = None,
     ) -> None:
         assert isinstance(network, nn.Module)
-        self.config, self.path, self.observe = config, path, observe
+        self.config, self.path, self.observe, self.after_epoch = config, path, observe, after_epoch
         self.processes = Processes()
         device = self.processes.device
         self.network: Any = network
@@ -292,6 +300,8 @@ class _Run:
         if value is None or value < self.best_value:
             self.best = [a.clone() for a in self.average]  # first, should Ctrl-C come in between
             self.best_epoch, self.best_value = self.epoch, math.inf if value is None else value
+        if self.after_epoch is not None:
+            self.after_epoch(self.epoch, self.average)
         self._save()
 
     def _diverged(self) -> InputError:

@@ -36,13 +36,15 @@ def pair(depth: int = 3) -> tuple[TabMTrunk, tabm.MLPBackboneBatchEnsemble]:
     return ours, theirs
 
 
-def test_outputs_and_gradients_are_those_of_the_package() -> None:
+@pytest.mark.parametrize("rows", [6, 3])
+def test_outputs_and_gradients_are_those_of_the_package(rows: int) -> None:
+    """With 3 rows the rows are scaled, with 6 the matrices are."""
     ours, theirs = pair()
-    x = torch.randn(6, 11)
+    x = torch.randn(rows, 11)
     ours_x, theirs_x = x.clone().requires_grad_(), x.clone().requires_grad_()
     out = ours(ours_x)
     wanted = theirs(theirs_x[:, None].expand(-1, 4, -1)).transpose(0, 1)
-    assert out.shape == (4, 6, 8)
+    assert out.shape == (4, rows, 8)
     scale = float(wanted.detach().abs().max())
     assert_allclose(out.detach() / scale, wanted.detach() / scale, atol=1e-6)
     pull = torch.randn_like(out) / scale
@@ -54,6 +56,13 @@ def test_outputs_and_gradients_are_those_of_the_package() -> None:
         for name in ("weight", "r", "s", "bias"):
             mine, other = getattr(layer, name).grad, getattr(block[0], name).grad
             assert_allclose(mine, other, rtol=1e-3, atol=1e-4 * float(other.abs().max()), err_msg=name)
+
+
+def test_few_rows_of_several_groups_get_the_answers_that_many_get() -> None:
+    torch.manual_seed(0)
+    trunk = TabMTrunk(11, chunks=CHUNKS, members=4, width=8, depth=2, dropout=0.0, groups=3)
+    x = torch.randn(60, 11)
+    assert_allclose(trunk(x[:2]).detach(), trunk(x)[:, :2].detach(), rtol=1e-4, atol=1e-5)
 
 
 def test_members_start_from_weightings_of_whole_fields() -> None:

@@ -183,6 +183,10 @@ class _Between(torch.autograd.Function):
 def quantile_edges(x: Tensor, most: int) -> list[Tensor]:
     """Return the bin edges of each column: distinct training quantiles, at least two.
 
+    The levels of the quantiles are ``(1 - cos(pi i / most)) / 2``, closer together towards the ends: what is
+    rare about an application is most of what a number says, and with levels evenly apart the last bin
+    alone would reach from the 97th per cent to the largest of all (docs/log.md has what that costs).
+
     Parameters
     ----------
     x : float32 tensor, shape (n, N)
@@ -190,7 +194,7 @@ def quantile_edges(x: Tensor, most: int) -> list[Tensor]:
     most : int
         At most this many bins a column.
     """
-    levels = torch.linspace(0, 1, most + 1)
+    levels = ((1 - torch.linspace(0, torch.pi, most + 1, dtype=torch.float64).cos()) / 2).float()
     edges = []
     for column in x.T:
         known = column[~torch.isnan(column)]

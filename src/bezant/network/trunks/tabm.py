@@ -6,7 +6,8 @@ Wen et al. 2020), which is enough to make them disagree; their mean is better th
 The usual form scales the activations: three passes over (B, K, W) numbers a layer, all of them bound
 by memory. Scaling is linear, so it may as well be done to the weights, once a step: member k's layer
 is ``x @ (s_k * W * r_k).T + b_k``, and a layer is one batched matrix product, or a single wide one
-where all members read the same input. The result is the same
+where all members read the same input. In a small table's batch of 32 rows the activations are the
+fewer numbers, and they are scaled. The result is the same
 (the tests compare it with package ``tabm``); docs/log.md has what it saves.
 """
 
@@ -64,7 +65,6 @@ class SharedLinear(nn.Module):
         scale : float or tensor, shape (K, W'), optional
             What the outputs are multiplied by.
         """
-        weights: Tensor = self._rows(made)
         r: Tensor = self.r
         s: Tensor = self.s
         bias: Tensor = self.bias
@@ -72,6 +72,10 @@ class SharedLinear(nn.Module):
             s, bias = s.gather(1, made), bias.gather(1, made)
         if scale is not None:
             s, bias = s * scale, bias * scale
+        rows, (outputs, inputs) = x.shape[-2], self.weight.shape
+        if read is None and made is None and rows * (inputs + outputs) < inputs * outputs:
+            return self._of_few_rows(x, s, bias)
+        weights: Tensor = self._rows(made)
         if x.ndim == 2:
             return _of_shared_input(x, weights, r, s, bias)
         if read is not None:
@@ -81,6 +85,15 @@ class SharedLinear(nn.Module):
         return torch.baddbmm(
             bias[:, None, :].to(x.dtype), x.contiguous(), weights.to(x.dtype).transpose(1, 2)
         )
+
+    def _of_few_rows(self, x: Tensor, s: Tensor, bias: Tensor) -> Tensor:
+        """Apply all K maps by scaling the rows: a small table's batch has fewer numbers than the matrices."""
+        groups = torch.stack([self.weight, *self.others]).to(x.dtype)  # (groups, W, D)
+        scaled = (x * self.r[:, None, :].to(x.dtype)).contiguous()  # (K, B, D)
+        members, rows, inputs = scaled.shape
+        together = scaled.view(len(groups), members // len(groups) * rows, inputs)
+        y = torch.bmm(together, groups.transpose(1, 2)).view(members, rows, s.shape[1])
+        return torch.addcmul(bias[:, None].to(x.dtype), y, s[:, None].to(x.dtype))
 
     def folded(self) -> tuple[Tensor, Tensor]:
         """Return each map's own matrix and shift: (K, W, D) and (K, W)."""
