@@ -38,14 +38,6 @@ def test_tables_of_one_kind_of_column_fold_too(shape: str, head: str) -> None:
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 
 
-def test_additive_members_fold_too() -> None:
-    model, table = drawn_model(groups=3, additive=1)
-    found, expected = compared(model, table)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
-    model.network.trunk.bending = model.network.trunk.members  # it can fail
-    assert float((compared(model, table)[1] - expected).abs().max()) > 1e-3
-
-
 @pytest.mark.parametrize("tables", [0, 60_000])
 @pytest.mark.parametrize("dense", [0, 1 << 22])
 def test_less_memory_changes_no_answer(tables: int, dense: int, monkeypatch: pytest.MonkeyPatch) -> None:

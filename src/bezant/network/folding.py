@@ -52,8 +52,6 @@ class FoldedNetwork:
     layers : tuple of (Tensor, Tensor)
         Matrices (K, W, D) and shifts (K, W). The first layer's columns are the fields' computed parts,
         then ``mixed``.
-    bending : int
-        ReLU follows each layer in the first so many members.
     head : torch.nn.Module
         The network's own, one of :mod:`bezant.network.heads`.
     """
@@ -66,7 +64,6 @@ class FoldedNetwork:
     contributions: Tensor
     mixed: tuple[int, ...]
     layers: tuple[tuple[Tensor, Tensor], ...]
-    bending: int
     head: Any
 
     @classmethod
@@ -99,7 +96,6 @@ class FoldedNetwork:
                 (weights.view(*shift.shape, -1), shift.detach()),
                 *((w.detach(), b.detach()) for w, b in others),
             ),
-            network.trunk.bending,
             network.head,
         )
 
@@ -118,13 +114,11 @@ class FoldedNetwork:
         return torch.cat(parts)
 
     def _answers(self, numbers: Tensor, codes: Tensor) -> Tensor:
-        hidden = self._first_layer(numbers, codes)  # (B, K * W)
+        hidden = torch.relu_(self._first_layer(numbers, codes))  # (B, K * W)
         members, width = self.layers[0][1].shape
-        torch.relu_(hidden[:, : self.bending * width])
         x = hidden.view(-1, members, width).transpose(0, 1)  # (K, B, W)
         for weights, shift in self.layers[1:]:
-            x = _members_apart(x, weights, shift)
-            torch.relu_(x[: self.bending])
+            x = torch.relu_(_members_apart(x, weights, shift))
         answers: Tensor = self.head.predict(self.head(x))
         return answers
 

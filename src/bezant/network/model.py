@@ -47,8 +47,6 @@ class NetworkConfig(BaseModel):
         Share of a block's units left out of each training step.
     groups : int, default 1
         Of a TabM trunk: groups of members that share no weights; a small table's ensemble of seeds.
-    additive : int, default 0
-        The last so many groups are additive: each answers with a sum of one curve a field.
     width, depth : int, optional
         Of the trunk's blocks, and their number; those of the size if not given.
     bins : int, optional
@@ -65,7 +63,6 @@ class NetworkConfig(BaseModel):
     periods: int = 1
     dropout: float = 0.3
     groups: int = Field(default=1, ge=1)
-    additive: int = Field(default=0, ge=0)
     width: int | None = Field(default=None, ge=1)
     depth: int | None = Field(default=None, ge=1)
     bins: int | None = Field(default=None, ge=1)
@@ -100,7 +97,6 @@ class Network(nn.Module):
                 depth=depth,
                 dropout=config.dropout,
                 groups=config.groups,
-                additive=config.additive,
             )
         else:
             self.trunk = MLPTrunk(width_in, width=width, depth=depth, dropout=config.dropout)

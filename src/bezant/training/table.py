@@ -41,8 +41,8 @@ STATISTICS_FROM = 10
 SMALL_ROWS = 20_000
 """Tables of fewer rows get a smaller trunk in several groups: they cannot feed a large one."""
 
-SMALL = {"width": 96, "depth": 1, "groups": 4, "bins": 16}
-"""What a small table's network is made of, unless it is said otherwise; half of the groups are additive."""
+SMALL = {"width": 96, "depth": 1, "groups": 4, "bins": 8}
+"""What a small table's network is made of, unless it is said otherwise."""
 
 SMALL_SIZES = ("tiny", "small")
 """Whoever asks for a larger size gets it, however few the rows."""
@@ -98,8 +98,7 @@ class TablePlan(BaseModel):
             return ()
         return (
             f"With {rows} rows, fewer than {SMALL_ROWS}, the network is a small one: {network.depth} block "
-            f"of width {network.width} in each of {network.groups} groups, {network.additive} of them "
-            f"additive, with {network.bins} bins a number at most.",
+            f"of width {network.width} in each of {network.groups} groups, and at most {network.bins} bins a number.",
         )
 
     def resolved(self, rows: int) -> TablePlan:
@@ -110,8 +109,6 @@ class TablePlan(BaseModel):
             tabm = network.trunk == "tabm"
             wished = {k: v for k, v in SMALL.items() if k not in given and (tabm or k != "groups")}
             network, statistics = network.model_copy(update=wished), EMBEDDED_UP_TO + 1
-            if "additive" not in given:
-                network = network.model_copy(update={"additive": network.groups // 2})
         return self.model_copy(
             update={
                 "network": network,

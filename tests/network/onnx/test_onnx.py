@@ -62,12 +62,6 @@ def test_pairs_and_ratios_are_inside(trunk: str, kind: str) -> None:
     np.testing.assert_allclose(computed(model, table), model.score_typed(table), rtol=0, atol=1e-5)
 
 
-def test_additive_members_bend_nowhere() -> None:
-    model, table = drawn_model(groups=3, additive=1)
-    assert model.network.trunk.bending == model.network.trunk.members * 2 // 3
-    np.testing.assert_allclose(computed(model, table), model.score_typed(table), rtol=0, atol=1e-5)
-
-
 @pytest.mark.parametrize("method", CALIBRATORS)
 def test_every_calibrator_is_inside(method: str) -> None:
     model, table = drawn_model(calibrator=method, head="severity" if method == "linear" else "binary")

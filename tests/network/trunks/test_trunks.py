@@ -65,27 +65,6 @@ def test_few_rows_of_several_groups_get_the_answers_that_many_get() -> None:
     assert_allclose(trunk(x[:2]).detach(), trunk(x)[:, :2].detach(), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("depth", [1, 2])
-def test_the_last_groups_answer_with_a_sum_of_one_curve_a_field(depth: int) -> None:
-    """Moving two fields moves an additive member by the sum of what each of them moves it."""
-    torch.manual_seed(0)
-    trunk = TabMTrunk(11, chunks=CHUNKS, members=2, width=8, depth=depth, dropout=0.0, groups=3, additive=1)
-    assert (trunk.members, trunk.bending) == (6, 4)
-    rest, first, second = torch.randn(3, 5, 11)
-    first[:, 3:], second[:, :3] = 0, 0
-    with torch.no_grad():
-        together = trunk(rest + first + second) - trunk(rest)
-        apart = trunk(rest + first) + trunk(rest + second) - 2 * trunk(rest)
-    gap = (together - apart).abs().amax((1, 2))
-    assert bool((gap[4:] < 1e-4).all())
-    assert bool((gap[:4] > 1e-2).all())
-
-
-def test_more_additive_groups_than_there_are_is_an_error() -> None:
-    with pytest.raises(ValueError, match="3 of 2 groups"):
-        TabMTrunk(11, chunks=CHUNKS, members=2, width=8, depth=1, dropout=0.0, groups=2, additive=3)
-
-
 def test_members_start_from_weightings_of_whole_fields() -> None:
     torch.manual_seed(0)
     first = TabMTrunk(11, chunks=CHUNKS, members=4, width=8, depth=2, dropout=0.0).layers[0].r

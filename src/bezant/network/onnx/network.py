@@ -44,15 +44,11 @@ def compute(graph: Graph, network: Network, numbers: str, codes: str) -> str:
     members, width = shift.shape
     matrix = first[:, :, fields.order].flatten(0, 1).T
     x = graph.add("MatMul", _vectors(graph, fields, numbers, codes), _tensor(graph, matrix))
-    x = graph.add("Add", x, _tensor(graph, shift.flatten()))
+    x = graph.add("Relu", graph.add("Add", x, _tensor(graph, shift.flatten())))
     x = graph.add("Transpose", graph.reshaped(x, -1, members, width), perm=[1, 0, 2])  # (K, B, W)
-    floor = torch.zeros(members, 1, 1)
-    floor[network.trunk.bending :] = -torch.inf  # additive members bend nowhere
-    least = _tensor(graph, floor)
-    x = graph.add("Max", x, least)
     for weights, bias in others:
         x = graph.add("MatMul", x, _tensor(graph, weights.transpose(1, 2)))
-        x = graph.add("Max", graph.add("Add", x, _tensor(graph, bias[:, None])), least)
+        x = graph.add("Relu", graph.add("Add", x, _tensor(graph, bias[:, None])))
     x = graph.add("MatMul", x, _tensor(graph, head.unit.weight[..., None]))  # (K, B, 1)
     x = graph.add("Sigmoid", graph.add("Add", x, _tensor(graph, head.unit.bias[:, None, None])))
     return graph.reshaped(graph.add("ReduceMean", x, axes=[0], keepdims=0), -1)

@@ -19,7 +19,7 @@ class MLPTrunk(nn.Module):
 
     def __init__(self, width_in: int, *, width: int, depth: int, dropout: float) -> None:
         super().__init__()
-        self.members, self.bending, self.width, self.dropout = 1, 1, width, dropout
+        self.members, self.width, self.dropout = 1, width, dropout
         self.layers = nn.ModuleList(nn.Linear(width if i else width_in, width) for i in range(depth))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -133,9 +133,6 @@ class TabMTrunk(nn.Module):
     groups : int, default 1
         Members of a group share weights; groups share nothing. Where rows are few, groups are an
         ensemble of seeds in one forward pass; where they are many, they cost what as many networks cost.
-    additive : int, default 0
-        The last so many groups have no ReLU: what a member of theirs says is a sum of one curve a field, as
-        a scorecard's is. On a small table that is as good as a network, and errs elsewhere.
     dropout : float
         Dropout rate in each block.
 
@@ -154,13 +151,9 @@ class TabMTrunk(nn.Module):
         depth: int,
         dropout: float,
         groups: int = 1,
-        additive: int = 0,
     ) -> None:
         super().__init__()
-        if not 0 <= additive <= groups:
-            raise ValueError(f"{additive} of {groups} groups cannot be additive")
         self.members, self.width = groups * members, width
-        self.bending = (groups - additive) * members
         backbones = [
             tabm.make_tabm_backbone(
                 d_in=width_in,
@@ -187,22 +180,19 @@ class TabMTrunk(nn.Module):
         """
         if not (self.training and self.dropout):
             for layer in self.layers:
-                x = self._bent(layer(x))
+                x = torch.relu(layer(x))
             return x
         read: Tensor | None = None
         for layer in self.layers[:-1]:
             made = self._kept(x.device)
-            x = self._bent(layer(x, read=read, made=made, scale=self._scale))
+            x = torch.relu(layer(x, read=read, made=made, scale=self._scale))
             read = made
         last = torch.zeros(self.members, self.width, device=x.device)
         last.scatter_(1, self._kept(x.device), self._scale)  # the head reads all units
-        return self._bent(self.layers[-1](x, read=read, scale=last))
+        return torch.relu(self.layers[-1](x, read=read, scale=last))
 
     def folded(self) -> list[tuple[Tensor, Tensor]]:
-        """Return the members' matrices (K, W, D) and shifts (K, W), layer by layer.
-
-        ReLU follows each in the first ``bending`` members.
-        """
+        """Return the members' matrices (K, W, D) and shifts (K, W), layer by layer; ReLU follows each."""
         return [layer.folded() for layer in self.layers]  # type: ignore[operator]
 
     @property
@@ -217,8 +207,3 @@ class TabMTrunk(nn.Module):
     def _kept(self, device: torch.device) -> Tensor:
         """Draw the units of each member that stay, int64 (K, W')."""
         return torch.rand(self.members, self.width, device=device).topk(self._number_kept).indices
-
-    def _bent(self, x: Tensor) -> Tensor:
-        if self.bending == self.members:
-            return torch.relu(x)
-        return torch.cat([torch.relu(x[: self.bending]), x[self.bending :]])
