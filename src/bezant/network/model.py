@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from bezant.network.batch import Batch
 from bezant.network.fields.embedding import FieldConfig, FieldEmbedding, learn_fields
+from bezant.network.fields.numbers import EdgeSpacing
 from bezant.network.fields.streamed import Pieces, learn_fields_in_pieces
 from bezant.network.heads.binary import BinaryHead
 from bezant.network.heads.fraction import FractionHead
@@ -51,6 +52,8 @@ class NetworkConfig(BaseModel):
         Of the trunk's blocks, and their number; those of the size if not given.
     bins : int, optional
         Most bins of a number; those of the size if not given.
+    spacing : {"even", "tails"}, default "even"
+        Of the bins' edges; see :func:`bezant.network.fields.numbers.quantile_edges`.
     fields : FieldConfig, optional
         Filled in by :func:`learn_network`.
     """
@@ -66,6 +69,7 @@ class NetworkConfig(BaseModel):
     width: int | None = Field(default=None, ge=1)
     depth: int | None = Field(default=None, ge=1)
     bins: int | None = Field(default=None, ge=1)
+    spacing: EdgeSpacing = "even"
     fields: FieldConfig | None = None
 
 
@@ -175,7 +179,7 @@ def learn_network(batch: Batch, folds: Tensor, config: NetworkConfig) -> tuple[N
     target = batch.target
     hazards = config.head == "hazard"  # statistics need one number a row
     single = replace(batch, target=martingale_residuals(target, config.periods)) if hazards else batch
-    fields, rows = learn_fields(single, folds, wished, config.bins or size.bins)
+    fields, rows = learn_fields(single, folds, wished, config.bins or size.bins, config.spacing)
     return _started(config, fields, target), replace(rows, target=target)
 
 

@@ -41,7 +41,7 @@ STATISTICS_FROM = 10
 SMALL_ROWS = 20_000
 """Tables of fewer rows get a smaller trunk in several groups: they cannot feed a large one."""
 
-SMALL = {"width": 96, "depth": 1, "groups": 4, "bins": 8}
+SMALL = {"width": 96, "depth": 1, "groups": 4, "bins": 16, "spacing": "tails"}
 """What a small table's network is made of, unless it is said otherwise."""
 
 SMALL_SIZES = ("tiny", "small")
@@ -98,7 +98,8 @@ class TablePlan(BaseModel):
             return ()
         return (
             f"With {rows} rows, fewer than {SMALL_ROWS}, the network is a small one: {network.depth} block "
-            f"of width {network.width} in each of {network.groups} groups, and at most {network.bins} bins a number.",
+            f"of width {network.width} in each of {network.groups} groups, with {network.bins} bins a "
+            "number.",
         )
 
     def resolved(self, rows: int) -> TablePlan:

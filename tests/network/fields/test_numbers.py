@@ -10,7 +10,13 @@ import torch
 from numpy.testing import assert_allclose
 from rtdl_num_embeddings import PiecewiseLinearEmbeddings
 
-from bezant.network.fields.numbers import NumberEmbedding, PiecewiseLinear, RobustScale, quantile_edges
+from bezant.network.fields.numbers import (
+    EdgeSpacing,
+    NumberEmbedding,
+    PiecewiseLinear,
+    RobustScale,
+    quantile_edges,
+)
 
 
 def columns(rows: int = 301) -> torch.Tensor:
@@ -63,11 +69,13 @@ def test_scale_of_no_rows_stays_as_it_was() -> None:
     assert_allclose(scale(torch.zeros(1, 2)), torch.zeros(1, 2))
 
 
-def test_edges_are_the_distinct_quantiles_closer_towards_the_ends() -> None:
+@pytest.mark.parametrize("spacing", ["even", "tails"])
+def test_edges_are_the_distinct_quantiles(spacing: EdgeSpacing) -> None:
     x = columns()
     for most in (1, 4, 32):
-        levels = np.sin(np.linspace(0, np.pi / 2, most + 1)) ** 2
-        edges = quantile_edges(x, most)
+        even = np.linspace(0, 1, most + 1)
+        levels = even if spacing == "even" else np.sin(even * np.pi / 2) ** 2
+        edges = quantile_edges(x, most, spacing)
         for j in range(4):
             known = x[:, j].numpy()
             wanted = np.unique(np.nanquantile(known, levels).astype(np.float32))

@@ -10,6 +10,7 @@ from bezant.network.batch import Batch
 from bezant.network.fields.categories import CategoryEmbedding
 from bezant.network.fields.interactions import PairStatistics, learn_pairs
 from bezant.network.fields.numbers import (
+    EdgeSpacing,
     NumberEmbedding,
     NumberEmbeddingKind,
     RobustScale,
@@ -142,7 +143,7 @@ def with_ratios(numbers: Tensor, ratios: tuple[tuple[int, int], ...]) -> Tensor:
 
 
 def learn_fields(
-    batch: Batch, folds: Tensor, config: FieldConfig, most_bins: int
+    batch: Batch, folds: Tensor, config: FieldConfig, most_bins: int, spacing: EdgeSpacing = "even"
 ) -> tuple[FieldEmbedding, Batch]:
     """Build a FieldEmbedding from training rows.
 
@@ -156,6 +157,8 @@ def learn_fields(
         As wished; ``n_bins`` is filled in here.
     most_bins : int
         At most this many bins a number.
+    spacing : {"even", "tails"}, default "even"
+        Of their edges; see :func:`quantile_edges`.
 
     Returns
     -------
@@ -212,7 +215,7 @@ def finished_fields(
     numbers = torch.cat([raw, out_of_fold], 1)
     scale = RobustScale(numbers.shape[1])
     scale.learn(numbers)
-    edges = quantile_edges(scale(numbers), most_bins)
+    edges = quantile_edges(scale(numbers), most_bins, spacing)
     learned = {
         "n_bins": tuple(len(e) - 1 for e in edges),
         "ratios": ratios,

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 NumberEmbeddingKind = Literal["piecewise", "periodic", "both"]
+EdgeSpacing = Literal["even", "tails"]
 
 
 class RobustScale(nn.Module):
@@ -180,12 +181,8 @@ class _Between(torch.autograd.Function):
         return total, None, None
 
 
-def quantile_edges(x: Tensor, most: int) -> list[Tensor]:
+def quantile_edges(x: Tensor, most: int, spacing: EdgeSpacing = "even") -> list[Tensor]:
     """Return the bin edges of each column: distinct training quantiles, at least two.
-
-    The levels of the quantiles are ``(1 - cos(pi i / most)) / 2``, closer together towards the ends: what is
-    rare about an application is most of what a number says, and with levels evenly apart the last bin
-    alone would reach from the 97th per cent to the largest of all (docs/log.md has what that costs).
 
     Parameters
     ----------
@@ -193,8 +190,14 @@ def quantile_edges(x: Tensor, most: int) -> list[Tensor]:
         Scaled training rows; NaN is left aside.
     most : int
         At most this many bins a column.
+    spacing : {"even", "tails"}, default "even"
+        Levels of the quantiles: evenly apart, or ``(1 - cos(pi i / most)) / 2``, closer together towards
+        the ends. What is rare about an application is much of what a number says, and of 32 even bins the
+        last one alone reaches from the 97th per cent to the largest of all.
     """
-    levels = ((1 - torch.linspace(0, torch.pi, most + 1, dtype=torch.float64).cos()) / 2).float()
+    levels = torch.linspace(0, 1, most + 1)
+    if spacing == "tails":
+        levels = ((1 - torch.linspace(0, torch.pi, most + 1, dtype=torch.float64).cos()) / 2).float()
     edges = []
     for column in x.T:
         known = column[~torch.isnan(column)]
