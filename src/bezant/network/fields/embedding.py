@@ -184,7 +184,7 @@ def learn_fields(
         binary=config.binary,
     )
     out_of_fold = torch.cat([out_of_fold, corrections], 1)
-    fields = finished_fields(config, raw, out_of_fold, ratios, learner, interactions, most_bins)
+    fields = finished_fields(config, raw, out_of_fold, ratios, learner, interactions, most_bins, spacing)
     return fields, Batch(batch.numbers, batch.codes, out_of_fold, batch.target, batch.weight)
 
 
@@ -196,6 +196,7 @@ def finished_fields(
     learner: TargetStatistics,
     interactions: PairStatistics,
     most_bins: int,
+    spacing: EdgeSpacing = "even",
 ) -> FieldEmbedding:
     """Build a FieldEmbedding whose statistics are learned: learn scales and bins, draw the weights.
 
@@ -211,6 +212,8 @@ def finished_fields(
         Learned.
     most_bins : int
         At most this many bins a number.
+    spacing : {"even", "tails"}, default "even"
+        Of their edges; see :func:`quantile_edges`.
     """
     numbers = torch.cat([raw, out_of_fold], 1)
     scale = RobustScale(numbers.shape[1])
