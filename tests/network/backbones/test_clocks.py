@@ -57,9 +57,7 @@ def test_a_record_s_gap_does_not_reach_into_the_history_before() -> None:
 
     def of(times: torch.Tensor, lengths: list[int]) -> torch.Tensor:
         packing = Packing.of(torch.tensor(lengths), max(lengths))
-        found: torch.Tensor = layer(
-            torch.ones(len(times), 2), times, seconds_since_first(times, packing), packing
-        )
+        found: torch.Tensor = layer(torch.ones(len(times), 2), times, seconds_since_first(times, packing))
         return found
 
     assert_close(of(times, [2, 2])[2:], of(times[2:], [2]))

@@ -69,7 +69,7 @@ class RecordInput(nn.Module):
 
     Notes
     -----
-    Shape: packed records (N, D), their times (N,) and their packing to (N, W).
+    Shape: packed records (N, D), their times (N,) and their seconds to (N, W).
     """
 
     def __init__(self, width_in: int, width: int) -> None:
@@ -77,10 +77,9 @@ class RecordInput(nn.Module):
         self.record = nn.Linear(width_in, width)
         self.clock = nn.Linear(CYCLES + 2, width, bias=False)
 
-    def forward(self, x: Tensor, times: Tensor, since: Tensor, packing: Packing) -> Tensor:
+    def forward(self, x: Tensor, times: Tensor, since: Tensor) -> Tensor:
         """Map records; ``since`` is :func:`seconds_since_first`, float64 (N,)."""
-        gap = torch.diff(since, prepend=since[:1])
-        gap = gap.masked_fill(packing.position == 0, 0.0)
+        gap = torch.diff(since, prepend=since[:1])  # not above 0 where a history begins
         spans = torch.stack([gap, since], -1).clamp_(min=0).log1p_().div_(LOG_SCALE).float()
         clock = torch.cat([calendar_cycles(times), spans], -1)  # (N, 10)
         return self.record(x) + self.clock(clock)  # type: ignore[no-any-return]

@@ -38,7 +38,7 @@ class DilatedCNN(nn.Module):
         """Mix the records of each history, (B, T, D) to (B, T, W)."""
         packing = Packing.of(lengths, x.shape[1])
         when = packing.pack(times)
-        h = self.input(packing.pack(x), when, seconds_since_first(when, packing), packing)
+        h = self.input(packing.pack(x), when, seconds_since_first(when, packing))
         after = None if self.causal else lengths.index_select(0, packing.history) - packing.position - 1
         for block, dilation in zip(self.blocks, self.dilations, strict=True):
             h = block(h, dilation, packing, after)
@@ -97,7 +97,7 @@ class PooledCNN(nn.Module):
         """Make one vector a history of (B, T, D), and repeat it at its positions, (B, T, W)."""
         packing = Packing.of(lengths, x.shape[1])
         when = packing.pack(times)
-        tokens = self.input(packing.pack(x), when, seconds_since_first(when, packing), packing)
+        tokens = self.input(packing.pack(x), when, seconds_since_first(when, packing))
         if not len(tokens):
             return packing.unpack(tokens)
         h, left = packing.unpack(tokens).transpose(1, 2), lengths  # (B, W, T)

@@ -46,7 +46,7 @@ class RecurrentNetwork(nn.Module):
         """Mix the records of each history, (B, T, D) to (B, T, W)."""
         packing = Packing.of(lengths, x.shape[1])
         when = packing.pack(times)
-        tokens = self.input(packing.pack(x), when, seconds_since_first(when, packing), packing)
+        tokens = self.input(packing.pack(x), when, seconds_since_first(when, packing))
         if not len(tokens):
             return packing.unpack(tokens)
         h = packing.unpack(tokens)

@@ -54,7 +54,7 @@ class Transformer(nn.Module):
         packing = Packing.of(lengths, x.shape[1])
         when = packing.pack(times)
         since = seconds_since_first(when, packing)
-        h = self.drop(self.input(packing.pack(x), when, since, packing), packing)
+        h = self.drop(self.input(packing.pack(x), when, since), packing)
         if not len(h):
             return packing.unpack(h)
         turns = rotations(since, self.heads, self.width // self.heads)
