@@ -1,5 +1,4 @@
-"""Backbones: from the records of a history to vectors that know the other records. One file each, one
-contract.
+"""Backbones: from a history's records to vectors that know the other records, one contract for all.
 
 ``backbone(x, times, lengths)`` takes
 

@@ -22,8 +22,10 @@ class DilatedCNN(nn.Module):
     dropout. The taps stand ``d`` records apart: at -2d, -d, 0 if causal, at -d, 0, d if not. With dilations
     1, 2, 4, ... the output of ``depth`` blocks (up to ten) reads ``2 ** (depth + 1) - 1`` records.
 
-    Notes ----- Records are packed, so a tap is a shift of the whole batch by d rows with those zeroed that
-    would cross into another history: one matrix product a block and no padding.
+    Notes
+    -----
+    Records are packed, so a tap is a shift of the whole batch by d rows with those zeroed that would cross
+    into another history: one matrix product a block and no padding.
     """
 
     def __init__(self, width_in: int, *, width: int, depth: int, dropout: float, causal: bool) -> None:
@@ -52,9 +54,8 @@ class _Block(nn.Module):
         self.taps = nn.Linear(TAPS * width, 2 * width)
         self.out = nn.Linear(width, width)
         self.drop = HistoryDropout(dropout)
-        nn.init.normal_(
-            self.out.weight, std=(2 * depth * width) ** -0.5
-        )  # the sum of all blocks stays near 1
+        # The sum of all blocks stays near 1.
+        nn.init.normal_(self.out.weight, std=(2 * depth * width) ** -0.5)
         nn.init.zeros_(self.out.bias)
 
     def forward(self, h: Tensor, dilation: int, packing: Packing, after: Tensor | None) -> Tensor:

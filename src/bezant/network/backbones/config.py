@@ -69,7 +69,7 @@ BACKBONE_SIZES: dict[BackboneForm, dict[SizeName, BackboneShape]] = {
 """About 0.1, 1, 10, 100 million and 1 billion parameters, as :data:`bezant.network.sizes.SIZES`.
 
 A recurrent network grows in width alone: its steps wait for each other, and every layer adds to the wait. So
-does the textbook's: each of its layers halves the history."""
+does the textbook's network, whose layers each halve the history."""
 
 
 class BackboneConfig(BaseModel):

@@ -15,8 +15,7 @@ SHORT = 64
 
 @dataclass(frozen=True)
 class Group:
-    """Histories of similar length that follow each other: ``count`` of them, the longest with ``longest``
-    records.
+    """``count`` histories of similar length that follow each other, ``longest`` records at most.
 
     Attributes
     ----------
