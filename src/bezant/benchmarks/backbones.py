@@ -4,8 +4,8 @@
 records and on ragged ones, on one thread. All take turns, so that a busy machine is busy for all; a round's
 seconds are those of the processor. Ragged histories count their records alone, not the padding.
 
-Torch's encoder drops attention weights too, for which it leaves the fused attention; ours drops none. The rows
-without dropout compare the same work.
+Torch's encoder drops attention weights too, for which it leaves the fused attention; ours drops none.
+The rows without dropout compare the same work.
 """
 
 from __future__ import annotations
