@@ -21,7 +21,7 @@ from bezant.desks.intake import Leaks, read_rows, take_in
 from bezant.desks.labels import as_events, read_labels, two_classes
 from bezant.desks.large import InMemory, fit_in_pieces, rows_to_stream, with_outcomes
 from bezant.desks.network_settings import NetworkSettings
-from bezant.desks.record import RECALIBRATED, FitRecord, recalibration_note
+from bezant.desks.record import RECALIBRATED, recalibration_note
 from bezant.desks.settings import (
     ordering_times,
     plan_of,
@@ -32,19 +32,17 @@ from bezant.desks.settings import (
 from bezant.desks.table_estimator import TableEstimator
 from bezant.desks.updating import update_estimator
 from bezant.desks.validation import seen_before, segment_of, validation_content
-from bezant.evidence.checks import CheckReport
 from bezant.evidence.evaluation import Evaluation, evaluate_scores
 from bezant.metrics.target_statistics import stratified_folds
 from bezant.network.application import ApplicationScorer
 from bezant.network.model import TrunkName
 from bezant.network.recalibration import UNMOVED, days_of, learn_recalibration
-from bezant.network.scoring import TableModel
 from bezant.network.sizes import SizeName
 from bezant.reports import write
 from bezant.schema import Schema
 from bezant.training.config import TrainingConfig
 from bezant.training.cross_fitting import FOLDS, cross_fit_table, is_cross_fitted
-from bezant.training.loop import Observer, TrainingRun
+from bezant.training.loop import Observer
 from bezant.training.progress import ProgressChoice, shown
 from bezant.training.table import fit_table
 from bezant.types import AnyArray, FloatArray, Frame, InputError
@@ -124,15 +122,6 @@ class CreditRisk(ClassifierMixin, TableEstimator):  # type: ignore[misc]
     """
 
     classes_: AnyArray
-    model_: TableModel
-    schema_: Schema
-    benchmarks_: tuple[Benchmark, ...]
-    calibration_: dict[str, float]
-    evaluation_: Evaluation | None
-    check_: CheckReport
-    history_: tuple[TrainingRun, ...]
-    notes_: tuple[str, ...]
-    record_: FitRecord
 
     EVIDENCE = Evaluation
 

@@ -7,7 +7,7 @@ over all rows, and is the same as if they had come whole. If the sample is all r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 
@@ -28,7 +28,7 @@ from bezant.network.fields.interactions import (
     single_statistics,
 )
 from bezant.network.fields.ratios import choose_ratios
-from bezant.network.fields.statistics import TargetStatistics
+from bezant.network.fields.statistics import Tally, TargetStatistics
 
 Pieces = Callable[[], Iterable[tuple[Batch, Tensor]]]
 """Gives all training rows anew, in pieces: a Batch with its target, and the fold of each of its rows."""
@@ -129,43 +129,19 @@ def learn_fields_in_pieces(
     learner = TargetStatistics(
         config.cardinalities, config.statistics, config.smoothings, binary=config.binary
     )
-    single = single_statistics(sizes, config.binary)
-    tallies = reduce(
-        lambda a, b: (a[0] + b[0], a[1] + b[1]),
-        (
-            (
-                learner.tally(rows.codes, _target(rows), which, n_folds),
-                single.tally(sources_of(rows), _target(rows), which, n_folds),
-            )
-            for rows, which in pieces()
-        ),
+    of_codes, of_sources = _tallied(
+        learner, single_statistics(sizes, config.binary), pieces, sources_of, n_folds
     )
-    tables = learner.take(tallies[0])
-    sources = sources_of(sample)
-    model, base = additive_model(sources, sizes, sample.target, folds, config.binary, tallies[1])
+    tables, sources = learner.take(of_codes), sources_of(sample)
+    model, base = additive_model(sources, sizes, sample.target, folds, config.binary, of_sources)
+    target, most = sample.target.double(), config.most_pairs
     pairs = (
-        choose_pairs(
-            sources,
-            sizes,
-            model.telling,
-            base,
-            sample.target.double(),
-            folds,
-            config.most_pairs,
-            config.binary,
-        )
-        if config.most_pairs
-        else ()
+        choose_pairs(sources, sizes, model.telling, base, target, folds, most, config.binary) if most else ()
     )
     known = _cells(pairs, sizes, sources)
     learned = _count(known, model, pieces, sources_of, n_folds)
-    interactions = pair_statistics(
-        pairs,
-        edges,
-        sizes,
-        [(c.keys, whole) for c, (whole, _) in zip(known, learned, strict=True)],
-        len(config.cardinalities),
-    )
+    whole = [(c.keys, steps) for c, (steps, _) in zip(known, learned, strict=True)]
+    interactions = pair_statistics(pairs, edges, sizes, whole, len(config.cardinalities))
     without = [_padded(others) for _, others in learned]
 
     def out_of_fold(rows: Batch, which: Tensor) -> Tensor:
@@ -176,6 +152,26 @@ def learn_fields_in_pieces(
 
     found = finished_fields(config, raw, out_of_fold(sample, folds), ratios, learner, interactions, most_bins)
     return StreamedFields(found, out_of_fold)
+
+
+def _tallied(
+    learner: TargetStatistics,
+    single: TargetStatistics,
+    pieces: Pieces,
+    sources_of: Callable[[Batch], Tensor],
+    n_folds: int,
+) -> tuple[Tally, Tally]:
+    """Return the tallies of all rows: of the codes that get statistics, and of every source."""
+
+    def tallies() -> Iterator[tuple[Tally, Tally]]:
+        for rows, which in pieces():
+            target = _target(rows)
+            yield (
+                learner.tally(rows.codes, target, which, n_folds),
+                single.tally(sources_of(rows), target, which, n_folds),
+            )
+
+    return reduce(lambda a, b: (a[0] + b[0], a[1] + b[1]), tallies())
 
 
 def _target(rows: Batch) -> Tensor:
