@@ -41,6 +41,19 @@ def test_the_factor_finds_how_the_world_has_changed() -> None:
     assert factor == pytest.approx(3, abs=0.5)
 
 
+def test_in_a_world_that_stands_still_the_factor_is_one_also_where_hazards_are_high() -> None:
+    rng = np.random.default_rng(0)
+    begun, month, period, periods = rng.uniform(0, 60, 60_000), 0.0186, 12.0, 6  # 20 % a year
+    first = rng.exponential(1 / month, len(begun))
+    seen = first < 60 - begun
+    months = np.where(seen, first, 60 - begun)
+    days = np.datetime64("1990-01-01") + np.round(begun * DAYS_A_MONTH).astype("timedelta64[D]")
+    targets = hazard_targets(months, seen, period, periods)
+    true = np.tile(1 - np.exp(-month * period * np.arange(1, periods + 1)), (len(begun), 1))
+    of_late = RecentExposure.of(days, targets, months, period, RECENT, periods)
+    assert of_late.factor(true) == pytest.approx(1, abs=0.02)
+
+
 def test_exposure_is_that_of_a_count_by_hand() -> None:
     days, months, seen = book(300)
     found = exposure(days, months, seen)

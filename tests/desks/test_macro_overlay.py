@@ -187,3 +187,10 @@ def test_what_cannot_be_learned_or_asked_is_refused() -> None:
         fit(lag=None)
     with pytest.raises(InputError, match="periods is 9"):
         fit().stressed(np.full((2, PERIODS), 0.01), Scenario("x", {"rate": 5.0}), 9)
+
+
+def test_a_scenario_of_figures_that_were_not_learned_is_refused() -> None:
+    overlay = fit()
+    known = {name: 5.0 for name in overlay.columns}
+    with pytest.raises(InputError, match="moves 'house prices', of which the overlay has learned nothing"):
+        overlay.factors(Scenario("x", {**known, "house prices": 1.0}), 4)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from bezant.histories import read_table
 from bezant.types import AnyArray, BoolArray, FloatArray, InputError
@@ -113,6 +115,8 @@ def quoted(label: Any) -> str:
 
 def label_values(y: Any) -> AnyArray:
     """Return a column of outcomes as an array (n,), missing ones too."""
+    if isinstance(y, pa.Array):
+        y = pa.chunked_array([y])  # whose texts and booleans become NumPy's too
     if hasattr(y, "to_numpy"):
         values = np.asarray(y.to_numpy())
     elif isinstance(y, list | tuple) or hasattr(y, "__array__"):
@@ -124,6 +128,8 @@ def label_values(y: Any) -> AnyArray:
     if values.ndim != 1:
         raise InputError(f"The target must be one column of values, not an array of shape {values.shape}.")
     if values.dtype == object:
+        nothing = getattr(sys.modules.get("pandas"), "NA", None)  # neither equal to itself nor unequal
+        values = np.array([None if v is nothing else v for v in values], dtype=object)
         kept = [v for v in values if v is not None and v == v]
         if kept and all(isinstance(v, bool | int | float | np.number) for v in kept):
             return values.astype(np.float64)

@@ -48,6 +48,9 @@ TIMES = 2_000_000
 
 _LABELS = 100
 
+_Said = dict[str, dict[int, str]]
+"""Notes on pieces: by what they are of, then by the number of the piece."""
+
 
 def rows_to_stream(X: Any, y: Any, in_memory: InMemory) -> tuple[ParquetRows, str] | None:
     """Return the rows to read in pieces and the name of their outcome; None if they are to be read whole.
@@ -110,7 +113,7 @@ def fit_in_pieces(risk: Any, rows: ParquetRows, target: str, *, large: str) -> N
         seed=seed,
         held_out=np.flatnonzero(held),
     )
-    said: dict[str, str] = {}
+    said: _Said = {}
     whole = StreamedTable(
         intake.table,
         intake.schema,
@@ -129,7 +132,7 @@ def fit_in_pieces(risk: Any, rows: ParquetRows, target: str, *, large: str) -> N
     with _scratch(risk.scratch) as folder:
         fitted = fit_streamed(whole, plan, Path(folder), shown=how, checkpoint=checkpoint)
     resolved = plan_for(plan, len(rows))
-    notes = (*_notes(found, intake, resolved.training.max_epochs), *said.values(), *fitted.notes)
+    notes = (*_notes(found, intake, resolved.training.max_epochs), *_of_pieces(said), *fitted.notes)
     finish_fit(risk, intake, events, found.classes, replace(fitted, notes=notes), resolved, large=large)
     set_names(risk, rows, table)
     summary = replace(risk.record_.summary, rows=len(rows), events=found.events, period=found.period)
@@ -303,7 +306,7 @@ def _excerpt(found: Survey, seed: int) -> tuple[pa.Table, FloatArray, BoolArray]
 
 
 def _pieces(
-    found: Survey, schema: Schema, everything: bool, said: dict[str, str]
+    found: Survey, schema: Schema, everything: bool, said: _Said
 ) -> Iterator[tuple[pa.Table, FloatArray]]:
     """Yield typed rows with their outcomes; what had to be said of a piece is added to ``said``."""
     columns = list(dict.fromkeys([*schema.names, found.target, *([found.time] if found.time else [])]))
@@ -318,8 +321,17 @@ def _pieces(
         except InputError as error:
             raise InputError(where + str(error)) from error
         for note in conformed.notes:
-            said.setdefault(note.split(":")[0], where + note)
+            said.setdefault(note.split(":")[0], {}).setdefault(number, where + note)
         yield conformed.table, _events(piece, found)
+
+
+def _of_pieces(said: _Said) -> tuple[str, ...]:
+    """Return the first note of each kind, and in how many further pieces there was its like."""
+    return tuple(
+        f"{next(iter(notes.values()))}"
+        + (f" (So in {len(notes) - 1} further pieces.)" if len(notes) > 1 else "")
+        for notes in said.values()
+    )
 
 
 def _events(piece: pa.Table, found: Survey) -> FloatArray:

@@ -86,7 +86,8 @@ class RecentExposure:
             Probability of default by the end of each period.
         """
         hazard = np.diff(-np.log1p(-np.clip(by_then, 0, 1 - 1e-12)), axis=1, prepend=0.0)
-        expected = float((hazard * self.at_risk).sum())
+        # A period with a default counts whole among those at risk, so the hazard is that of a whole period.
+        expected = float((-np.expm1(-hazard) * self.at_risk).sum())
         seen = int(self.event.sum())
         return seen / expected if seen >= FEWEST and expected > 0 else None
 

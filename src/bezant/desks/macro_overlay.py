@@ -84,11 +84,18 @@ class MacroOverlay:
         Raises
         ------
         InputError
-            If the scenario lacks a figure, or its paths are shorter than ``periods``.
+            If the scenario lacks a figure, moves one that is not known here, or its paths are shorter than
+            ``periods``.
         """
         absent = [c for c in self.columns if c not in scenario.values]
         if absent:
             raise InputError(f"Scenario {scenario.name!r} lacks the figure {absent[0]!r}; add its path.")
+        strange = [c for c in scenario.values if c not in self.columns]
+        if strange:
+            raise InputError(
+                f"Scenario {scenario.name!r} moves {strange[0]!r}, of which the overlay has learned nothing; "
+                f"it knows {', '.join(map(repr, self.columns))}."
+            )
         paths = [np.atleast_1d(np.asarray(scenario.values[c], np.float64)) for c in self.columns]
         short = [c for c, p in zip(self.columns, paths, strict=True) if 1 < len(p) < periods]
         if short:

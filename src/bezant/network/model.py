@@ -201,7 +201,8 @@ def learn_network_in_pieces(
         The network, and what gives the out-of-fold statistics (n, S) of rows with their folds.
     """
     assert sample.target is not None and config.head != "hazard"
-    learned = learn_fields_in_pieces(pieces, n_folds, sample, folds, _wished(config), SIZES[config.size].bins)
+    bins = config.bins or SIZES[config.size].bins
+    learned = learn_fields_in_pieces(pieces, n_folds, sample, folds, _wished(config), bins, config.spacing)
     return _started(config, learned.fields, sample.target), learned.out_of_fold
 
 

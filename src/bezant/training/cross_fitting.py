@@ -86,6 +86,10 @@ def cross_fit_table(
     return FittedTable(kept, parts, calibration.cross_fitted, calibration, (run, on_all), notes, None)
 
 
+MOST_KEPT = 2**30
+"""Bytes that the weights of all folds and epochs may take; larger networks are trained again instead."""
+
+
 @dataclass(frozen=True)
 class _Fit:
     """A network trained without a fold, and its averaged weights after each epoch."""
@@ -137,7 +141,9 @@ def _run(
     weights: dict[int, list[Tensor]] = {}
 
     def keep(epoch: int, average: list[Tensor]) -> None:
-        weights[epoch] = [a.detach().cpu().clone() for a in average]
+        size = sum(a.numel() * a.element_size() for a in average)
+        if size * (plan.training.max_epochs or 1) * FOLDS <= MOST_KEPT:
+            weights[epoch] = [a.detach().cpu().clone() for a in average]
 
     with shown(title) as observe:
         run = train(

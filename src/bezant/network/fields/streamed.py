@@ -27,6 +27,7 @@ from bezant.network.fields.interactions import (
     pair_statistics,
     single_statistics,
 )
+from bezant.network.fields.numbers import EdgeSpacing
 from bezant.network.fields.ratios import choose_ratios
 from bezant.network.fields.statistics import Tally, TargetStatistics
 
@@ -98,7 +99,13 @@ class StreamedFields:
 
 
 def learn_fields_in_pieces(
-    pieces: Pieces, n_folds: int, sample: Batch, folds: Tensor, config: FieldConfig, most_bins: int
+    pieces: Pieces,
+    n_folds: int,
+    sample: Batch,
+    folds: Tensor,
+    config: FieldConfig,
+    most_bins: int,
+    spacing: EdgeSpacing = "even",
 ) -> StreamedFields:
     """Build a FieldEmbedding from training rows in pieces; see :func:`.embedding.learn_fields`.
 
@@ -116,6 +123,8 @@ def learn_fields_in_pieces(
         As wished; ``n_bins`` is filled in here.
     most_bins : int
         At most this many bins a number.
+    spacing : {"even", "tails"}, default "even"
+        Of their edges; see :func:`.numbers.quantile_edges`.
     """
     assert sample.target is not None
     ratios = choose_ratios(sample.numbers, config.most_ratios) if config.most_ratios else ()
@@ -150,7 +159,9 @@ def learn_fields_in_pieces(
         statistics = learner.look_up(tables, rows.codes, which)
         return torch.cat([statistics, *[c[:, None] for c in corrections]], 1)
 
-    found = finished_fields(config, raw, out_of_fold(sample, folds), ratios, learner, interactions, most_bins)
+    found = finished_fields(
+        config, raw, out_of_fold(sample, folds), ratios, learner, interactions, most_bins, spacing
+    )
     return StreamedFields(found, out_of_fold)
 
 
