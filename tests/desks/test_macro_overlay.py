@@ -191,6 +191,6 @@ def test_what_cannot_be_learned_or_asked_is_refused() -> None:
 
 def test_a_scenario_of_figures_that_were_not_learned_is_refused() -> None:
     overlay = fit()
-    known = {name: 5.0 for name in overlay.columns}
+    known = dict.fromkeys(overlay.columns, 5.0)
     with pytest.raises(InputError, match="moves 'house prices', of which the overlay has learned nothing"):
         overlay.factors(Scenario("x", {**known, "house prices": 1.0}), 4)

@@ -47,8 +47,8 @@ class Ahead:
                 f"mean, by the slope {slope:.2f}.",
             )
         why = (
-            "A network of the earlier half of the rows ranked the losses of the later half less and less "
-            f"reliably: only a slope of {slope:.2f} is sure to go on, with a confidence of {self.caution:g}"
+            "A network of the earlier half of the rows ranked the losses of the later half, among which are "
+            f"those it is judged by, less and less reliably: only a slope of {slope:.2f} is sure to go on, with a confidence of {self.caution:g}"
         )
         if slope == 0:
             return (f"{why}. So all rows get the mean loss of the latest ones; quantiles still differ.",)
