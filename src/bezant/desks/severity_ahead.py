@@ -48,8 +48,8 @@ class Ahead:
             )
         why = (
             "A network of the earlier half of the rows ranked the losses of the later half, among which are "
-            f"those it is judged by, less and less reliably: only a slope of {slope:.2f} is sure to go on, with "
-            f"a confidence of {self.caution:g}"
+            f"those it is judged by, less and less reliably: only a slope of {slope:.2f} is sure to go on, "
+            f"with a confidence of {self.caution:g}"
         )
         if slope == 0:
             return (f"{why}. So all rows get the mean loss of the latest ones; quantiles still differ.",)
