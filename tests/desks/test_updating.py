@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ import pytest
 
 import bezant as bz
 from bezant.desks import updating
+from bezant.desks.record import FitRecord
 from bezant.desks.updating import UPDATED, UpdateRows
+from bezant.desks.validation import seen_before
+from bezant.training import updating as training
 from bezant.training.updating import UpdatedTable
 from bezant.types import FloatArray, InputError
 from common.rows import made_up, replaced
+from training_support import interrupt_at
 
 OLD, NEW = 3000, 2000
 
@@ -116,7 +121,8 @@ def test_an_update_that_would_be_worse_is_not_kept_and_says_so(fitted: bz.Credit
     risk = deepcopy(fitted).update(X, y)
     assert all((before[n] == t).all() for n, t in risk.model_.network.state_dict().items())
     assert "training on did not pay" in note(risk) or "kept as it was" in note(risk)
-    assert risk.record_ == fitted.record_
+    until = None if "kept as it was" in note(risk) else str(X["ApprovalDate"][-1].as_py().date())
+    assert risk.record_ == replace(fitted.record_, judged_until=until)
 
 
 def test_few_new_rows_leave_the_statistics_and_the_older_rows_out(fitted: bz.CreditRisk) -> None:
@@ -180,3 +186,90 @@ def test_without_times_no_row_can_be_told_to_be_new() -> None:
     risk.fit(X.drop_columns("approved"), y)
     with pytest.raises(InputError, match="fitted without a time column"):
         risk.update(X.drop_columns("approved"), y)
+
+
+def crisis() -> tuple[pa.Table, FloatArray]:
+    """Loans whose level has risen in the new rows: worth learning."""
+    X, y = loans()
+    y = y.copy()
+    y[OLD:] = np.maximum(y[OLD:], np.random.default_rng(0).random(NEW) < 0.4)
+    return X, y
+
+
+def interrupted_in(run: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Ctrl-C come in the second step of a run, and a checkpoint fail in each."""
+    whole, begun = training.train, []
+
+    def train(*a: Any, **k: Any) -> Any:
+        begun.append(1)
+        k["observe"] = interrupt_at(2) if len(begun) == run else None
+        found = whole(*a, **k)
+        return replace(found, notes=(f"Checkpoint {len(begun)} failed.", *found.notes))
+
+    monkeypatch.setattr(training, "train", train)
+
+
+def test_an_interrupted_update_says_so_and_is_calibrated_if_that_is_better(
+    fitted: bz.CreditRisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted_in(1, monkeypatch)
+    X, y = crisis()
+    risk = deepcopy(fitted).update(X, y)
+    assert "training was interrupted and what it had learned was dropped: the old network was kept" in note(
+        risk
+    )
+    assert "no candidate was better" not in note(risk)
+    assert scores(risk)[OLD:].mean() > scores(fitted)[OLD:].mean() + 0.1
+    assert "Checkpoint 1 failed." in risk.notes_
+    assert not any("best weights so far were kept" in n for n in risk.notes_)
+
+
+def test_a_network_that_was_interrupted_with_all_rows_is_not_said_to_have_learned_from_those_held_out(
+    fitted: bz.CreditRisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted_in(2, monkeypatch)
+    X, y = crisis()
+    held_out = int(0.15 * len(y))
+    risk = deepcopy(fitted).update(X, y)
+    assert f"it has not learned from the {held_out} held-out rows" in note(risk)
+    assert {"Checkpoint 1 failed.", "Checkpoint 2 failed."} <= set(risk.notes_)
+    summary = risk.record_.summary
+    days = X["ApprovalDate"].to_numpy().astype("datetime64[D]")
+    assert summary.rows == len(y) - held_out
+    assert summary.period[1] == str(days[len(y) - held_out - 1])
+    assert risk.record_.judged_until == str(days[-1])
+    with pytest.raises(InputError, match=f"later than {days[-1]}, until when outcomes have been used"):
+        risk.update(X, y)
+    judged = risk.evaluate(X.slice(OLD), y[OLD:])
+    assert any(f"until {days[-1]}" in n or f"than {days[-1]}" in n for n in judged.notes)
+
+
+def test_rows_that_calibrated_an_update_cannot_judge_the_next_one(
+    fitted: bz.CreditRisk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(training, "_chosen", lambda *_: "calibrated")
+    X, y = crisis()
+    days = X["ApprovalDate"].to_numpy().astype("datetime64[D]")
+    middle = OLD + NEW // 2
+    deepcopy(fitted).update(X.slice(0, middle), y[:middle], epochs=1).save(tmp_path / "model")
+    risk = bz.load(tmp_path / "model")
+    end, until = risk.record_.summary.period[1], risk.record_.judged_until
+    assert (end, until) == (fitted.record_.summary.period[1], str(days[middle - 1]))
+    with pytest.raises(InputError, match="later than"):
+        risk.update(X.slice(0, middle), y[:middle])
+    part = slice(OLD - 100, None)
+    found = UpdateRows.of(y[part], days[part], risk.record_, share=0.15)
+    assert days[part][found.used].min() <= np.datetime64(until)  # they may train, but not judge
+    assert days[part][found.used][found.new].min() > np.datetime64(until)
+    (said,) = seen_before(risk.record_, days[OLD + 100 :])
+    assert said.startswith(
+        f"{(days[OLD + 100 :] <= np.datetime64(until)).sum()} of the {NEW - 100} rows judged"
+    )
+    assert seen_before(risk.record_, days[days > np.datetime64(until)]) == ()
+
+
+def test_a_record_saved_before_it_knew_of_judging_still_loads(fitted: bz.CreditRisk) -> None:
+    document = fitted.record_.document()
+    del document["judged_until"]
+    restored = FitRecord.restore(document)
+    assert restored.used_until == fitted.record_.summary.period[1]

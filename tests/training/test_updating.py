@@ -12,7 +12,7 @@ import torch
 
 import training_support
 from bezant.metrics.classification import log_loss
-from bezant.network.model import NetworkConfig
+from bezant.network.model import Network, NetworkConfig
 from bezant.network.recalibration import Recalibration
 from bezant.network.scoring import TableModel
 from bezant.training import updating
@@ -57,6 +57,21 @@ def updated(
         relearn=relearn,
         shown=quiet,
     )
+
+
+def interrupted_in(title: str, monkeypatch: pytest.MonkeyPatch) -> list[Network]:
+    """Let Ctrl-C come in the second step of a run and a checkpoint fail in each; return what was trained."""
+    whole, trained = updating.train, []
+
+    def train(network, rows, held_out, *a, **k):
+        now = (held_out is None) == (title == "all")
+        k["observe"] = training_support.interrupt_at(2) if now else None
+        run = whole(network, rows, held_out, *a, **k)
+        trained.append(network)
+        return replace(run, notes=(f"Checkpoint failed with {len(rows)} rows.", *run.notes))
+
+    monkeypatch.setattr(updating, "train", train)
+    return trained
 
 
 def plan(epochs: int | None) -> TablePlan:
@@ -171,3 +186,35 @@ def test_the_level_is_that_of_the_new_rows() -> None:
     raw = found.model.raw_scores(table.slice(OLD))
     assert raw.mean() == pytest.approx(y[OLD:].mean(), abs=0.05)
     assert raw.mean() > y.mean() + 0.1
+
+
+def crisis() -> np.ndarray:
+    """Outcomes whose level has risen in the new rows."""
+    y = training_support.loans(ROWS)[2].copy()
+    y[OLD:] = np.maximum(y[OLD:], np.random.default_rng(0).random(ROWS - OLD) < 0.4)
+    return y
+
+
+def test_an_interruption_keeps_the_better_of_the_whole_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupted_in("first", monkeypatch)
+    found = updated(crisis())
+    assert found.interrupted and list(found.log_losses) == ["old", "calibrated"]
+    assert found.log_losses["calibrated"] < found.log_losses["old"]
+    assert found.kept == "calibrated"
+    assert training_support.digest(found.model.network) == training_support.digest(fitted().network)
+    assert found.model.calibrator is not fitted().calibrator
+    assert len(found.learned) == 0
+    monkeypatch.setattr(updating, "log_loss", lambda y, p: 0.0)  # of equals, the one that changes least
+    assert updated(crisis()).model is fitted()
+
+
+def test_an_interruption_with_all_rows_keeps_the_network_that_was_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert len(updated(crisis()).learned) == ROWS
+    networks = interrupted_in("all", monkeypatch)
+    found = updated(crisis())
+    assert found.kept == "trained" and found.interrupted
+    np.testing.assert_array_equal(found.learned, np.arange(3000))
+    assert len(networks) == 2 and found.model.network is networks[0]
+    assert found.notes == ("Checkpoint failed with 3000 rows.", "Checkpoint failed with 4000 rows.")

@@ -310,7 +310,7 @@ class CreditRisk(ClassifierMixin, TableEstimator):  # type: ignore[misc]
         Raises
         ------
         InputError
-            If no row is later than those of the last fit, or times are missing.
+            If no row is later than those of the last fit and of the updates since, or times are missing.
         """
         check_is_fitted(self, "model_")
         table = self.read(X)

@@ -38,6 +38,9 @@ class FitRecord:
     outcome : mapping of str to str
         ``column`` and, if it was named, ``event``: where the outcomes stood and which label counted as 1.
         Known if the fit began from a file.
+    judged_until : str, optional
+        ISO date until which an update has used outcomes to choose, calibrate or move the level, where that
+        may be later than what the network has learned from.
     """
 
     configuration: Mapping[str, Any]
@@ -45,6 +48,14 @@ class FitRecord:
     data_sha256: str
     summary: DataSummary
     outcome: Mapping[str, str] = field(default_factory=dict)
+    judged_until: str | None = None
+
+    @property
+    def used_until(self) -> str | None:
+        """ISO date until which outcomes have been used for anything; None if the rows have no times."""
+        if self.summary.period is None:
+            return None
+        return max(self.summary.period[1], self.judged_until or "")
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
@@ -63,6 +74,7 @@ class FitRecord:
             document["data_sha256"],
             summary,
             document.get("outcome", {}),
+            document.get("judged_until"),
         )
 
 

@@ -33,6 +33,16 @@ SAID = {
 }
 """What was kept, in words."""
 
+DROPPED = "training was interrupted and what it had learned was dropped"
+
+SAID_INTERRUPTED = {
+    "trained": "the training on all rows was interrupted, so the network trained on from the old weights was "
+    "kept as it was judged: it has not learned from the {held_out} held-out rows",
+    "calibrated": f"{DROPPED}: the old network was kept with its calibration learned again",
+    "old": f"{DROPPED}: the old model was kept as it was",
+}
+"""What was kept after Ctrl-C, in words."""
+
 
 @dataclass(frozen=True)
 class UpdateRows:
@@ -43,7 +53,7 @@ class UpdateRows:
     used : integer array
         Rows to learn from or to judge on.
     new : integer array
-        Places within ``used`` of the rows that are later than the last fit's.
+        Places within ``used`` of the rows that are later than all whose outcomes have been used before.
     held_out : integer array
         The latest of them, which judge.
     relearn : bool
@@ -60,7 +70,7 @@ class UpdateRows:
 
     @classmethod
     def of(cls, y: FloatArray, times: AnyArray | None, record: FitRecord, *, share: float) -> UpdateRows:
-        """Choose rows: those later than the last fit's are new, and the latest of them judge.
+        """Choose rows: those later than all used before are new, and the latest of them judge.
 
         Parameters
         ----------
@@ -68,7 +78,7 @@ class UpdateRows:
         times : datetime64 array, shape (n,), optional
             When each row happened; without times no row can be told to be new.
         record : FitRecord
-            Of the last fit.
+            Of the last fit, and of the updates since.
         share : float
             Of the rows that are held out, but at most half of the new ones.
 
@@ -79,19 +89,21 @@ class UpdateRows:
         """
         relearn = len(y) >= ENOUGH_TO_RELEARN * record.summary.rows
         everything = np.arange(len(y))
-        if times is None or record.summary.period is None:
+        period, until = record.summary.period, record.used_until
+        if times is None or period is None or until is None:
             raise InputError(
                 "The model was fitted without a time column, so nothing tells new rows from those it has "
                 "learned from; recalibrate it, or fit again."
             )
-        end = np.datetime64(record.summary.period[1])
-        new = times.astype("datetime64[D]") > end
+        days, end = times.astype("datetime64[D]"), np.datetime64(period[1])
+        new = days > np.datetime64(until)
         if not new.any():
             raise InputError(
-                f"None of the {len(y)} rows is later than {end}, where the last fit ended, so none could "
-                "judge an update; give newer rows."
+                f"None of the {len(y)} rows is later than {until}, until when outcomes have been used, so "
+                "none could judge an update; give newer rows."
             )
-        used = everything if relearn else everything[new]
+        # Rows that only judged the last update are in no statistics, so they may train.
+        used = everything if relearn else everything[days > end]
         later = np.argsort(times[used], kind="stable")
         size = min(int(share * len(used)), int(new.sum()) // 2)
         held_out = later[len(later) - size :]
@@ -147,18 +159,20 @@ def update_estimator(
         relearn=rows.relearn,
         shown=lambda title: shown(title, estimator.progress),
     )
-    if updated.kept == "trained":
-        estimator.record_ = updated_record(estimator.record_, rows, typed, schema, y, times)
+    # All that takes time comes before the first change: Ctrl-C must not leave half an update.
+    judged = _evaluation(estimator, updated, typed, y, times, large) if updated.log_losses else None
+    estimator.record_ = updated_record(estimator.record_, updated, rows, typed, schema, y, times)
     if updated.calibration is not None:
         estimator.calibration_ = updated.calibration.log_losses
     estimator.history_ = updated.runs or estimator.history_
-    if updated.log_losses:
-        estimator.evaluation_ = _evaluation(estimator, updated, typed, y, times, large)
+    if judged is not None:
+        estimator.evaluation_ = judged
     estimator.model_ = updated.model
     stale = (UPDATED,) if updated.kept == "old" else (UPDATED, RECALIBRATED)
     kept = tuple(note for note in estimator.notes_ if not note.startswith(stale))
     moved = _moved_note(updated, rows, y, times)
-    estimator.notes_ = (*kept, *rows.notes, update_note(updated, rows, y, times), *moved)
+    said = (update_note(updated, rows, y, times), *updated.notes, *moved)
+    estimator.notes_ = (*kept, *rows.notes, *said)
 
 
 def _plan(estimator: Any, rows: int, epochs: int | None, seed: int) -> TablePlan:
@@ -217,22 +231,31 @@ def update_note(updated: UpdatedTable, rows: UpdateRows, y: FloatArray, times: A
         return f"{begin}nothing was changed, for {few} new rows are too few to judge an update."
     losses = ", ".join(f"{name} {loss:.4f}" for name, loss in updated.log_losses.items())
     tables = "learned again" if rows.relearn else "left as they were"
-    interrupted = " (training was interrupted)" if updated.runs[0].ended == "interrupted" else ""
+    said = (SAID_INTERRUPTED if updated.interrupted else SAID)[updated.kept].format(held_out=few)
     return (
-        f"{begin}{SAID[updated.kept]}{interrupted}; log loss on {judging} of the latest rows: "
+        f"{begin}{said}; log loss on {judging} of the latest rows: "
         f"{losses}; vocabularies, bins and statistics were {tables}."
     )
 
 
 def updated_record(
     record: FitRecord,
+    updated: UpdatedTable,
     rows: UpdateRows,
     table: pa.Table,
     schema: Schema,
     y: FloatArray,
     times: AnyArray | None,
 ) -> FitRecord:
-    """Record an update whose network was kept: rows learned from, their period and their hash."""
+    """Record until when outcomes were used and, of a network kept, rows learned from with period and hash."""
+    if updated.kept == "old":
+        return record
+    if times is not None:
+        record = replace(record, judged_until=str(times[rows.held_out].astype("datetime64[D]").max()))
+    if updated.kept != "trained":
+        return record
+    learned = updated.learned
+    table, y, times = table.take(learned), y[learned], None if times is None else times[learned]
     given = fit_record(record.configuration, table, schema, y, times)
     before = list(record.configuration.get("updates", ()))
     step: Mapping[str, Any] = {"rows": len(y), "sha256_before": record.data_sha256}
@@ -242,4 +265,10 @@ def updated_record(
     if old.period and summary.period:
         summary = replace(summary, period=(min(old.period[0], summary.period[0]), summary.period[1]))
     configuration = {**record.configuration, "updates": [*before, step]}
-    return replace(given, configuration=configuration, summary=summary, outcome=record.outcome)
+    return replace(
+        given,
+        configuration=configuration,
+        summary=summary,
+        outcome=record.outcome,
+        judged_until=record.judged_until,
+    )

@@ -80,17 +80,23 @@ def _learning(runs: tuple[TrainingRun, ...], rows: int) -> LearningCurve | None:
 
 
 def seen_before(record: FitRecord, times: AnyArray | None) -> tuple[str, ...]:
-    """Say so if rows to judge (n) are from the training period: they may be training rows."""
-    period = record.summary.period
-    if times is None or period is None or not len(times):
+    """Say so if outcomes of rows to judge (n) may have been used before, to train or to calibrate."""
+    period, until = record.summary.period, record.used_until
+    if times is None or period is None or until is None:
         return ()
-    inside = int((times.astype("datetime64[D]") <= np.datetime64(period[1])).sum())
-    if not inside:
-        return ()
-    return (
+    days = times.astype("datetime64[D]")
+    inside = int((days <= np.datetime64(period[1])).sum())
+    after = int((days <= np.datetime64(until)).sum()) - inside
+    trained = (
         f"{inside} of the {len(times)} rows judged are from the training period, which ended on {period[1]}; "
         "if the model was trained on them, these figures flatter it.",
     )
+    calibrated = (
+        f"{after} of the {len(times)} rows judged are later than the training period, which ended on "
+        f"{period[1]}, but not than {until}, until when outcomes have calibrated the model; if theirs did, "
+        "these figures flatter it.",
+    )
+    return (*(trained if inside else ()), *(calibrated if after else ()))
 
 
 def segment_of(table: pa.Table, name: str) -> AnyArray:

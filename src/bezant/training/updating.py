@@ -6,7 +6,7 @@ carried over to it (:mod:`bezant.network.inheritance`), so an epoch or two are e
 that stays, and only the weights move. The latest of the new rows, which no network has seen, are dealt into
 two halves as in a first fit: one chooses the epoch, the other judges the trained network beside the old one,
 as it was and with its calibration learned again. The trained one is kept unless it is worse there than the
-best by more than two standard error: what the world has done since is likelier in the new rows than in the
+best by more than two standard errors: what the world has done since is likelier in the new rows than in the
 old weights. A better network is then trained on all rows given. Both halves say whether the level has a
 trend that next year's rows should follow.
 """
@@ -60,7 +60,7 @@ class UpdatedTable:
         Which of the candidates it is.
     log_losses : dict of str to float
         Of each candidate on the judging rows, calibrated without the row's fold where it is calibrated again;
-        empty where the rows were too few to judge.
+        empty where the rows were too few to judge, without "trained" where training was interrupted.
     parts : HeldOut
         Which rows served for what.
     judged : dict of str to float64 array
@@ -87,6 +87,28 @@ class UpdatedTable:
     answers: FloatArray
     recalibration: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the last run, whose weights were then dropped."""
+        return bool(self.runs) and self.runs[-1].ended == "interrupted"
+
+    @property
+    def learned(self) -> IntArray:
+        """Rows that the network which was kept has learned from in this update."""
+        if self.kept != "trained":
+            return np.empty(0, np.int64)
+        parts = self.parts
+        if self.interrupted:
+            return parts.training
+        return np.sort(np.concatenate([parts.training, parts.stopping, parts.judging]))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What went differently in training than asked; an interruption is in ``runs``."""
+        # The run's own sentence says that its best weights were kept, which an update does not do.
+        said = (note for run in self.runs for note in run.notes)
+        return tuple(dict.fromkeys(note for note in said if not note.startswith("Training was interrupted")))
+
 
 def update_table(
     model: TableModel,
@@ -101,6 +123,9 @@ def update_table(
     shown: Shown,
 ) -> UpdatedTable:
     """Train a fitted network for a few epochs more and keep it if that pays.
+
+    Ctrl-C in the first run leaves the old network, with its calibration learned again if that is better; in
+    the run with all rows it leaves the network that was judged, which has not seen the held-out rows.
 
     Parameters
     ----------
@@ -135,41 +160,37 @@ def update_table(
     stopping = batch_of(table.take(parts.stopping), encoding, y[parts.stopping])
     with shown("Updating") as observe:
         run = train(inner, rows, stopping, training, observe=observe)
-    _level(inner, rows, np.flatnonzero(np.isin(parts.training, new)))
     plain = replace(model, recalibration=UNMOVED)
+    candidates: dict[Kept, TableModel] = {"calibrated": plain}
+    if run.ended != "interrupted":
+        _level(inner, rows, np.flatnonzero(np.isin(parts.training, new)))
+        candidates["trained"] = replace(plain, network=inner, encoding=encoding)
     in_time = model.schema.time is not None
     again = {
         name: calibrate(candidate.raw_scores(judging), outcomes, seed=training.seed, in_time=in_time)
-        for name, candidate in (
-            ("trained", replace(plain, network=inner, encoding=encoding)),
-            ("calibrated", plain),
-        )
+        for name, candidate in candidates.items()
     }
-    judged: dict[Kept, FloatArray] = {
-        "old": model.score_typed(judging),
-        "calibrated": again["calibrated"].cross_fitted,
-        "trained": again["trained"].cross_fitted,
-    }
+    judged: dict[Kept, FloatArray] = {"old": model.score_typed(judging)}
+    judged |= {name: calibration.cross_fitted for name, calibration in again.items()}
     losses: dict[Kept, float] = {name: log_loss(outcomes, p) for name, p in judged.items()}
     kept = _chosen(outcomes, judged, losses)
-    if kept == "old" or run.ended == "interrupted":
-        return UpdatedTable(model, "old", losses, parts, judged, None, (run,), judged["old"])
+    if kept == "old":
+        return UpdatedTable(model, kept, losses, parts, judged, None, (run,), judged["old"])
     calibration = again[kept]
-    calibrated = replace(plain, calibrator=calibration.calibrator)
-    answering = replace(calibrated, network=inner, encoding=encoding) if kept == "trained" else calibrated
-    moved, gains = _moved(answering, table, y, held_out, days, training.seed)
-    calibrated = replace(calibrated, recalibration=moved)
+    updated = replace(candidates[kept], calibrator=calibration.calibrator)
+    moved, gains = _moved(updated, table, y, held_out, days, training.seed)
+    updated = replace(updated, recalibration=moved)
     answers = moved.apply(judged[kept], None if days is None else days[parts.judging])
-    if kept == "calibrated":
-        return UpdatedTable(calibrated, kept, losses, parts, judged, calibration, (run,), answers, gains)
-    learned, final, rows = begin(model, table, y, plan)
-    with shown("Updating with all rows") as observe:
-        on_all = train(final, rows, None, training, stop_after=max(run.best_epoch, 1), observe=observe)
-    _level(final, rows, new)
-    updated = replace(answering, recalibration=moved)
-    if on_all.ended != "interrupted":
-        updated = replace(updated, network=final, encoding=learned)
-    return UpdatedTable(updated, kept, losses, parts, judged, calibration, (run, on_all), answers, gains)
+    runs: tuple[TrainingRun, ...] = (run,)
+    if kept == "trained":
+        learned, final, rows = begin(model, table, y, plan)
+        with shown("Updating with all rows") as observe:
+            on_all = train(final, rows, None, training, stop_after=max(run.best_epoch, 1), observe=observe)
+        runs = (run, on_all)
+        if on_all.ended != "interrupted":
+            _level(final, rows, new)
+            updated = replace(updated, network=final, encoding=learned)
+    return UpdatedTable(updated, kept, losses, parts, judged, calibration, runs, answers, gains)
 
 
 def _level(network: Network, rows: Batch, new: IntArray) -> None:
@@ -183,8 +204,10 @@ def _level(network: Network, rows: Batch, new: IntArray) -> None:
 
 
 def _chosen(y: FloatArray, judged: dict[Kept, FloatArray], losses: dict[Kept, float]) -> Kept:
-    """Return the trained candidate unless another is better by more than chance; then the best."""
+    """Return the trained candidate, if there is one, unless another is better by more than chance."""
     best = min(losses, key=lambda name: losses[name])  # of equals the one that changes least
+    if "trained" not in judged:
+        return best
     more = _row_losses(y, judged["trained"]) - _row_losses(y, judged[best])
     return best if more.mean() > BEYOND_CHANCE * more.std() / len(y) ** 0.5 else "trained"
 
