@@ -108,6 +108,36 @@ def test_past_vintages_widen_the_band_and_say_so() -> None:
         book().portfolio(X, correlation="vintages")
 
 
+def test_a_portfolio_of_known_vintages_says_that_nothing_moves_it() -> None:
+    X = loans()
+    early = X["ApprovalDate"].dt.year.to_numpy() <= 2003
+    known, alone = (learned().portfolio(X[early], correlation=c, simulations=500) for c in (None, 0.0))
+    assert known.simulated[:, -1].std() == pytest.approx(alone.simulated[:, -1].std(), rel=0.2)
+    assert f"All {early.sum()} loans" in known.basis
+    assert "moved" not in known.basis
+    both = learned().portfolio(X, simulations=20)
+    assert f"{early.sum()} of {len(X)} loans are of vintages taken as known" in both.basis
+
+
+def test_losses_of_loans_that_did_not_default_are_not_read() -> None:
+    X = bz.datasets.load("sba-sample", raw=True)
+    share = (X["ChgOffPrinGr"] / X["DisbursementGross"]).clip(0, 1)
+    default = X["default"] == 1
+    whole, empty = (
+        copy.copy(book()).learn_vintages(X, default, share.where(default, other)).vintages_
+        for other in (0.0, np.nan)
+    )
+    assert whole is not None
+    assert empty is not None
+    assert whole.document() == empty.document()
+    half = default.astype(float).where(X.index != X.index[3], 0.5)
+    for wrong, sentence in ((half, r"holds 0\.5, neither 0 nor 1, in 1 of"), (half.astype(str), "neither 0")):
+        with pytest.raises(InputError, match=sentence):
+            copy.copy(book()).learn_vintages(X, wrong, share)
+    with pytest.raises(InputError, match=r"missing .* in [1-9]\d* of"):  # those of defaulted loans are read
+        copy.copy(book()).learn_vintages(X, default, share.where(~default))
+
+
 def test_a_saved_book_opens_and_says_the_same(tmp_path: Path) -> None:
     X = loans()
     known = learned()

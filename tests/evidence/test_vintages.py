@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.optimize import brentq
 from scipy.special import expit, logit, ndtr, ndtri
 
 from bezant.evidence.portfolio import simulate_losses
@@ -87,11 +88,59 @@ def test_a_large_portfolio_moves_as_its_vintage_does() -> None:
     losses = simulate_losses(
         pd, np.full((n, 1), 0.6), np.full(n, 2 / n), group=vintage, common=common, simulations=runs
     )
-    stretch = np.sqrt(1 + np.mean(values[:, 1, 0] ** 2))
-    wanted = ndtr(ndtri(0.3) * stretch + values[:, 1, 0]) * expit(logit(0.6) + values[:, 1, 1])
+    threshold = brentq(lambda a: ndtr(a + values[:, 1, 0]).mean() - 0.3, -5, 5)
+    wanted = ndtr(threshold + values[:, 1, 0]) * expit(logit(0.6) + values[:, 1, 1])
     assert np.corrcoef(losses[:, 1], wanted)[0, 1] > 0.98
     assert losses[:, 1].mean() == pytest.approx(wanted.mean(), rel=0.02)
     assert losses[:, 0].std() < 0.2 * losses[:, 1].std()
+
+
+def test_the_mean_over_simulations_stays_the_pd_though_shifts_have_heavy_tails() -> None:
+    pd, ahead = np.tile([0.01, 0.05, 0.12], 3), np.repeat([0, 1, 2], 3)
+    past = history(np.random.default_rng(0).normal(0, 0.5, (len(YEARS), 2)))
+    for seed in range(50):
+        common = CommonShifts.drawn(past, ahead, pd, 1000, seed)
+        assert_allclose(common.conditional_pd(pd, 0, 1000).mean(axis=0), pd, rtol=0.01)
+
+
+def test_thresholds_are_those_of_a_search_one_by_one() -> None:
+    draw = np.random.default_rng(0)
+    values = 0.5 * np.clip(draw.standard_t(3, (1000, 2, 2)), -4, 4)
+    pd, vintage = np.array([1e-6, 0.003, 0.4, 0.97]), np.array([1, 0, 1, 0])
+    found = CommonShifts(values, vintage).thresholds(pd)
+    for i, shifts in enumerate(values[:, vintage, 0].T):
+        wanted = brentq(lambda a, s=shifts, i=i: ndtr(a + s).mean() - pd[i], -20, 20)
+        assert found[i] == pytest.approx(wanted, abs=2e-3)
+
+
+def test_chunks_of_simulations_are_parts_of_the_whole() -> None:
+    pd, ahead = np.array([0.02, 0.3]), np.array([1, 2])
+    common = CommonShifts.drawn(history(), ahead, pd, 50, 0)
+    assert_allclose(common.conditional_pd(pd, 20, 30), common.conditional_pd(pd, 0, 50)[20:30], rtol=1e-12)
+
+
+def test_shifts_of_default_rates_end_at_four_standard_deviations_of_the_light_tailed_law() -> None:
+    past, ahead = history(), np.arange(15)
+    spread, longest = (
+        past.spread(14),
+        np.mean(past.paths(9) ** 2, axis=0),
+    )  # 12 vintages give 3 paths of 9 years
+    assert_allclose(spread[:9], np.sqrt(longest))
+    yearly = np.mean(past.paths(1)[:, 0] ** 2, axis=0)
+    assert_allclose(spread[13], np.sqrt(longest[8] + 5 * yearly))
+    values = CommonShifts.drawn(past, ahead, np.full(15, 0.1), 5000, 0).values
+    assert_allclose(np.abs(values[:, 1:, 0]).max(axis=0), 4 * spread[:, 0])
+
+
+def test_the_basis_counts_the_loans_that_nothing_moves() -> None:
+    past = history()
+    assert "known" not in past.basis(np.array([1, 2]))
+    some, none = past.basis(np.array([0, 0, 3])), past.basis(np.zeros(3, np.int64))
+    assert "1990-2001 moved" in some
+    assert "2 of 3 loans are of vintages taken as known: no common movement for them" in some
+    assert "moved" not in none
+    assert "All 3 loans" in none
+    assert 'correlation="basel"' in none
 
 
 def test_atoms_stay_where_they_are() -> None:

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from bezant.artifacts import save_folder
 from bezant.desks.credit import LARGE, CreditRisk
-from bezant.desks.labels import read_fractions
+from bezant.desks.labels import read_events, read_losses
 from bezant.desks.settings import ordering_times
 from bezant.desks.severity import LossSeverity
 from bezant.evidence.grades import MasterScale
@@ -180,19 +180,19 @@ class ExpectedLoss:
             Loans with the PD model's ordering time, defaulted and others, of vintages that are nearly
             over: a young one shows too few defaults.
         default : array-like of shape (n,)
-            1 for a default.
+            1 or True for a default, 0 or False for none.
         lost : array-like of shape (n,)
-            Fraction lost of each; only those of defaulted loans are read.
+            Fraction lost of each; only those of defaulted loans are read, others may be missing.
 
         Raises
         ------
         InputError
-            If there are fewer than 5 years in a row with at least 20 defaults and 20 others.
+            If default holds anything else, or if there are fewer than 5 years in a row with at least 20
+            defaults and 20 others.
         """
         table = read_table(X)
-        events = read_fractions(default, table.num_rows)
-        fractions = read_fractions(lost, table.num_rows)
-        self.vintages_ = VintageHistory.of(self._years(table), events, fractions)
+        events = read_events(default, table.num_rows)
+        self.vintages_ = VintageHistory.of(self._years(table), events, read_losses(lost, events))
         return self
 
     def portfolio(
@@ -217,9 +217,9 @@ class ExpectedLoss:
             Amount lost on each loan, 0 where none was; in the exposure's unit.
         correlation : float, "basel" or "vintages", optional
             What loans share. "vintages", the default once :meth:`learn_vintages` was called, draws how far
-            past vintages moved. A number is the asset correlation of Vasicek's common factor; at 0, the
-            default otherwise, loans are independent, and a large portfolio looks far surer than any
-            portfolio is.
+            past vintages moved; loans of vintages up to the latest of those are taken as known and share
+            nothing. A number is the asset correlation of Vasicek's common factor; at 0, the default
+            otherwise, loans are independent, and a large portfolio looks far surer than any portfolio is.
         simulations : int, default 2000
         random_state : int, default 0
 
@@ -235,14 +235,16 @@ class ExpectedLoss:
             correlation = 0.0 if self.vintages_ is None else "vintages"
         pd, lgd, ead = self._parts(table)
         labels, group, unit = self._groups(table, by)
-        together = correlation == "vintages"
+        common = (
+            self._common_shifts(table, pd, simulations, random_state) if correlation == "vintages" else None
+        )
         drawn = simulate_losses(
             pd,
             self._severity_quantiles(table, lgd),
             ead,
             group=group,
-            correlation=0.0 if together else correlation,
-            common=self._common_shifts(table, pd, simulations, random_state) if together else None,
+            correlation=correlation if common is None else 0.0,
+            common=common,
             simulations=simulations,
             random_state=random_state,
         )
@@ -261,7 +263,7 @@ class ExpectedLoss:
             simulated=np.column_stack([drawn, drawn.sum(axis=1)]),
             realised=None if lost is None else total(lost),
             unit=unit,
-            basis=self._basis(correlation),
+            basis=self._basis(correlation, common),
         )
 
     def _common_shifts(
@@ -277,13 +279,9 @@ class ExpectedLoss:
         ahead = np.maximum(self._years(table) - past.years[-1], 0)
         return CommonShifts.drawn(past, ahead, pd, simulations, random_state + 1)
 
-    def _basis(self, correlation: float | str) -> str:
-        if correlation == "vintages" and self.vintages_ is not None:
-            years = self.vintages_.years
-            return (
-                f"Simulated: chance of single defaults and losses, and how vintages {years[0]}-{years[-1]} "
-                "moved; not what lies outside all of these years, nor errors of the models."
-            )
+    def _basis(self, correlation: float | str, common: CommonShifts | None) -> str:
+        if common is not None and self.vintages_ is not None:
+            return self.vintages_.basis(common.vintage)
         if correlation == 0:
             return (
                 "Simulated: chance of single defaults and losses alone. Years share their economy, so losses "

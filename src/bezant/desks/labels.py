@@ -173,3 +173,26 @@ def read_fractions(y: Any, rows: int) -> FloatArray:
             "the loss as a fraction of the exposure, cut off at 0 and 1."
         )
     return lost
+
+
+def read_events(y: Any, rows: int) -> FloatArray:
+    """Return defaults as 1.0 and others as 0.0, shape (n,); nothing but 0, 1, False and True is taken."""
+    values = read_labels(y, rows)
+    sound = np.isin(values, (0, 1)) if values.dtype.kind in "biuf" else np.zeros(rows, bool)
+    if not sound.all():
+        raise InputError(
+            f"default holds {quoted(values[~sound][0])}, neither 0 nor 1, in {int((~sound).sum())} of {rows} "
+            "rows; give 1 or True for a default and 0 or False for none."
+        )
+    return values.astype(np.float64)
+
+
+def read_losses(y: Any, events: FloatArray) -> FloatArray:
+    """Return fractions lost, shape (n,), as :func:`read_fractions` does; 0 where there was no default.
+
+    Without a default nothing was lost, and tables often leave the place empty: what stands there is not read.
+    """
+    values = label_values(y).copy()
+    if len(values) == len(events):  # else read_fractions says how many there are
+        values[events == 0] = 0
+    return read_fractions(values, len(events))
