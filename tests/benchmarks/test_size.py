@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -44,10 +45,13 @@ def test_the_page_and_the_picture_are_written(tmp_path: Path) -> None:
             "peak": n / 10.0,
         }
         | {"auc": 0.7, "truth": 0.8}
-        for m in ("bezant, tiny", "LightGBM")
         for n in (10_000, 100_000)
+        for m in ("bezant, tiny", "LightGBM")
     ]
-    size.write(results, tmp_path)
+    size.write(results[2:], tmp_path)
+    size.write([results[1]], tmp_path)  # a later run of one number of rows
+    size.write([results[0]], tmp_path)
+    assert json.loads((tmp_path / "size.json").read_text(encoding="utf-8")) == results
     text = (tmp_path / "size.md").read_text(encoding="utf-8")
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
     assert text.count("| LightGBM |") == 2

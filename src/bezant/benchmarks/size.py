@@ -195,8 +195,12 @@ def line(found: dict[str, Any]) -> str:
 
 
 def write(results: list[dict[str, Any]], folder: Path) -> None:
-    """Put the table into size.md, between its marks, and draw the picture."""
-    page = folder / "size.md"
+    """Put the figures into size.json, where those of other runs stay, and the table into size.md; draw them."""
+    page, known = folder / "size.md", folder / "size.json"
+    older = json.loads(known.read_text(encoding="utf-8")) if known.exists() else []
+    every = {(r["rows"], r["model"] == "LightGBM"): r for r in [*older, *results]}
+    results = [every[key] for key in sorted(every)]
+    known.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     text = page.read_text(encoding="utf-8")
     begin, end = "<!-- figures -->\n", "<!-- end of figures -->"
     table = "\n".join([HEAD, *[line(r) for r in results]]) + "\n"
@@ -213,7 +217,7 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, default=1, help="0 for as many as a fit would take by itself")
     parser.add_argument("--models", nargs="+", default=["bezant", "LightGBM"])
     parser.add_argument("--folder", type=Path, help="where the generated loans go; removed afterwards")
-    parser.add_argument("--out", type=Path, help="write size.md's table and size.svg there")
+    parser.add_argument("--out", type=Path, help="add to size.json, size.md and size.svg there")
     parser.add_argument("--one", nargs=5, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
