@@ -195,7 +195,7 @@ def line(found: dict[str, Any]) -> str:
 
 
 def write(results: list[dict[str, Any]], folder: Path) -> None:
-    """Put the figures into size.json, where those of other runs stay, and the table into size.md; draw them."""
+    """Put the figures into size.json, where those of other runs stay, the table into size.md; draw them."""
     page, known = folder / "size.md", folder / "size.json"
     older = json.loads(known.read_text(encoding="utf-8")) if known.exists() else []
     every = {(r["rows"], r["model"] == "LightGBM"): r for r in [*older, *results]}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bezant.reports.canvas import HEIGHT, QUIET, WIDTH, canvas, line_styles
 
-_FONT = 'font-family="DejaVu Sans, Verdana, Arial, sans-serif" '
+_FONT = 'style="background:#fff" ' + 'font-family="DejaVu Sans, Verdana, Arial, sans-serif" '
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,14 @@ class CostPoint:
     rows: int
     seconds: float
     megabytes: float
+
+
+def _whole(value: float, _: object) -> str:
+    """Write 10000000 as 10M: matplotlib's powers of ten need a font with exponents."""
+    for unit, sign in ((1e6, "M"), (1e3, "k")):
+        if value >= unit:
+            return f"{value / unit:g}{sign}"
+    return f"{value:g}"
 
 
 def cost_picture(points: Sequence[CostPoint]) -> str:
@@ -31,7 +39,6 @@ def cost_picture(points: Sequence[CostPoint]) -> str:
     models = list(dict.fromkeys(p.model for p in points))
     styles = line_styles(models, models[0])
     with canvas("cost", "CPU seconds and peak memory of a fit against rows", width=2 * WIDTH) as picture:
-        picture.figure.patch.set_visible(True)
         for place, (what, label) in enumerate((("seconds", "CPU seconds"), ("megabytes", "peak memory, MB"))):
             axes = picture.figure.add_axes((0.07 + 0.5 * place, 0.15, 0.41, 0.74))
             for model in models:
@@ -40,6 +47,9 @@ def cost_picture(points: Sequence[CostPoint]) -> str:
                 axes.plot(x, y, marker="o", markersize=4, label=model, **styles[model].line())
             axes.set_xscale("log")
             axes.set_yscale("log")
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_formatter(_whole)
+                axis.set_minor_formatter("")
             axes.set_xlabel("rows")
             axes.set_title(label, size=9, color=QUIET, loc="left")
             axes.grid(True, which="major", linewidth=0.5, alpha=0.4)
