@@ -16,6 +16,7 @@ import functools
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,10 +51,18 @@ HEAD = (
 )
 
 
-def measure(model: str, rows: int, folder: Path, size: str, epochs: int | None) -> dict[str, Any]:
-    """Fit one model to generated loans in this process and return what it cost."""
+def measure(
+    model: str, rows: int, folder: Path, size: str, epochs: int | None, minutes: float = 0.0
+) -> dict[str, Any]:
+    """Fit one model to generated loans in this process and return what it cost.
+
+    With ``minutes`` training is interrupted after so much processor time, as by Ctrl-C: the weights so far are
+    judged and kept, and there is no second training. The rate is then that of the steps that were taken.
+    """
     torch.set_num_threads(1)
     clock = _Clock()
+    if minutes:
+        clock.interrupt_after(60 * minutes)
     fit = functools.partial(_network, size=size, epochs=epochs) if model == "bezant" else _boosting
     start = time.process_time()
     score = fit(folder / "train", clock)
@@ -83,15 +92,28 @@ class _Clock:
         self.seconds = {"preparing": 0.0, "training": 0.0, "reading": 0.0}
         self.trained = 0
 
-    def around(self, owner: Any, name: str, stage: str) -> None:
-        """Time every call of a function from now on."""
+    def interrupt_after(self, seconds: float) -> None:
+        """Press Ctrl-C after so much processor time from the first step on."""
+        plain = loop._Run._run_epoch
+
+        def started(run: loop._Run) -> None:
+            signal.signal(signal.SIGPROF, signal.default_int_handler)
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+            plain(run)
+
+        loop._Run._run_epoch = started  # type: ignore[method-assign]
+
+    def around(self, owner: Any, name: str, stage: str, *, counted: bool = False) -> None:
+        """Time every call of a function from now on; count the rows of the steps it gives, if wished."""
         plain = getattr(owner, name)
 
         @functools.wraps(plain)
         def timed(*args: Any, **more: Any) -> Any:
             start = time.process_time()
             try:
-                return plain(*args, **more)
+                given = plain(*args, **more)
+                self.trained += len(given[1]) if counted else 0
+                return given
             finally:
                 self.seconds[stage] += time.process_time() - start
 
@@ -101,7 +123,7 @@ class _Clock:
 def _network(folder: Path, clock: _Clock, *, size: str, epochs: int | None) -> Callable[[pa.Table], Any]:
     clock.around(loop._Run, "_run_epoch", "training")
     clock.around(streamed, "prepare_streamed", "preparing")
-    clock.around(loop._Run, "_next_rows", "reading")
+    clock.around(loop._Run, "_next_rows", "reading", counted=True)
     training = {} if epochs is None else {"max_epochs": epochs}
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         risk = CreditRisk(
@@ -113,11 +135,6 @@ def _network(folder: Path, clock: _Clock, *, size: str, epochs: int | None) -> C
             scratch=scratch,
             progress=False,
         ).fit(ParquetRows.of(folder, drop=UNSEEN), "default")
-    held = risk.record_.summary.rows * 0.15
-    passes = [len(run.epochs) for run in risk.history_]
-    clock.trained = int(
-        passes[0] * (risk.record_.summary.rows - held) + sum(passes[1:]) * len(ParquetRows.of(folder))
-    )
     return risk.score_table
 
 
@@ -150,7 +167,7 @@ def _peak() -> float:
 
 
 def compare(
-    counts: list[int], folder: Path, size: str, epochs: int | None, models: list[str]
+    counts: list[int], folder: Path, size: str, epochs: int | None, models: list[str], minutes: float = 0.0
 ) -> list[dict[str, Any]]:
     """Fit both models to each number of rows, one process each, and print as it goes."""
     print(HEAD)
@@ -160,15 +177,17 @@ def compare(
         generate(rows, place / "train")
         generate(TEST_ROWS, place / "test", TEST_SEED)
         for model in models:
-            results.append(_started(model, rows, place, size, epochs))
+            results.append(_started(model, rows, place, size, epochs, minutes))
             print(line(results[-1]), flush=True)
         for path in sorted(place.rglob("*.parquet")):
             path.unlink()
     return results
 
 
-def _started(model: str, rows: int, place: Path, size: str, epochs: int | None) -> dict[str, Any]:
-    given = [model, str(rows), str(place), size, str(epochs or 0)]
+def _started(
+    model: str, rows: int, place: Path, size: str, epochs: int | None, minutes: float
+) -> dict[str, Any]:
+    given = [model, str(rows), str(place), size, str(epochs or 0), str(minutes)]
     done = subprocess.run(
         [sys.executable, "-m", "bezant.benchmarks.size", "--one", *given],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -215,18 +234,24 @@ if __name__ == "__main__":
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000, 10_000_000])
     parser.add_argument("--size", default="tiny")
     parser.add_argument("--epochs", type=int, default=1, help="0 for as many as a fit would take by itself")
+    parser.add_argument("--minutes", type=float, default=0.0, help="interrupt training after so many")
     parser.add_argument("--models", nargs="+", default=["bezant", "LightGBM"])
     parser.add_argument("--folder", type=Path, help="where the generated loans go; removed afterwards")
     parser.add_argument("--out", type=Path, help="add to size.json, size.md and size.svg there")
-    parser.add_argument("--one", nargs=5, help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=6, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
-        which, n, where, large, most = arguments.one
-        print(json.dumps(measure(which, int(n), Path(where), large, int(most) or None)))
+        which, n, where, large, most, ended = arguments.one
+        print(json.dumps(measure(which, int(n), Path(where), large, int(most) or None, float(ended))))
     else:
         with tempfile.TemporaryDirectory(dir=arguments.folder) as made:
             figures = compare(
-                arguments.rows, Path(made), arguments.size, arguments.epochs or None, arguments.models
+                arguments.rows,
+                Path(made),
+                arguments.size,
+                arguments.epochs or None,
+                arguments.models,
+                arguments.minutes,
             )
         if arguments.out:
             write(figures, arguments.out)
