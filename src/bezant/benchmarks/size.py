@@ -56,7 +56,7 @@ def measure(
 ) -> dict[str, Any]:
     """Fit one model to generated loans in this process and return what it cost.
 
-    With ``minutes`` training is interrupted after so much processor time, as by Ctrl-C: the weights so far are
+    With ``minutes`` training is interrupted after so much processor time, as by Ctrl-C: the weights then are
     judged and kept, and there is no second training. The rate is then that of the steps that were taken.
     """
     torch.set_num_threads(1)
@@ -101,7 +101,7 @@ class _Clock:
             signal.setitimer(signal.ITIMER_PROF, seconds)
             plain(run)
 
-        loop._Run._run_epoch = started  # type: ignore[method-assign]
+        loop._Run._run_epoch = started  # type: ignore[method-assign, assignment]
 
     def around(self, owner: Any, name: str, stage: str, *, counted: bool = False) -> None:
         """Time every call of a function from now on; count the rows of the steps it gives, if wished."""
