@@ -10,6 +10,7 @@ import pytest
 
 from bezant.benchmarks import size
 from bezant.benchmarks.generated_loans import generate
+from bezant.training import loop, streamed
 
 
 @pytest.mark.parametrize("model", ["bezant", "LightGBM"])
@@ -17,9 +18,9 @@ def test_a_fit_is_measured(model: str, tmp_path: Path, monkeypatch: pytest.Monke
     generate(3000, tmp_path / "train")
     generate(2000, tmp_path / "test", 1)
     for owner, name in (
-        (size.loop._Run, "_run_epoch"),
-        (size.loop._Run, "_next_rows"),
-        (size.streamed, "prepare_streamed"),
+        (loop._Run, "_run_epoch"),
+        (loop._Run, "_next_rows"),
+        (streamed, "prepare_streamed"),
     ):
         monkeypatch.setattr(owner, name, getattr(owner, name))  # what the clock wraps is put back
     found = size.measure(model, 3000, tmp_path, "tiny", 1)
