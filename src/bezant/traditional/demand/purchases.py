@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from bezant.schema import unknown_column
+from bezant.traditional.events import refuse_unsound_events
 from bezant.types import AnyArray, FloatArray, InputError, IntArray
 
 DAYS = "datetime64[D]"
@@ -92,14 +92,7 @@ def purchases(
     InputError
         If a column is not there, or a value of it is missing.
     """
-    for name in filter(None, (customer, time, amount)):
-        if name not in table.column_names:
-            raise unknown_column(name, table.column_names)
-        if table[name].null_count:
-            raise InputError(
-                f"Column {name!r} is missing in {table[name].null_count} of {table.num_rows} rows; leave "
-                "those events out."
-            )
+    refuse_unsound_events(table, (customer, time, amount), amount)
     names, who = np.unique(table[customer].to_numpy(), return_inverse=True)
     day = table[time].cast(pa.timestamp("us")).to_numpy().astype(DAYS)
     paid = np.ones(len(who)) if amount is None else table[amount].cast(pa.float64()).to_numpy()

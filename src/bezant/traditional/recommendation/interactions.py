@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bezant.schema import unknown_column
+from bezant.traditional.events import refuse_unsound_events
 from bezant.types import AnyArray, BoolArray, FloatArray, InputError, IntArray
 
 
@@ -131,14 +131,7 @@ def interactions(
     InputError
         If a column is not there, or a value of it is missing.
     """
-    for name in filter(None, (customer, product, time)):
-        if name not in table.column_names:
-            raise unknown_column(name, table.column_names)
-        if table[name].null_count:
-            raise InputError(
-                f"Column {name!r} is missing in {table[name].null_count} of {table.num_rows} rows; leave "
-                "those events out."
-            )
+    refuse_unsound_events(table, (customer, product, time))
     people, who = np.unique(table[customer].to_numpy(), return_inverse=True)
     things, what = np.unique(table[product].to_numpy(), return_inverse=True)
     day = np.zeros(len(who)) if time is None else _days(table[time])
