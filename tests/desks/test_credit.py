@@ -19,7 +19,8 @@ from bezant.schema import Kind, Role, infer_schema
 from bezant.traditional.boosting_search import SEARCH
 from bezant.traditional.gradient_boosting import GradientBoosting
 from bezant.training.config import TrainingConfig
-from bezant.training.loop import Epoch, TrainingRun
+from bezant.training.loop import TrainingRun
+from bezant.training.state import Epoch
 from bezant.types import InputError
 from common.rows import column, made_up, real, replaced
 

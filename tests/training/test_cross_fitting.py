@@ -16,7 +16,8 @@ from bezant.network.model import NetworkConfig
 from bezant.training import cross_fitting
 from bezant.training.config import TrainingConfig
 from bezant.training.cross_fitting import cross_fit_table, is_cross_fitted
-from bezant.training.loop import Epoch, TrainingRun
+from bezant.training.loop import TrainingRun
+from bezant.training.state import Epoch
 from bezant.training.table import FittedTable, TablePlan
 from common.rows import made_up
 

@@ -10,8 +10,9 @@ import pytest
 import bezant as bz
 from bezant.reports import optimizer_curves
 from bezant.training.comparison import RATE_FACTORS, OptimizerComparison, OptimizerTrial
-from bezant.training.loop import Epoch, TrainingRun
+from bezant.training.loop import TrainingRun
 from bezant.training.optimizers import LEARNING_RATES
+from bezant.training.state import Epoch
 from bezant.types import InputError
 from common.rows import made_up, real
 

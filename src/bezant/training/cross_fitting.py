@@ -20,7 +20,8 @@ from torch import Tensor
 from bezant.network.calibration import Calibrator, calibrate
 from bezant.network.scoring import TableModel
 from bezant.schema import Schema
-from bezant.training.loop import Epoch, TrainingRun, train
+from bezant.training.loop import TrainingRun, train
+from bezant.training.state import Epoch
 from bezant.training.table import SMALL_ROWS, FittedTable, HeldOut, Shown, TablePlan, batch_of, prepare, refit
 from bezant.types import FloatArray, IntArray
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -25,6 +25,7 @@ from bezant.training.config import TrainingConfig
 from bezant.training.optimizers import best_precision, make_optimizers, rate_at, set_rates
 from bezant.training.processes import Processes
 from bezant.training.rows import Rows, RowsInMemory, Shuffled
+from bezant.training.state import Epoch, State
 from bezant.types import InputError
 
 Ending = Literal["finished", "early", "interrupted"]
@@ -50,27 +51,6 @@ class Trainable(Protocol):
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """Return all parameters."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One pass over the rows.
-
-    Attributes
-    ----------
-    number : int
-        From 1.
-    train_loss : float
-        Mean loss of the steps, members apart, dropout on.
-    held_out_loss : float or None
-        What the head judges the averaged weights by on the held-out rows: with the binary head the
-        log loss after recalibration (best shift and slope of log-odds), so it does not compare with
-        ``train_loss``; with the severity head the mean squared error.
-    """
-
-    number: int
-    train_loss: float
-    held_out_loss: float | None
 
 
 @dataclass(frozen=True)
@@ -192,10 +172,9 @@ class _Run:
         self.device = device
         self.rows: Rows = RowsInMemory(rows.to(device)) if isinstance(rows, Batch) else rows
         self.held_out = held_out.to(device) if held_out is not None else None
-        self.parameters: list[Tensor] = [p for p in network.parameters() if p.requires_grad]
-        self.average = [p.detach().clone() for p in self.parameters]
-        self.best = self.average
-        self.optimizers = make_optimizers(self.parameters, self.network.hidden_matrices(), config)
+        parameters = [p for p in network.parameters() if p.requires_grad]
+        self.optimizers = make_optimizers(parameters, self.network.hidden_matrices(), config)
+        self.state = State(list(parameters), self.optimizers)
         accelerator = self.processes.accelerator
         self.prepared = [accelerator.prepare_optimizer(o) for o in self.optimizers]
         self.dtype = self._precision(device)
@@ -207,9 +186,6 @@ class _Run:
         self.steps = max(1, round(len(rows) / batch))
         self.all_steps = config.max_epochs * self.steps
         self.last_epoch = min(stop_after or config.max_epochs, config.max_epochs)
-        self.epoch, self.step, self.loss_sum = 0, 0, torch.zeros((), device=device, dtype=torch.float64)
-        self.epochs: list[Epoch] = []
-        self.best_epoch, self.best_value = 0, math.inf
         self.notes: list[str] = []
         self.trained_rows, self.seconds, self.saved_at = 0, 0.0, time.monotonic()
 
@@ -222,92 +198,82 @@ class _Run:
 
     def go(self) -> TrainingRun:
         torch.manual_seed(self.config.seed)
-        self.identity = self._identity() if self.path is not None else ""
         self._resume()
         ended: Ending = "finished"
         try:
             with self.network.computing_in(self.dtype):
-                while self.epoch < self.last_epoch and not self._stale():
+                while self.state.epoch < self.last_epoch and not self._stale():
                     self._run_epoch()
-            if self.epoch < self.last_epoch:
+            if self.state.epoch < self.last_epoch:
                 ended = "early"
         except KeyboardInterrupt:
             if not self.processes.alone:  # each stands elsewhere: they cannot agree on what to keep
                 raise
             ended = "interrupted"
-            self.notes.append(
-                f"Training was interrupted in epoch {self.epoch + 1}; the best weights so far were kept."
-            )
-            if not self.best_epoch:
-                self.best = self.average
+            during = f"in epoch {self.state.epoch + 1}"
+            self.notes.append(f"Training was interrupted {during}; the best weights so far were kept.")
         self._keep_best()
         speed = self.trained_rows / self.seconds if self.seconds else 0.0
-        return TrainingRun(tuple(self.epochs), self.best_epoch, ended, speed, tuple(self.notes))
+        return TrainingRun(tuple(self.state.epochs), self.state.best_epoch, ended, speed, tuple(self.notes))
 
     def _stale(self) -> bool:
-        return self.held_out is not None and self.epoch - self.best_epoch >= self.patience
+        return self.held_out is not None and self.state.epoch - self.state.best_epoch >= self.patience
 
     def _run_epoch(self) -> None:
         self.model.train()
         order = self.rows.shuffled(self.steps, self._epoch_seed(), self.device)
-        while self.step < self.steps:
+        while self.state.step < self.steps:
             start = time.perf_counter()
             rows, part = self._next_rows(order)
             self._train_step(rows, part)
             self.seconds += time.perf_counter() - start
             self.trained_rows += len(part)
-            self.step += 1
             self._tell()
-            if self.step < self.steps and time.monotonic() - self.saved_at >= self.config.checkpoint_seconds:
+            since = time.monotonic() - self.saved_at
+            if self.state.step < self.steps and since >= self.config.checkpoint_seconds:
                 self._save()
         self._end_epoch()
 
     def _next_rows(self, order: Shuffled) -> tuple[Batch, Tensor]:
-        return order.part(self.step)
+        return order.part(self.state.step)
+
+    def _done(self) -> int:
+        return self.state.epoch * self.steps + self.state.step
 
     def _epoch_seed(self) -> int:
-        return (self.config.seed * 1_000_003 + self.epoch) % 2**63
+        return (self.config.seed * 1_000_003 + self.state.epoch) % 2**63
 
     def _train_step(self, rows: Batch, part: Tensor) -> None:
-        step = self.epoch * self.steps + self.step
+        step = self._done()
         set_rates(self.optimizers, rate_at(step, self.all_steps, self.config.schedule, self.config.warmup))
         with self.processes.share_of(rows, part) as (batch, share):
             loss = self.network.loss(self.model(batch), batch) * share
         self.processes.accelerator.backward(loss)
         if self.config.clip_norm:
-            self.processes.accelerator.clip_grad_norm_(self.parameters, self.config.clip_norm)
+            self.processes.accelerator.clip_grad_norm_(self.state.parameters, self.config.clip_norm)
         for optimizer in self.prepared:
             optimizer.step()
             optimizer.zero_grad()
         decay = min(self.config.averaging, (1 + step) / (10 + step))
-        with torch.no_grad():
-            torch._foreach_lerp_(self.average, list(self.parameters), 1 - decay)
-            self.loss_sum += self.processes.mean(loss.detach())
+        self.state.end_step(self.processes.mean(loss.detach()), decay)
 
     def _end_epoch(self) -> None:
-        mean = float(self.loss_sum) / self.steps
+        mean = float(self.state.loss_sum) / self.steps
         if not math.isfinite(mean):
             raise self._diverged()
         value = self._judge()
         # The last step of an epoch is in no loss of it: without this, weights it ruined could be kept.
-        if not all(bool(a.isfinite().all()) for a in self.average) or (
-            value is not None and not math.isfinite(value)
-        ):
+        if not self.state.finite or (value is not None and not math.isfinite(value)):
             raise self._diverged()
-        self.epoch, self.step = self.epoch + 1, 0
-        self.loss_sum.zero_()
-        self.epochs.append(Epoch(self.epoch, mean, value))
-        if value is None or value < self.best_value:
-            self.best = [a.clone() for a in self.average]  # first, should Ctrl-C come in between
-            self.best_epoch, self.best_value = self.epoch, math.inf if value is None else value
+        self.state.end_epoch(mean, value)
         if self.after_epoch is not None:
-            self.after_epoch(self.epoch, self.average)
+            self.after_epoch(self.state.epoch, self.state.average)
         self._save()
 
     def _diverged(self) -> InputError:
         return InputError(
-            f"The training loss is no longer a number in epoch {self.epoch + 1}; lower the learning rate of "
-            f"{self.config.optimizer}."
+            f"The training loss is no longer a number in epoch {self.state.epoch + 1}; "
+            f"lower the learning rate of {self.config.optimizer}."
         )
 
     def _judge(self) -> float | None:
@@ -315,75 +281,42 @@ class _Run:
             return None
         if not self.processes.main:
             return self.processes.of_main(math.nan)
-        with self._averaged(), self.network.computing_in(torch.float32):
+        with self.state.averaged(), self.network.computing_in(torch.float32):
             return self.processes.of_main(float(self.network.judge(self.held_out)))
 
-    @contextmanager
-    def _averaged(self) -> Iterator[None]:
-        """Put the averaged weights into the network for a while."""
-        trained = [p.detach().clone() for p in self.parameters]
-        self._set(self.average)
-        try:
-            yield
-        finally:
-            self._set(trained)
-
-    @torch.no_grad()
-    def _set(self, values: list[Tensor]) -> None:
-        torch._foreach_copy_(list(self.parameters), values)
-
     def _keep_best(self) -> None:
-        self._set(self.best)
+        self.state.keep_best()
         self.network.eval()
         self.network.cpu()
 
     def _tell(self) -> None:
         if self.observe is None or not self.processes.main:
             return
-        done = self.epoch * self.steps + self.step
-        left = (self.last_epoch * self.steps - done) * self.seconds * len(self.rows) / self.steps
-        held_out = self.epochs[-1].held_out_loss if self.epochs else None
-        self.observe(
-            Progress(
-                self.epoch + 1,
-                self.last_epoch,
-                self.step,
-                self.steps,
-                float(self.loss_sum) / self.step,
-                held_out,
-                left / max(self.trained_rows, 1),
-            )
-        )
+        state, rows = self.state, len(self.rows) / self.steps
+        left = (self.last_epoch * self.steps - self._done()) * self.seconds * rows / max(self.trained_rows, 1)
+        held_out = state.epochs[-1].held_out_loss if state.epochs else None
+        loss = float(state.loss_sum) / state.step
+        self.observe(Progress(state.epoch + 1, self.last_epoch, state.step, self.steps, loss, held_out, left))
 
     # --------------------------------------------------------------------------------- checkpoint
 
-    def _identity(self) -> str:
+    def _resume(self) -> None:
+        self.identity = ""
+        if self.path is None:
+            return
         held_out = self.held_out.tensors() if self.held_out is not None else ()
         settings = f"{self.config.model_dump_json()} {self.last_epoch} {self.processes.number}"
-        return checkpoints.fingerprint((*self.rows.tensors(), *held_out, *self.average), settings)
+        tensors = (*self.rows.tensors(), *held_out, *self.state.average)
+        self.identity = checkpoints.fingerprint(tensors, settings)
+        saved = checkpoints.read(self.path, self.identity)
+        if saved is not None:
+            self.state.restore(saved)
 
     def _save(self) -> None:
         if self.path is None or not self.processes.main:
             return
-        tensors = {
-            f"{group}/{i}": t for group in ("average", "best") for i, t in enumerate(getattr(self, group))
-        }
-        tensors |= {f"weight/{i}": p for i, p in enumerate(self.parameters)}
-        tensors |= {"random": torch.get_rng_state(), "loss_sum": self.loss_sum}
-        if self.loss_sum.is_cuda:  # dropout is drawn there
-            tensors["device_random"] = torch.cuda.get_rng_state()
-        tensors |= checkpoints.optimizer_tensors(self.optimizers)
-        state = {
-            "epoch": self.epoch,
-            "step": self.step,
-            "epochs": [asdict(e) for e in self.epochs],
-            "best_epoch": self.best_epoch,
-            "best_value": None if math.isinf(self.best_value) else self.best_value,
-        }
-        # Copies: the average goes on changing, and safetensors refuses tensors that share memory.
-        whole = {k: v.detach().cpu().clone() for k, v in tensors.items()}
         try:
-            checkpoints.write(self.path, checkpoints.Checkpoint(whole, state), self.identity)
+            checkpoints.write(self.path, self.state.checkpoint(), self.identity)
         except OSError as error:
             note = (
                 f"A checkpoint could not be written to {str(self.path)!r} ({error.strerror or error}); "
@@ -392,23 +325,3 @@ class _Run:
             if note not in self.notes:
                 self.notes.append(note)
         self.saved_at = time.monotonic()
-
-    @torch.no_grad()
-    def _resume(self) -> None:
-        saved = checkpoints.read(self.path, self.identity) if self.path is not None else None
-        if saved is None:
-            return
-        for group, into in (("weight", self.parameters), ("average", self.average)):
-            for i, tensor in enumerate(into):
-                tensor.copy_(saved.tensors[f"{group}/{i}"])
-        self.best = [saved.tensors[f"best/{i}"].to(self.device) for i in range(len(self.average))]
-        checkpoints.restore_optimizers(self.optimizers, saved.tensors)
-        self.loss_sum.copy_(saved.tensors["loss_sum"])
-        torch.set_rng_state(saved.tensors["random"])
-        if self.loss_sum.is_cuda:
-            torch.cuda.set_rng_state(saved.tensors["device_random"])
-        state = saved.state
-        self.epoch, self.step = state["epoch"], state["step"]
-        self.epochs = [Epoch(**e) for e in state["epochs"]]
-        self.best_epoch = state["best_epoch"]
-        self.best_value = math.inf if state["best_value"] is None else state["best_value"]
