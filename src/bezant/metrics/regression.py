@@ -104,8 +104,12 @@ def pinball(y: npt.ArrayLike, quantile: npt.ArrayLike, level: float) -> float:
     Koenker and Bassett (1978), "Regression quantiles", Econometrica 46.
     """
     observed, predicted = values_and_predictions(y, quantile)
-    gap = observed - predicted
-    return float(np.mean(np.maximum(level * gap, (level - 1) * gap)))
+    return float(np.mean(pinball_losses(observed - predicted, level)))
+
+
+def pinball_losses(gap: Floats, level: Floats | float) -> Floats:
+    """Return the pinball loss of each gap, what came minus the quantile; shapes broadcast."""
+    return np.maximum(level * gap, (level - 1) * gap)
 
 
 def covered(y: npt.ArrayLike, low: npt.ArrayLike, high: npt.ArrayLike) -> npt.NDArray[np.bool_]:
