@@ -1,0 +1,249 @@
+"""From any table to :class:`Bars`: columns found, typed, sorted, and what looks wrong is said."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bezant.histories.market.bars import Bars, Change
+from bezant.histories.market.jumps import suspected_splits
+from bezant.histories.readers import read_table
+from bezant.schema import Role, infer_schema, unknown_column
+from bezant.types import AnyArray, FloatArray, Frame, InputError, IntArray
+
+PRICES = ("open", "high", "low", "close", "volume")
+NAMED = 3
+"""Suspected splits that are named one by one; further ones are counted."""
+
+
+def read_bars(
+    source: Frame,
+    *,
+    asset: str | None = "asset",
+    time: str = "time",
+    value: str | Sequence[str] | None = None,
+    adjusted: str | None = None,
+    names: Mapping[str, str] | None = None,
+    change: Change = "log",
+) -> Bars:
+    """Read bars, or single values, of one asset or many.
+
+    Rows without a price are left out, rows out of order are sorted, an open or close outside of low and
+    high widens them; every such step is in the notes of the result, and so is a jump that looks like a
+    split nobody adjusted for.
+
+    Parameters
+    ----------
+    source : path, URL or frame
+        Whatever :func:`~bezant.histories.read_table` reads; texts become numbers and times.
+    asset : str or None, default "asset"
+        Column that names the asset; None if all rows are of one.
+    time : str, default "time"
+        Column of the moment at which the bar closed. A date alone is its midnight.
+    value : str or sequence of str, optional
+        Column of single values, instead of open to close. Several, in a table without ``asset``, become an
+        asset each, named as they are.
+    adjusted : str, optional
+        Column of the close adjusted for splits and dividends, default ``"adjusted_close"`` where the
+        table has it. Returns are then those of adjusted prices, levels those of raw ones.
+    names : mapping of str to str, optional
+        Where open, high, low, close and volume have other names here, such as ``{"close": "Last"}``. Of
+        those that are not named and not there, only ``close`` is needed.
+    change : {"log", "difference"}, default "log"
+        "difference" for what may be 0 or negative: rates, spreads.
+
+    Returns
+    -------
+    Bars
+
+    Raises
+    ------
+    InputError
+        If a column is missing, times repeat, prices are not positive, a high lies below its low, or
+        nothing is left.
+    """
+    table = read_table(source)
+    notes: list[str] = []
+    if value is not None and not isinstance(value, str):
+        parts = [_columns(table, None, time, {"close": name}, notes, label=name) for name in value]
+        columns = pa.concat_tables(parts)
+    else:
+        wanted = {"close": value} if value is not None else _price_columns(table, adjusted, names or {})
+        columns = _columns(table, asset, time, wanted, notes, label=value or "asset")
+    found = _assembled(columns, change, notes)
+    return dataclasses.replace(found, notes=(*notes, *_said_of_splits(found)))
+
+
+def _price_columns(table: pa.Table, adjusted: str | None, names: Mapping[str, str]) -> dict[str, str]:
+    unknown = [name for name in names if name not in PRICES]
+    if unknown:
+        raise InputError(f"A bar has no {unknown[0]!r}; names may be given for {', '.join(PRICES)}.")
+    found = {name: names.get(name, name) for name in PRICES}
+    found = {k: v for k, v in found.items() if k in names or k == "close" or v in table.column_names}
+    adjusted = adjusted or ("adjusted_close" if "adjusted_close" in table.column_names else None)
+    return found if adjusted is None else found | {"adjusted": adjusted}
+
+
+def _columns(
+    table: pa.Table,
+    asset: str | None,
+    time: str,
+    wanted: Mapping[str, str],
+    notes: list[str],
+    label: str,
+) -> pa.Table:
+    """Return asset, time and the wanted columns under the container's names; rows without close left out."""
+    for name in (*([asset] if asset else []), time, *wanted.values()):
+        if name not in table.column_names:
+            hint = "; give asset=None if all rows are of one asset" if name == asset else ""
+            raise InputError(f"{str(unknown_column(name, table.column_names)).rstrip('.')}{hint}.")
+    typed, said = _typed(table.select([time, *wanted.values()]), time)
+    notes.extend(said)
+    columns = {name: typed[column] for name, column in wanted.items()}
+    owners = table[asset].cast(pa.string()) if asset else pa.array([label] * table.num_rows, pa.string())
+    if owners.null_count:
+        raise InputError(
+            f"Column {asset!r} is missing in {owners.null_count} of {table.num_rows} rows; fill it."
+        )
+    times = typed[time]
+    if times.null_count:
+        raise InputError(
+            f"Column {time!r} is missing in {times.null_count} of {table.num_rows} rows; fill it."
+        )
+    whole = pa.table({"asset": owners, "time": times} | columns)
+    filled = pc.and_kleene(pc.is_valid(columns["close"]), pc.is_finite(columns["close"])).fill_null(False)
+    lost = table.num_rows - (pc.sum(filled).as_py() or 0)
+    if lost:
+        notes.append(
+            f"{lost} of {table.num_rows} rows have no number in {wanted['close']!r} and were left out."
+        )
+    return whole.filter(filled)
+
+
+def _typed(table: pa.Table, time: str) -> tuple[pa.Table, tuple[str, ...]]:
+    """Return times as timestamp[us] and everything else as float64; texts are read by a schema."""
+    texts = [f.name for f in table.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+    said: tuple[str, ...] = ()
+    if texts:
+        read = infer_schema(table.select(texts)).conform(table.select(texts), roles=tuple(Role))
+        said = read.notes
+        for name in texts:
+            table = table.set_column(table.column_names.index(name), name, read.table[name])
+    for k, name in enumerate(table.column_names):
+        column = table[name]
+        try:
+            if name == time:
+                table = table.set_column(k, name, _instants(column))
+            else:
+                table = table.set_column(k, name, column.cast(pa.float64(), safe=False))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, InputError) as error:
+            what = "times" if name == time else "numbers"
+            raise InputError(
+                f"Column {name!r} of {table.num_rows} rows holds {column.type} instead of {what}; turn it "
+                f"into {what} first."
+            ) from error
+    return table, said
+
+
+def _instants(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not (pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)):
+        raise InputError("no times")
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        column = column.cast(pa.timestamp("us", "UTC"), safe=False)
+    return column.cast(pa.timestamp("us"), safe=False)
+
+
+def _assembled(columns: pa.Table, change: Change, notes: list[str]) -> Bars:
+    if not columns.num_rows:
+        raise InputError("There are 0 bars with a price; give at least one row.")
+    encoded = columns["asset"].combine_chunks().dictionary_encode()
+    owner = encoded.indices.to_numpy().astype(np.int64)
+    time = columns["time"].to_numpy().astype("datetime64[us]")
+    assets = np.array(encoded.dictionary.to_pylist(), dtype=str)
+    order = _order(owner, time, notes)
+    owner, time = owner[order], time[order]
+    _refuse_repeated(assets, owner, time)
+    series = {
+        name: columns[name].to_numpy().astype(np.float64)[order]
+        for name in columns.column_names
+        if name not in ("asset", "time")
+    }
+    if "adjusted" in series:
+        series["factor"] = series.pop("adjusted") / series["close"]
+        _refuse_unadjusted(series["factor"])
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(assets)))]).astype(np.int64)
+    ranged = _widened(series, notes)
+    return Bars(assets, offsets, time, change=change, **ranged)
+
+
+def _order(owner: IntArray, time: AnyArray, notes: list[str]) -> IntArray:
+    order = np.lexsort((time, owner))
+    moved = int(np.sum(time[1:][owner[1:] == owner[:-1]] < time[:-1][owner[1:] == owner[:-1]]))
+    if moved:
+        notes.append(
+            f"{moved} of {len(time)} rows were earlier than the row before; rows were sorted by time."
+        )
+    return order
+
+
+def _refuse_repeated(assets: AnyArray, owner: IntArray, time: AnyArray) -> None:
+    same = np.flatnonzero((np.diff(owner) == 0) & (time[1:] == time[:-1])) + 1
+    if len(same):
+        raise InputError(
+            f"{len(same)} of {len(time)} rows repeat a time of their asset, such as "
+            f"{str(assets[owner[same[0]]])!r} at {time[same[0]].astype('datetime64[s]')}; keep one bar "
+            f"each, or name the column that tells assets apart."
+        )
+
+
+def _refuse_unadjusted(factor: FloatArray) -> None:
+    wrong = int((~np.isfinite(factor) | (factor <= 0)).sum())
+    if wrong:
+        raise InputError(
+            f"The adjusted close is missing or not positive in {wrong} of {len(factor)} rows; fill it."
+        )
+
+
+def _widened(series: dict[str, FloatArray], notes: list[str]) -> dict[str, Any]:
+    """Let low and high hold open and close (feeds round them differently); drop an incomplete set."""
+    parts = [name for name in ("open", "high", "low") if name in series]
+    if 0 < len(parts) < 3:
+        notes.append(f"{' and '.join(parts)} alone make no range and are left aside.")
+        return {k: v for k, v in series.items() if k not in parts}
+    if not parts:
+        return series
+    partial = ~np.isfinite(series["open"] + series["high"] + series["low"])
+    if partial.any():
+        notes.append(
+            f"{int(partial.sum())} of {len(partial)} bars lack an open, high or low: no range there."
+        )
+        series |= {name: np.where(partial, np.nan, series[name]) for name in parts}
+    sound = ~(series["high"] < series["low"])  # the container refuses the others
+    high = np.fmax(series["high"], np.fmax(series["open"], series["close"]))
+    low = np.fmin(series["low"], np.fmin(series["open"], series["close"]))
+    wider = sound & ~partial & ((high > series["high"]) | (low < series["low"]))
+    if wider.any():
+        notes.append(
+            f"{int(wider.sum())} of {len(wider)} bars open or close outside their low and high, which were "
+            f"widened."
+        )
+    return series | {
+        "high": np.where(wider, high, series["high"]),
+        "low": np.where(wider, low, series["low"]),
+    }
+
+
+def _said_of_splits(bars: Bars) -> list[str]:
+    found = suspected_splits(bars)
+    said = [
+        f"{name!r} changes by a factor of {ratio:.3g} at {time.astype('datetime64[D]')}, like a split that "
+        "nobody adjusted for; give adjusted prices if it is one."
+        for name, time, ratio in found[:NAMED]
+    ]
+    more = len(found) - NAMED
+    return said + ([f"{more} further jumps look like splits."] if more > 0 else [])
