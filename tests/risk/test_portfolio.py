@@ -111,7 +111,7 @@ def test_a_portfolio_of_nothing_has_no_risk_and_says_no_share() -> None:
     [
         (lambda: portfolio_risk(np.zeros((5, 2)), [1.0], level=0.99), "do not fit 1 positions"),
         (lambda: portfolio_risk(np.full((5, 1), np.nan), [1.0], level=0.99), "have gaps"),
-        (lambda: portfolio_risk(np.zeros((5, 1)), [1.0], level=0.99, assets=["a", "b"]), "differ in length"),
+        (lambda: portfolio_risk(np.zeros((5, 1)), [1.0], level=0.99, assets=["a", "b"]), "1 assets need 1"),
     ],
 )
 def test_positions_that_do_not_fit_are_refused(call: Callable[[], Any], message: str) -> None:
@@ -123,3 +123,5 @@ def test_an_es_below_its_var_is_refused() -> None:
     found = portfolio_risk(scenarios(100), POSITIONS, level=0.975)
     with pytest.raises(InputError, match="lies below its VaR"):
         replace(found, es=found.var / 2)
+    with pytest.raises(InputError, match="differ in length"):
+        replace(found, assets=("a",))

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from bezant.metrics.checks import Floats
 from bezant.risk.measures import expected_shortfall
+from bezant.risk.words import amount
 from bezant.types import InputError
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ class LiquidityCascade:
     def sentence(self) -> str:
         """ES over liquidity horizons beside that of 10 days."""
         return (
-            f"ES 97.5 % over liquidity horizons is {self.es:,.0f}, against {self.steps[0]:,.0f} over 10 days "
-            "for all risk factors."
+            f"ES 97.5 % over liquidity horizons is {amount(self.es)}, against {amount(self.steps[0])} over "
+            "10 days for all risk factors."
         )
 
 

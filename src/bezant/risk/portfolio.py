@@ -12,6 +12,7 @@ import numpy.typing as npt
 from bezant.metrics.checks import Floats, as_vector
 from bezant.metrics.market.losses import tail_of
 from bezant.risk.measures import expected_shortfall, tail_weights, value_at_risk
+from bezant.risk.words import amount, asset_names
 from bezant.types import InputError
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ class PortfolioRisk:
         """VaR, ES, what diversification saves, and the largest part, in one sentence."""
         percent = f"{100 * self.level:g} %"
         figures = (
-            f"VaR {percent} {self.var:,.0f} and ES {percent} {self.es:,.0f} (standard error of simulation "
-            f"{self.es_error:,.0f}) of {len(self.assets)} positions"
+            f"VaR {percent} {amount(self.var)} and ES {percent} {amount(self.es)} (standard error of "
+            f"simulation {amount(self.es_error)}) of {len(self.assets)} positions"
         )
         alone, largest = float(self.es_alone.sum()), int(np.argmax(self.es_parts))
         if not (alone > 0 and self.es > 0):
@@ -159,7 +160,7 @@ def portfolio_risk(
     worst = tail_weights(total, level, weights)
     var, es = value_at_risk(total, level, weights), expected_shortfall(total, level, weights)
     count = gains.shape[1]
-    names = tuple(assets) if assets is not None else tuple(f"asset {i + 1}" for i in range(count))
+    names = asset_names(assets, count)
     beyond = np.maximum(-total - var, 0.0)
     return PortfolioRisk(
         names, np.asarray(positions, dtype=np.float64), level, var, es,

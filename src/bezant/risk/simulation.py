@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bezant.metrics.checks import Floats
+from bezant.risk.words import asset_names
 from bezant.types import InputError
 
 SCENARIOS = 10_000
@@ -110,7 +111,7 @@ def historical_scenarios(
     starts = np.arange(len(past) - steps[-1] + 1)
     level = np.concatenate([np.zeros((1, past.shape[1])), np.cumsum(past, axis=0)])
     drawn = np.stack([level[starts + h] - level[starts] for h in steps])
-    return Scenarios(_names(assets, past.shape[1]), steps, drawn)
+    return Scenarios(asset_names(assets, past.shape[1]), steps, drawn)
 
 
 def filtered_historical_scenarios(
@@ -174,7 +175,7 @@ def filtered_historical_scenarios(
             variance = recursion.next(variance, shock)
         if step + 1 in steps:
             kept.append(total)
-    return Scenarios(_names(assets, count), steps, np.stack(kept))
+    return Scenarios(asset_names(assets, count), steps, np.stack(kept))
 
 
 def _volatility_path(
@@ -211,10 +212,3 @@ def _horizons(horizons: Sequence[int]) -> tuple[int, ...]:
     if not steps or steps[0] < 1:
         raise InputError(f"Horizons are steps of at least 1, not {tuple(horizons)}; write (1, 5, 21).")
     return steps
-
-
-def _names(assets: Sequence[str] | None, count: int) -> tuple[str, ...]:
-    names = tuple(assets) if assets is not None else tuple(f"asset {i + 1}" for i in range(count))
-    if len(names) != count or len(set(names)) != count:
-        raise InputError(f"{count} assets need {count} different names, not {len(set(names))}; name each.")
-    return names
