@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 import bezant as bz
-from bezant.desks import credit as credit_module
+from bezant.desks import in_memory
 from bezant.schema import Kind, Role, infer_schema
 from bezant.traditional.boosting_search import SEARCH
 from bezant.traditional.gradient_boosting import GradientBoosting
@@ -278,7 +278,7 @@ def test_an_interrupted_training_is_said_and_keeps_a_model_that_can_be_used(
             if progress.epoch == 2:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(credit_module, "shown", lambda title, choice: Interrupting())
+    monkeypatch.setattr(in_memory, "shown", lambda title, choice: Interrupting())
     stopped = credit(training={**QUICK, "max_epochs": 30}, benchmark=True).fit(X, y)
     assert stopped.history_[0].ended == "interrupted"
     assert any("interrupted in epoch 2" in n and "best weights so far" in n for n in stopped.notes_)

@@ -71,7 +71,7 @@ def test_an_update_is_judged_on_the_latest_rows_beside_the_old_model_and_the_tra
     X, y = loans()
     y = y.copy()
     y[OLD:] = np.maximum(y[OLD:], np.random.default_rng(0).random(NEW) < 0.4)  # a crisis: worth learning
-    risk = deepcopy(fitted).recalibrate(X.slice(OLD, NEW), y[OLD:]).update(X, y)
+    risk = deepcopy(fitted).recalibrate(X.slice(OLD, 400), y[OLD : OLD + 400]).update(X, y)
     assert "kept as it was" not in note(risk)
     (moved,) = [n for n in risk.notes_ if n.startswith("Recalibrated on ")]
     assert moved.startswith(f"Recalibrated on {int(0.15 * len(y))} rows")
@@ -266,6 +266,25 @@ def test_rows_that_calibrated_an_update_cannot_judge_the_next_one(
         f"{(days[OLD + 100 :] <= np.datetime64(until)).sum()} of the {NEW - 100} rows judged"
     )
     assert seen_before(risk.record_, days[days > np.datetime64(until)]) == ()
+
+
+def test_rows_that_recalibrated_cannot_judge_an_update(fitted: bz.CreditRisk, tmp_path: Path) -> None:
+    X, y = crisis()
+    days = X["ApprovalDate"].to_numpy().astype("datetime64[D]")
+    middle, until = OLD + NEW // 2, str(days[OLD + NEW // 2 - 1])
+    risk = deepcopy(fitted).recalibrate(X.slice(OLD, middle - OLD), y[OLD:middle])
+    assert risk.record_.judged_until == until
+    assert risk.record_.summary == fitted.record_.summary  # the network has learned nothing
+    risk.recalibrate(X.slice(OLD, 500), y[OLD : OLD + 500])
+    assert risk.record_.judged_until == until  # the later outcomes are known all the same
+    risk.save(tmp_path / "model")
+    risk = bz.load(tmp_path / "model")
+    with pytest.raises(InputError, match=f"later than {until}, until when outcomes have been used"):
+        risk.update(X.slice(0, middle), y[:middle])
+    found = UpdateRows.of(y, days, risk.record_, share=0.15)
+    assert days[found.used][found.held_out].min() > np.datetime64(until)
+    judged = risk.evaluate(X.slice(OLD, middle - OLD), y[OLD:middle])
+    assert any(f"than {until}, until when outcomes have calibrated the model" in n for n in judged.notes)
 
 
 def test_a_record_saved_before_it_knew_of_judging_still_loads(fitted: bz.CreditRisk) -> None:

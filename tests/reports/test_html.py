@@ -13,7 +13,8 @@ import pytest
 from bezant.evidence.checks import Finding as CheckFinding
 from bezant.evidence.evaluation import FIGURES, Evaluation
 from bezant.reports import ColumnSummary, DataSummary, Finding, Severity, render, write
-from bezant.reports.html import CONTENTS, MOST_COLUMNS, NO_PERIODS, NO_SCORES
+from bezant.reports.html import CONTENTS, MOST_COLUMNS
+from bezant.reports.pictures import NO_PERIODS, NO_SCORES
 from bezant.reports.tables import DECIMALS, USUAL_DECIMALS
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "col"}

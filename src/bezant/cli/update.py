@@ -48,7 +48,7 @@ def update(
         )
         return
     from bezant.cli.tables import show_evaluation
-    from bezant.desks.record import RECALIBRATED
+    from bezant.desks.recalibrating import RECALIBRATED
     from bezant.desks.updating import UPDATED
 
     if risk.evaluation_ is not None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,36 +14,24 @@ from sklearn.utils.validation import check_is_fitted
 
 from bezant.desks.benchmarks import CLASSES, Benchmark, BenchmarkChoice, refuse_missing
 from bezant.desks.export import export_onnx
-from bezant.desks.finishing import finish_fit
-from bezant.desks.intake import Leaks, read_rows, take_in
-from bezant.desks.labels import as_events, read_labels, two_classes
+from bezant.desks.in_memory import fit_in_memory
+from bezant.desks.intake import Leaks, read_rows
+from bezant.desks.labels import as_events, read_labels
 from bezant.desks.large import InMemory, fit_in_pieces, rows_to_stream, with_outcomes
 from bezant.desks.network_settings import NetworkSettings
-from bezant.desks.record import RECALIBRATED, recalibration_note
-from bezant.desks.settings import (
-    ordering_times,
-    plan_of,
-    refuse_unknown_settings,
-    seed_of,
-    set_names,
-)
+from bezant.desks.recalibrating import recalibrate_estimator
+from bezant.desks.settings import ordering_times, refuse_unknown_settings, set_names
 from bezant.desks.table_estimator import TableEstimator
 from bezant.desks.updating import update_estimator
-from bezant.desks.validation import seen_before, segment_of, validation_content
-from bezant.evidence.evaluation import Evaluation, evaluate_scores
-from bezant.metrics.target_statistics import stratified_folds
+from bezant.desks.validation import evaluate_estimator, scores_of, write_validation
+from bezant.evidence.evaluation import Evaluation
 from bezant.network.application import ApplicationScorer
 from bezant.network.model import TrunkName
-from bezant.network.recalibration import UNMOVED, days_of, learn_recalibration
 from bezant.network.sizes import SizeName
-from bezant.reports import write
 from bezant.schema import Schema
 from bezant.training.config import TrainingConfig
-from bezant.training.cross_fitting import FOLDS, cross_fit_table, is_cross_fitted
-from bezant.training.loop import Observer
-from bezant.training.progress import ProgressChoice, shown
-from bezant.training.table import fit_table
-from bezant.types import AnyArray, FloatArray, Frame, InputError
+from bezant.training.progress import ProgressChoice
+from bezant.types import AnyArray, FloatArray, Frame
 
 LARGE = "bezant"
 """The large model's name in tables and pictures."""
@@ -187,41 +173,13 @@ class CreditRisk(ClassifierMixin, TableEstimator):  # type: ignore[misc]
         named = isinstance(self.benchmark, tuple) and set(self.benchmark) <= set(CLASSES)
         refuse_unknown_settings(self, (self.benchmark,) if named else (True, False, "full", tuple(CLASSES)))
         refuse_missing(self.benchmark)
-        seed = seed_of(self)
         streamed = rows_to_stream(X, y, self.in_memory)
         if streamed is not None:
             fit_in_pieces(self, *streamed, large=LARGE)
             return self
         X, y = with_outcomes(X, y)
         table = read_rows(self, X, fitting=True, y=y)
-        labels = read_labels(y, table.num_rows)
-        classes = two_classes(labels, self.event)
-        events = as_events(labels, classes)
-        intake = take_in(
-            table,
-            events,
-            time=self.time,
-            schema=self.schema,
-            leaks=self.leaks,
-            seed=seed,
-            holdout=self.holdout,
-        )
-        folder = Path(self.checkpoint) if self.checkpoint is not None else None
-        plan = plan_of(self, "binary", seed)
-
-        def how(title: str) -> AbstractContextManager[Observer | None]:
-            return shown(title, self.progress)
-
-        if is_cross_fitted(events, intake.times is not None):
-            folds = stratified_folds(events, FOLDS, seed)
-            fitted = cross_fit_table(
-                intake.table, intake.schema, events, folds, plan, shown=how, checkpoint=folder
-            )
-        else:
-            fitted = fit_table(
-                intake.table, intake.schema, events, intake.held_out, plan, shown=how, checkpoint=folder
-            )
-        finish_fit(self, intake, events, classes, fitted, plan.resolved(len(events)), large=LARGE)
+        fit_in_memory(self, table, read_labels(y, table.num_rows), large=LARGE)
         set_names(self, X, table)
         return self
 
@@ -253,7 +211,8 @@ class CreditRisk(ClassifierMixin, TableEstimator):  # type: ignore[misc]
 
         The ranking stays as it is. Whether the level alone, the slope too, or a damped trend of the level is
         followed, is decided on the later half of the rows. The traditional models are moved by the same
-        rows, so that comparisons stay fair. A second call starts from the fitted model again.
+        rows, so that comparisons stay fair. A second call starts from the fitted model again. ``record_``
+        remembers until when outcomes were used, so that these rows cannot judge a later :meth:`update`.
 
         Parameters
         ----------
@@ -269,18 +228,8 @@ class CreditRisk(ClassifierMixin, TableEstimator):  # type: ignore[misc]
             If there are fewer than ten rows of either outcome.
         """
         check_is_fitted(self, "model_")
-        table = self.read(X)
-        events = as_events(read_labels(y, table.num_rows), self.classes_)
-        model = replace(self.model_, recalibration=UNMOVED)
-        typed = model.conform(table).table
-        times = ordering_times(self.schema_, table)
-        days = None if times is None else days_of(times)
-        moved, losses = learn_recalibration(model.score_typed(typed), events, days, seed=seed_of(self))
-        benchmarks = tuple(b.recalibrated(typed, events, days, seed_of(self)) for b in self.benchmarks_)
-        self.model_, self.benchmarks_ = replace(model, recalibration=moved), benchmarks
-        kept = tuple(note for note in self.notes_ if not note.startswith(RECALIBRATED))
-        said = (recalibration_note(moved, losses, events, times), *seen_before(self.record_, times))
-        self.notes_ = (*kept, " ".join(said))
+        table, events, _ = self.rows_to_judge(X, y)
+        recalibrate_estimator(self, table, events)
         return self
 
     # ------------------------------------------------------------------------------------- updating
@@ -313,8 +262,7 @@ class CreditRisk(ClassifierMixin, TableEstimator):  # type: ignore[misc]
             If no row is later than those of the last fit and of the updates since, or times are missing.
         """
         check_is_fitted(self, "model_")
-        table = self.read(X)
-        events = as_events(read_labels(y, table.num_rows), self.classes_)
+        table, events, _ = self.rows_to_judge(X, y)
         update_estimator(self, table, events, epochs, large=LARGE)
         return self
 
@@ -336,13 +284,7 @@ class CreditRisk(ClassifierMixin, TableEstimator):  # type: ignore[misc]
             Figures with intervals, by year if X has the time column, significance, and a verdict.
         """
         check_is_fitted(self, "model_")
-        table, events, times = self.rows_to_judge(X, y)
-        scores = self.scores(table)
-        columns = {name: segment_of(table, name) for name in segments}
-        judged = evaluate_scores(
-            events, scores, large=LARGE, time=times, segments=columns, random_state=seed_of(self)
-        )
-        return replace(judged, notes=(*judged.notes, *seen_before(self.record_, times)))
+        return evaluate_estimator(self, *self.rows_to_judge(X, y), segments, large=LARGE)
 
     def rows_to_judge(self, X: Frame, y: Any) -> tuple[pa.Table, FloatArray, AnyArray | None]:
         """Return rows (n), their outcomes as 0 and 1 (n,), and their times (n,) if they have any."""
@@ -355,16 +297,7 @@ class CreditRisk(ClassifierMixin, TableEstimator):  # type: ignore[misc]
 
     def scores(self, table: pa.Table) -> dict[str, FloatArray]:
         """Return the probabilities (n,) of the large model and of every traditional one for n rows."""
-        typed, times = self.model_.conform(table).table, ordering_times(self.schema_, table)
-        trending = [b.name for b in self.benchmarks_ if b.recalibration.needs_times]
-        if trending and times is None:
-            raise InputError(
-                f"Column {self.schema_.time!r} is not in the table of {table.num_rows} rows, but the "
-                f"recalibration of {trending[0]} follows a trend; add the column."
-            )
-        days = days_of(times) if trending and times is not None else None
-        others = {b.name: b.score_table(typed, days) for b in self.benchmarks_}
-        return {LARGE: self.model_.score_typed(typed), **others}
+        return scores_of(self, table, large=LARGE)
 
     def report(
         self,
@@ -393,28 +326,9 @@ class CreditRisk(ClassifierMixin, TableEstimator):  # type: ignore[misc]
             What :meth:`evaluate` gave for these very rows, to save the time of judging them again.
         """
         check_is_fitted(self, "model_")
-        table = self.read(X)
-        events = as_events(read_labels(y, table.num_rows), self.classes_)
-        judged = evaluation or self.evaluate(X, y, segments=segments)
-        if len(judged.y) != len(events) or not np.array_equal(judged.y, events):
-            raise InputError(
-                f"The evaluation is of {len(judged.y)} other rows than the {len(events)} given; leave it out."
-            )
-        content = validation_content(
-            title=title,
-            created=created,
-            evaluation=judged,
-            table=self.model_.conform(table).table,
-            events=events,
-            times=ordering_times(self.schema_, table),
-            model=self.model_,
-            calibration=self.calibration_,
-            check=self.check_,
-            runs=self.history_,
-            record=self.record_,
-            notes=self.notes_,
-        )
-        return write(content, Path(path))
+        table, events, times = self.rows_to_judge(X, y)
+        judged = evaluation or evaluate_estimator(self, table, events, times, segments, large=LARGE)
+        return write_validation(self, path, table, events, times, judged, title=title, created=created)
 
     # --------------------------------------------------------------------------------------- saving
 

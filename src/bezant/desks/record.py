@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bezant.network.recalibration import Recalibration
 from bezant.reports import ColumnSummary, DataSummary
 from bezant.schema import Schema
 from bezant.types import AnyArray, FloatArray
@@ -39,8 +38,8 @@ class FitRecord:
         ``column`` and, if it was named, ``event``: where the outcomes stood and which label counted as 1.
         Known if the fit began from a file.
     judged_until : str, optional
-        ISO date until which an update has used outcomes to choose, calibrate or move the level, where that
-        may be later than what the network has learned from.
+        ISO date until which an update or a recalibration has used outcomes to choose, calibrate or move the
+        level, where that may be later than what the network has learned from.
     """
 
     configuration: Mapping[str, Any]
@@ -56,6 +55,13 @@ class FitRecord:
         if self.summary.period is None:
             return None
         return max(self.summary.period[1], self.judged_until or "")
+
+    def judged(self, times: AnyArray | None) -> FitRecord:
+        """Return it with outcomes of these times (n,) used to judge, calibrate or move the level."""
+        days = np.empty(0, "datetime64[D]") if times is None else times.astype("datetime64[D]")
+        known = days[~np.isnat(days)]
+        until = max(str(known.max()), self.judged_until or "") if len(known) else self.judged_until
+        return replace(self, judged_until=until)
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
@@ -84,28 +90,6 @@ def fit_record(
     """Record a fit to typed rows."""
     versions = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
     return FitRecord(dict(configuration), versions, data_hash(table, y), _summary(table, schema, y, times))
-
-
-RECALIBRATED = "Recalibrated on "
-"""How the note of a recalibration begins."""
-
-
-def recalibration_note(
-    moved: Recalibration, losses: Mapping[str, float], y: FloatArray, times: AnyArray | None
-) -> str:
-    """Say what a recalibration learned from which rows, and by how much it was better."""
-    days = None if times is None else times.astype("datetime64[D]")
-    when = "" if days is None else f" from {days.min()} to {days.max()}"
-    trend = f", {moved.trend:+.2f} log-odds a year, damped after the last of them" if moved.trend else ""
-    gain = (
-        f"; log loss on the later ones {losses[moved.method]:.4f}, without {losses['none']:.4f}"
-        if "none" in losses and moved.method in losses
-        else ""
-    )
-    return (
-        f"{RECALIBRATED}{len(y)} rows{when}, {int(y.sum())} of them events: {moved.method} (shift "
-        f"{moved.shift:+.2f}, slope {moved.slope:.2f}{trend}){gain}."
-    )
 
 
 def data_hash(table: pa.Table, y: FloatArray) -> str:

@@ -40,6 +40,7 @@ def refuse_unknown_settings(estimator: Any, benchmark: tuple[Any, ...] = (True, 
         if not any(given is a or (isinstance(a, str) and given == a) for a in allowed):
             shown = ", ".join(map(repr, allowed))
             raise InputError(f"{name} is one of {shown}, not {given!r}.")
+    seed_of(estimator)
     share = estimator.holdout
     if isinstance(share, bool) or not isinstance(share, float) or not 0 < share < 1:
         raise InputError(f"holdout is a share between 0 and 1, not {share!r}; 0.15 is usual.")

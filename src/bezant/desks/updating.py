@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bezant.desks.record import RECALIBRATED, FitRecord, fit_record, recalibration_note
+from bezant.desks.recalibrating import RECALIBRATED, recalibration_note
+from bezant.desks.record import FitRecord, fit_record
 from bezant.desks.settings import ordering_times, plan_of, seed_of
 from bezant.evidence.evaluation import Evaluation, evaluate_scores
 from bezant.network.recalibration import days_of
@@ -250,8 +251,7 @@ def updated_record(
     """Record until when outcomes were used and, of a network kept, rows learned from with period and hash."""
     if updated.kept == "old":
         return record
-    if times is not None:
-        record = replace(record, judged_until=str(times[rows.held_out].astype("datetime64[D]").max()))
+    record = record.judged(None if times is None else times[rows.held_out])
     if updated.kept != "trained":
         return record
     learned = updated.learned

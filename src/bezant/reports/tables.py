@@ -318,3 +318,11 @@ def _group_row(
         predicted=percent(estimates.get((models[0], "mean_score"), absent).value),
         cells=tuple(_cells(figure, [estimates.get((model, figure)) for model in models])),
     )
+
+
+def left_off(found: int, most: int, what: str) -> str:
+    """Return a sentence for what a cap leaves off, or nothing; ``what`` is a plural in s."""
+    left = found - most
+    if left <= 0:
+        return ""
+    return f"1 more {what[:-1]} is not shown." if left == 1 else f"{left:,} more {what} are not shown."
