@@ -15,6 +15,7 @@ import torch
 import bezant as bz
 from bezant.desks import large
 from bezant.histories import ParquetRows
+from bezant.network.fields import streamed as streamed_fields
 from bezant.training import rows as on_rows
 from bezant.training import streamed
 from bezant.types import InputError
@@ -103,6 +104,15 @@ def test_a_draw_of_the_rows_is_enough_to_learn_what_columns_mean(
         start = int(fields.statistics.starts[fields.config.statistics.index(place)])
         counted = fields.statistics.table[start : start + fields.config.cardinalities[place], -1]
         assert round(float(torch.expm1(counted).sum())) == len(loans)
+
+
+def test_cells_of_pairs_that_are_not_counted_are_in_the_notes(
+    folder: Path, whole: bz.CreditRisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not any("got no correction" in note for note in whole.notes_)
+    monkeypatch.setattr(streamed_fields, "MOST_CELLS", 50)
+    (said,) = [note for note in in_pieces(folder, tmp_path).notes_ if "got no correction" in note]
+    assert "of the 2,500 rows drawn" in said  # those of the network that is delivered
 
 
 def test_a_named_outcome_of_a_frame_is_split_off(loans: pd.DataFrame, whole: bz.CreditRisk) -> None:

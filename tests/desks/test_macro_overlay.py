@@ -168,6 +168,26 @@ def test_figures_published_after_the_cut_off_change_nothing() -> None:
     np.testing.assert_array_equal(one.coefficients, two.coefficients)
 
 
+def test_periods_without_a_known_figure_are_counted_in_the_notes() -> None:
+    macro, inside = economy(), loans()
+    path = Scenario("x", {"rate": 5.0})
+    assert not any("taught the overlay nothing" in note for note in fit().notes([path]))
+    rate = macro["rate"].to_numpy().copy()
+    rate[[10, 11]] = np.nan  # two quarters were never published
+    overlay = fit(macro=macro.slice(8).set_column(1, "rate", pa.array(rate[8:])))
+    known = macro["quarter"].to_numpy().astype("datetime64[D]") + np.timedelta64(90, "D")
+    at_risk = unknown = 0
+    for duration, start in zip(inside["duration"], inside["originated"], strict=True):
+        for t in range(PERIODS):
+            if 3 * t < duration:
+                begins = start + np.timedelta64(round(t * 3 * 365.25 / 12), "D")
+                quarter = np.searchsorted(known, begins, side="right") - 1
+                at_risk, unknown = at_risk + 1, unknown + (quarter < 8 or quarter in (10, 11))
+    assert 0 < unknown < at_risk
+    wanted = f"{unknown:,} of the {at_risk:,} periods of loans at risk began when a figure was not known"
+    assert any(note.startswith(wanted) for note in overlay.notes([path]))
+
+
 @pytest.mark.parametrize(
     ("values", "said"), [({"other": 1.0}, "lacks the figure 'rate'"), ({"rate": (5.0, 6.0)}, "shorter")]
 )

@@ -89,9 +89,11 @@ def test_a_large_portfolio_moves_as_its_vintage_does() -> None:
         pd, np.full((n, 1), 0.6), np.full(n, 2 / n), group=vintage, common=common, simulations=runs
     )
     threshold = brentq(lambda a: ndtr(a + values[:, 1, 0]).mean() - 0.3, -5, 5)
-    wanted = ndtr(threshold + values[:, 1, 0]) * expit(logit(0.6) + values[:, 1, 1])
+    weight = ndtr(threshold + values[:, 1, 0])
+    odds = brentq(lambda b: np.average(expit(b + values[:, 1, 1]), weights=weight) - 0.6, -5, 5)
+    wanted = weight * expit(odds + values[:, 1, 1])
     assert np.corrcoef(losses[:, 1], wanted)[0, 1] > 0.98
-    assert losses[:, 1].mean() == pytest.approx(wanted.mean(), rel=0.02)
+    assert losses[:, 1].mean() == pytest.approx(0.3 * 0.6, rel=0.02)
     assert losses[:, 0].std() < 0.2 * losses[:, 1].std()
 
 
@@ -144,9 +146,47 @@ def test_the_basis_counts_the_loans_that_nothing_moves() -> None:
 
 
 def test_atoms_stay_where_they_are() -> None:
-    common = CommonShifts(np.full((1, 1, 2), 2.0), np.zeros(3, np.int64))
-    found = common.moved_fractions(np.array([0.0, 0.5, 1.0]), np.zeros(3, np.int64), np.arange(3))
-    assert_allclose(found, [0.0, expit(2.0), 1.0])
+    values = np.random.default_rng(0).normal(0, 1, (40, 1, 2))
+    common = CommonShifts(values, np.zeros(2, np.int64))
+    odds = common.log_odds(np.array([[0.0, 0.5, 1.0], [0.0, 0.1, 1.0]]), np.array([0.2, 0.1]))
+    found = common.moved_fractions(odds.ravel(), np.full(6, 3), np.repeat([0, 1], 3)).reshape(2, 3)
+    assert_allclose(found[:, [0, 2]], [[0.0, 1.0], [0.0, 1.0]], rtol=0)
+    assert 0 < found[1, 1] < found[0, 1] < 1
+
+
+def test_without_shifts_fractions_stay() -> None:
+    common = CommonShifts(np.zeros((3, 1, 2)), np.zeros(2, np.int64))
+    fractions = np.array([[0.0, 0.2], [0.7, 1.0]])
+    odds = common.log_odds(fractions, np.array([0.2, 0.1]))
+    assert_allclose(expit(odds), fractions)
+
+
+def test_moved_fractions_are_those_expected_in_the_mean_of_all_defaults() -> None:
+    draw = np.random.default_rng(0)
+    common_cause = np.clip(draw.standard_t(3, (2000, 2, 1)), -4, 4)
+    values = 0.4 * (common_cause + 0.5 * draw.standard_t(3, (2000, 2, 2)))
+    pd, vintage = np.array([0.01, 0.1, 0.3, 0.6]), np.array([0, 0, 0, 1])
+    fractions = np.tile([0.001, 0.2, 0.5, 0.97], (4, 1))
+    common = CommonShifts(values, vintage)
+    odds, weights = common.log_odds(fractions, pd), common.conditional_pd(pd, 0, 2000)
+    runs, loans = np.divmod(np.arange(2000 * 4), 4)
+    plain, kept = (
+        np.stack([common.moved_fractions(o[loans, k], runs, loans).reshape(2000, 4) for k in range(4)], -1)
+        for o in (logit(fractions), odds)
+    )
+    means = np.einsum("sn,snl->nl", weights, kept) / weights.sum(axis=0)[:, None]
+    assert_allclose(means, fractions, rtol=2e-3)
+    drifted = np.einsum("sn,snl->nl", weights, plain) / weights.sum(axis=0)[:, None]
+    assert (drifted[:, 1] > 0.21).all()  # what it was without: defaults crowd in the worse years
+
+
+def test_a_portfolio_loses_on_average_what_is_expected_of_it() -> None:
+    values = np.random.default_rng(0).normal(0, 0.4, (4000, 1, 1)).repeat(2, axis=2)
+    n = 400
+    common = CommonShifts(values, np.zeros(n, np.int64))
+    pd = np.linspace(0.02, 0.4, n)
+    found = simulate_losses(pd, np.tile([0.1, 0.3], (n, 1)), np.ones(n), common=common, simulations=4000)
+    assert found.mean() == pytest.approx(0.2 * pd.sum(), rel=0.01)
 
 
 def test_a_history_comes_back_from_its_document() -> None:

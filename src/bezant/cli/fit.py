@@ -135,6 +135,20 @@ def fit_credit(
         Path | None,
         typer.Option(metavar="FOLDER", help="Where training saves its state; by default beside --out."),
     ] = None,
+    in_memory: Annotated[
+        bool | None,
+        typer.Option(
+            "--in-memory/--stream",
+            help="Read Parquet whole, or in pieces; by default in pieces over 20 million values.",
+        ),
+    ] = None,
+    scratch: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where a fit in pieces makes its temporary files, some 300 bytes a row, and removes them.",
+        ),
+    ] = None,
     mlflow: Mlflow = None,
     as_json: AsJson = False,
 ) -> None:
@@ -154,7 +168,7 @@ def fit_credit(
         if path is not None:
             refuse_unwritable(path, source=file)
     refuse_untrackable(mlflow)
-    if is_streamed(file):
+    if is_streamed(file, in_memory):
         _fit_in_pieces(
             file,
             LargeFit(target, time, positive, tuple(drop or ()), cutoff, out, checkpoint, mlflow, as_json),
@@ -164,9 +178,12 @@ def fit_credit(
             schema=None if schema is None else load_schema(schema),
             training=training_config(optimizer, epochs, seed),
             leaks=leaks.value,
+            scratch=scratch,
             random_state=seed,
         )
         return
+    if scratch is not None:
+        say(f"Nothing is written to {str(scratch)!r}: the rows are read into memory.", "dim")
     rows = read_labelled(file, target, time=time, positive=positive, drop=drop or ())
     meaning = None if schema is None else schema_of(rows, schema)
     train, test = split_rows(rows, cutoff, meaning) if cutoff else (rows, None)
@@ -214,13 +231,20 @@ class LargeFit:
     as_json: bool
 
 
-def is_streamed(file: str) -> bool:
-    """Tell whether a file, folder or pattern is Parquet and so large that it is read in pieces."""
-    if is_dataset(file):
+def is_streamed(file: str, in_memory: bool | None) -> bool:
+    """Tell whether rows are read in pieces: large Parquet files, or with --stream those of any size."""
+    if in_memory:
         return False
     from bezant.desks.large import is_large
+    from bezant.histories import parquet_rows
 
-    return not refers_to_nothing(file) and is_large(file)
+    unread = is_dataset(file) or refers_to_nothing(file)
+    parquet = not unread and parquet_rows(file) is not None
+    if in_memory is None:
+        return parquet and is_large(file)
+    if not parquet:
+        raise InputError(f"--stream reads Parquet files in pieces, and {file!r} is none; leave it out.")
+    return True
 
 
 def _fit_in_pieces(file: str, typed: LargeFit, **settings: Any) -> None:

@@ -102,6 +102,8 @@ def fit_in_pieces(risk: Any, rows: ParquetRows, target: str, *, large: str) -> N
         If something about the rows prevents a fit; one sentence says what and how to mend it.
     """
     seed = seed_of(risk)
+    if risk.scratch is not None and not Path(risk.scratch).is_dir():
+        raise InputError(f"There is no folder {str(risk.scratch)!r} for temporary files; make it first.")
     found = survey(rows, target, risk.time, risk.schema, risk.event, risk.holdout, seed)
     table, events, held = _excerpt(found, seed)
     intake = take_in(
@@ -129,7 +131,7 @@ def fit_in_pieces(risk: Any, rows: ParquetRows, target: str, *, large: str) -> N
         return shown(title, risk.progress)
 
     checkpoint = Path(risk.checkpoint) if risk.checkpoint is not None else None
-    with _scratch(risk.scratch) as folder:
+    with tempfile.TemporaryDirectory(prefix="bezant-", dir=risk.scratch) as folder:
         fitted = fit_streamed(whole, plan, Path(folder), shown=how, checkpoint=checkpoint)
     resolved = plan_for(plan, len(rows))
     notes = (*_notes(found, intake, resolved.training.max_epochs), *_of_pieces(said), *fitted.notes)
@@ -336,13 +338,6 @@ def _of_pieces(said: _Said) -> tuple[str, ...]:
 
 def _events(piece: pa.Table, found: Survey) -> FloatArray:
     return as_events(label_values(piece[found.target]), found.classes)
-
-
-def _scratch(folder: str | Path | None) -> tempfile.TemporaryDirectory[str]:
-    """Return a new folder in this one, which is removed with all that is in it when it is left."""
-    if folder is not None and not Path(folder).is_dir():
-        raise InputError(f"There is no folder {str(folder)!r} for temporary files; make it first.")
-    return tempfile.TemporaryDirectory(prefix="bezant-", dir=folder)
 
 
 def _hash_of(rows: ParquetRows) -> str:

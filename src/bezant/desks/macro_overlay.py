@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -66,6 +66,8 @@ class MacroOverlay:
         Training range.
     stretches : int
         Different moments of publication that taught it.
+    periods, unknown : int
+        Periods of all loans in which they were at risk, and how many of these began without a known figure.
     """
 
     columns: tuple[str, ...]
@@ -77,6 +79,8 @@ class MacroOverlay:
     low: FloatArray
     high: FloatArray
     stretches: int
+    periods: int = 0
+    unknown: int = 0
 
     def factors(self, scenario: Scenario, periods: int) -> FloatArray:
         """Return the factor of the hazard in each period of a scenario's path, shape (periods,).
@@ -131,6 +135,11 @@ class MacroOverlay:
             f"The overlay was learned from {self.stretches} stretches of calendar time; over them the log "
             f"hazard moved by {self.trend:+.3f} a year by itself, which stops where they end."
         ]
+        if self.unknown:
+            said.append(
+                f"{self.unknown:,} of the {self.periods:,} periods of loans at risk began when a figure was "
+                "not known, and taught the overlay nothing."
+            )
         rows = zip(self.columns, self.coefficients, self.standard_errors, strict=True)
         for column, effect, error in rows:
             if not effect:
@@ -214,7 +223,9 @@ def fit_macro_overlay(
             "figures; name fewer of them or give loans of more years."
         )
     years = (when[used] - when[used].max()) / DAYS_A_YEAR
-    return _regressed(signs, z[used], years, came[used], expected[used])
+    learned = _regressed(signs, z[used], years, came[used], expected[used])
+    exposed = at_risk > 0
+    return replace(learned, periods=int(exposed.sum()), unknown=int((exposed & ~inside).sum()))
 
 
 def _columns(signs: Mapping[str, int]) -> tuple[str, ...]:

@@ -87,6 +87,9 @@ def simulate_losses(
     rho = checked_correlation(correlation, pd)
     chunk = max(1, CELLS_AT_ONCE // max(len(pd), 1))
 
+    if common is not None:
+        severities = common.log_odds(severities, pd)
+
     def given_common(start: int, stop: int) -> FloatArray:
         if common is not None:
             return common.conditional_pd(pd, start, stop)

@@ -25,6 +25,12 @@ LEAST_DEFAULTS = 20
 LEAST_ORIGINS = 3
 """Past paths of one length at least; longer ones are put together from yearly steps."""
 
+PD_LEVELS = 24
+"""Thresholds of the PD at which the mean of the moved fractions is computed, and interpolated between."""
+
+LEAST_FRACTION = 1e-9
+"""Fractions nearer to 0 or 1, but not there, are moved as this one."""
+
 WIDEST_SHIFT = 4.0
 """Where shifts of default rates are cut off, as multiples of :meth:`VintageHistory.spread`: with Student's t
 of 3 degrees of freedom a few draws lie far beyond, and the mean of small PDs would rest on them alone."""
@@ -120,10 +126,50 @@ class CommonShifts:
         reached = [probits(ndtr(thresholds + moved).mean(axis=0)) for thresholds in grid]
         return grid, np.stack(reached)
 
-    def moved_fractions(self, fractions: FloatArray, run: IntArray, loan: IntArray) -> FloatArray:
-        """Return drawn fractions (d,) with the shift of their simulation and vintage; 0 and 1 stay."""
-        grown = fractions * np.exp(self.values[run, self.vintage[loan], 1])
-        return np.asarray(grown / (1 - fractions + grown))
+    def moved_fractions(self, log_odds: FloatArray, run: IntArray, loan: IntArray) -> FloatArray:
+        """Return the fractions lost (d,) in some simulations, from :meth:`log_odds` of these loans (d,)."""
+        from scipy.special import expit
+
+        return np.asarray(expit(log_odds + self.values[run, self.vintage[loan], 1]))
+
+    def log_odds(self, fractions: FloatArray, pd: FloatArray) -> FloatArray:
+        """Return the log-odds (n, l) that shifts are added to, so that fractions lost keep their mean.
+
+        A predicted fraction (n, l) is what a loan loses if it defaults, in whichever year. So the mean is one
+        over the simulations in which it defaults, more of which are bad years, with its PD in each as the
+        weight: mean(PD x fraction) = mean PD x fraction, and portfolios lose on average what is expected of
+        them. Fractions of 0 and 1 do not move. Solved to the precision of an interpolation, well below 1 %
+        of the fraction.
+        """
+        from scipy.special import logit
+
+        thresholds, found = self.thresholds(pd), np.asarray(logit(fractions), np.float64)
+        for vintage in np.unique(self.vintage):
+            own = self.vintage == vintage
+            if self.values[:, vintage, 1].any():
+                found[own] = self._kept(vintage, thresholds[own], found[own])
+        return found
+
+    def _kept(self, vintage: int, thresholds: FloatArray, wanted: FloatArray) -> FloatArray:
+        """Return log-odds (n, l) whose means in log-odds are the wanted ones, for thresholds of the PD (n,).
+
+        The mean rises with the log-odds, so that reading a table of means backwards solves for them.
+        """
+        from scipy.interpolate import RegularGridInterpolator
+        from scipy.special import expit, logit, ndtr
+
+        of_pd, of_fraction = self.values[:, vintage].T
+        known = np.linspace(thresholds.min() - 1e-6, thresholds.max() + 1e-6, PD_LEVELS)
+        low, high = logit(np.array([LEAST_FRACTION, 1 - LEAST_FRACTION]))
+        means = np.linspace(low, high, LEVELS)
+        grid = np.linspace(low - of_fraction.max(), high - of_fraction.min(), LEVELS)
+        weights = ndtr(known[:, None] + of_pd)  # (a, simulations)
+        reached = weights @ expit(of_fraction[:, None] + grid) / weights.sum(axis=1, keepdims=True)
+        reached = logit(np.clip(reached, 1e-15, 1 - 1e-15))
+        solved = np.stack([np.interp(means, row, grid) for row in reached])
+        table = RegularGridInterpolator((known, means), solved)
+        inside = np.broadcast_arrays(thresholds[:, None], np.clip(wanted, low, high))
+        return np.where(np.isfinite(wanted), table(np.stack(inside, axis=-1)), wanted)
 
 
 @dataclass(frozen=True)

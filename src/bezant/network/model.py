@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Literal
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from bezant.network.batch import Batch
 from bezant.network.fields.embedding import FieldConfig, FieldEmbedding, learn_fields
 from bezant.network.fields.numbers import EdgeSpacing
-from bezant.network.fields.streamed import Pieces, learn_fields_in_pieces
+from bezant.network.fields.streamed import Pieces, StreamedFields, learn_fields_in_pieces
 from bezant.network.heads.binary import BinaryHead
 from bezant.network.heads.fraction import FractionHead
 from bezant.network.heads.hazard import HazardHead, martingale_residuals
@@ -185,7 +185,7 @@ def learn_network(batch: Batch, folds: Tensor, config: NetworkConfig) -> tuple[N
 
 def learn_network_in_pieces(
     pieces: Pieces, n_folds: int, sample: Batch, folds: Tensor, config: NetworkConfig
-) -> tuple[Network, Callable[[Batch, Tensor], Tensor]]:
+) -> tuple[Network, StreamedFields]:
     """Build a network for more training rows than fit into memory; not for the hazard head.
 
     Parameters
@@ -197,13 +197,13 @@ def learn_network_in_pieces(
 
     Returns
     -------
-    Network, callable
-        The network, and what gives the out-of-fold statistics (n, S) of rows with their folds.
+    Network, StreamedFields
+        The network, and what its fields were learned as.
     """
     assert sample.target is not None and config.head != "hazard"
     bins = config.bins or SIZES[config.size].bins
     learned = learn_fields_in_pieces(pieces, n_folds, sample, folds, _wished(config), bins, config.spacing)
-    return _started(config, learned.fields, sample.target), learned.out_of_fold
+    return _started(config, learned.fields, sample.target), learned
 
 
 def _wished(config: NetworkConfig) -> FieldConfig:

@@ -135,6 +135,7 @@ def _headline(evaluation: Evaluation) -> Drawn:
 
 
 def score_pictures(evaluation: Evaluation) -> list[Drawn]:
+    """Return the pictures of the large model's scores: none where they were not kept or nothing ranks."""
     if not _both_outcomes(evaluation):
         return []
     large, p = evaluation.large, evaluation.scores[evaluation.large]
@@ -148,6 +149,7 @@ def score_pictures(evaluation: Evaluation) -> list[Drawn]:
 
 
 def training_pictures(content: ReportContent) -> tuple[list[Drawn], list[str]]:
+    """Return the pictures of inputs and learning, and a sentence for each that cannot be drawn."""
     drawn, gaps = [], []
     if content.importance is not None and content.importance.num_rows:
         table = content.importance.sort_by([("importance", "descending"), ("column", "ascending")])

@@ -112,9 +112,12 @@ def fit_streamed(
         )
 
     notes, plan = plan.small_note(table.rows), plan_for(plan, table.rows)
+    left_out: tuple[str, ...] = ()
 
     def prepared(everything: bool) -> tuple[Encoding, Network, RowsOnDisk]:
-        return prepare_streamed(table, plan, folder, everything)
+        nonlocal left_out
+        encoding, network, rows, left_out = prepare_streamed(table, plan, folder, everything)
+        return encoding, network, rows
 
     fitted = fit_table(
         table.excerpt,
@@ -126,7 +129,7 @@ def fit_streamed(
         checkpoint=checkpoint,
         prepared=prepared,
     )
-    return replace(fitted, notes=(*notes, *fitted.notes))
+    return replace(fitted, notes=(*notes, *left_out, *fitted.notes))
 
 
 def plan_for(plan: TablePlan, rows: int) -> TablePlan:
@@ -139,8 +142,8 @@ def plan_for(plan: TablePlan, rows: int) -> TablePlan:
 
 def prepare_streamed(
     table: StreamedTable, plan: TablePlan, folder: Path, everything: bool
-) -> tuple[Encoding, Network, RowsOnDisk]:
-    """Learn everything that is learned before training, and write the rows for it.
+) -> tuple[Encoding, Network, RowsOnDisk, tuple[str, ...]]:
+    """Learn everything that is learned before training, and write the rows for it; say what was left out.
 
     Parameters
     ----------
@@ -163,10 +166,10 @@ def prepare_streamed(
     sample, folds = rows.sample(SAMPLE_ROWS, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network, out_of_fold = learn_network_in_pieces(rows.pieces, FOLDS, sample, folds, config)
+        network, learned = learn_network_in_pieces(rows.pieces, FOLDS, sample, folds, config)
     for piece, which in rows.pieces():
-        rows.append_statistics(out_of_fold(piece, which))
-    return encoding, network, rows
+        rows.append_statistics(learned.out_of_fold(piece, which))
+    return encoding, network, rows, learned.notes
 
 
 def _encoded(

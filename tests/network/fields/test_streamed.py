@@ -93,11 +93,20 @@ def test_a_pairs_corrections_are_of_all_rows_by_hand() -> None:
         assert not torch.allclose(moved[folds == 1], found[folds == 1], atol=1e-3)
 
 
-def test_cells_that_the_sample_has_not_seen_get_no_correction(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streamed, "MOST_CELLS", 30)
+def test_cells_beyond_the_cap_get_no_correction_and_the_notes_count_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     batch, folds = rows()
+    whole = learn_fields_in_pieces(lambda: cut(batch, folds, 700), FOLDS, batch, folds, CONFIG, 8)
+    assert whole.notes == ()
+    monkeypatch.setattr(streamed, "MOST_CELLS", 30)
     learned = learn_fields_in_pieces(lambda: cut(batch, folds, 700), FOLDS, batch, folds, CONFIG, 8)
-    assert 0 < learned.fields.config.pair_cells <= 30
+    kept, every = learned.fields.config.pair_cells, whole.fields.config.pair_cells
+    assert 0 < kept <= 30
+    (said,) = learned.notes
+    pairs = len(whole.fields.config.pairs)
+    assert said.startswith(f"{every - kept} of the {every} cells of {pairs} pairs of columns")
+    assert said.endswith("at most 30 are counted.")
     corrections = learned.out_of_fold(batch, folds)[:, learned.fields.statistics.width :]
     assert (corrections == 0).any()
     assert learned.fields.interactions is not None

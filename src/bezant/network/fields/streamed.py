@@ -92,10 +92,13 @@ class StreamedFields:
         With fresh weights.
     out_of_fold : callable
         Gives the out-of-fold statistics (n, S) of a piece of the training rows with its folds.
+    notes : tuple of str
+        What was left out.
     """
 
     fields: FieldEmbedding
     out_of_fold: Callable[[Batch, Tensor], Tensor]
+    notes: tuple[str, ...] = ()
 
 
 def learn_fields_in_pieces(
@@ -147,7 +150,7 @@ def learn_fields_in_pieces(
     pairs = (
         choose_pairs(sources, sizes, model.telling, base, target, folds, most, config.binary) if most else ()
     )
-    known = _cells(pairs, sizes, sources)
+    known, notes = _cells(pairs, sizes, sources)
     learned = _count(known, model, pieces, sources_of, n_folds)
     whole = [(c.keys, steps) for c, (steps, _) in zip(known, learned, strict=True)]
     interactions = pair_statistics(pairs, edges, sizes, whole, len(config.cardinalities))
@@ -162,7 +165,7 @@ def learn_fields_in_pieces(
     found = finished_fields(
         config, raw, out_of_fold(sample, folds), ratios, learner, interactions, most_bins, spacing
     )
-    return StreamedFields(found, out_of_fold)
+    return StreamedFields(found, out_of_fold, notes)
 
 
 def _tallied(
@@ -190,15 +193,26 @@ def _target(rows: Batch) -> Tensor:
     return rows.target
 
 
-def _cells(pairs: tuple[tuple[int, int], ...], sizes: tuple[int, ...], sources: Tensor) -> list[Cells]:
-    """Return the cells of each pair that are counted: all that the sample has seen, or the more frequent."""
+def _cells(
+    pairs: tuple[tuple[int, int], ...], sizes: tuple[int, ...], sources: Tensor
+) -> tuple[list[Cells], tuple[str, ...]]:
+    """Return the cells of each pair that are counted: all that the sample has seen, or the more frequent.
+
+    The notes say how many are not.
+    """
     found = [
         torch.unique(sources[:, left] * sizes[right] + sources[:, right], return_counts=True)
         for left, right in pairs
     ]
     rows = torch.cat([n for _, n in found]) if found else torch.empty(0)
     least = int(rows.sort(descending=True).values[MOST_CELLS]) + 1 if len(rows) > MOST_CELLS else 1
-    return [Cells.of(pair, sizes, keys[n >= least]) for pair, (keys, n) in zip(pairs, found, strict=True)]
+    known = [Cells.of(pair, sizes, keys[n >= least]) for pair, (keys, n) in zip(pairs, found, strict=True)]
+    left = int((rows < least).sum())
+    said = (
+        f"{left:,} of the {len(rows):,} cells of {len(pairs)} pairs of columns, those with fewer than "
+        f"{least} of the {len(sources):,} rows drawn, got no correction: at most {MOST_CELLS:,} are counted."
+    )
+    return known, (said,) if left else ()
 
 
 def _count(
