@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bezant.evidence.checks import CheckReport, check
     from bezant.evidence.evaluation import Evaluation, evaluate_scores
     from bezant.evidence.grades import MasterScale
-    from bezant.histories import LabelsAsOf, join_as_of, labels_as_of
+    from bezant.histories import LabelsAsOf, join_as_of, labels_as_of, with_records
     from bezant.schema import Field, Kind, Role, Schema, infer_schema
     from bezant.training.config import TrainingConfig
     from bezant.types import ArtifactError, InputError, MissingExtraError
@@ -68,6 +68,7 @@ _HOMES = {
     "splits": "bezant.splits",
     "stress_test": "bezant.desks",
     "tune": "bezant.desks",
+    "with_records": "bezant.histories",
 }
 """Where each public name lives; a module's own name stands for the module."""
 
@@ -105,6 +106,7 @@ __all__ = [
     "splits",
     "stress_test",
     "tune",
+    "with_records",
 ]
 
 

@@ -145,13 +145,13 @@ def take_in(
     report = check(conformed.table, schema, y, random_state=seed) if len(held_out) else decisive
     schema, said = _without(schema, typed, decisive, leaks)
     notes.extend(said)
-    if not schema.inputs:
+    if not schema.inputs and schema.records is None:
         raise InputError(
             f"None of the {len(table.column_names)} columns can be learned from: all are constant, empty "
             "or names of rows; add columns that describe the rows."
         )
     kept = schema.select(Role.INPUT, Role.TIME)
-    return Intake(conformed.table.select(list(kept.names)), kept, times, held_out, report, tuple(notes))
+    return Intake(conformed.table.select(list(kept.columns)), kept, times, held_out, report, tuple(notes))
 
 
 def held_out_rows(y: FloatArray, times: AnyArray | None, share: float, seed: int) -> IntArray:

@@ -7,9 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from bezant.network.backbones import BackboneConfig
 from bezant.network.fields.embedding import FieldConfig
 from bezant.network.fields.numbers import NumberEmbeddingKind
 from bezant.network.model import HeadName, NetworkConfig, TrunkName
+from bezant.network.record_encoder import RecordsConfig
 from bezant.network.sizes import SizeName
 from bezant.training.config import TrainingConfig
 from bezant.training.table import TablePlan
@@ -17,6 +19,7 @@ from bezant.types import InputError
 
 OF_NETWORK = ("dropout", "groups")
 OF_FIELDS = ("hide", "smoothings", "number_embedding", "most_pairs", "most_ratios")
+OF_RECORDS = ("backbone", "window")
 
 
 class NetworkSettings(BaseModel):
@@ -41,6 +44,11 @@ class NetworkSettings(BaseModel):
     least_rows_a_value : int, optional
         A value of a category that fewer rows have counts as unknown; 0.05 % of the rows, but at least 2 and
         at most 20, if not given.
+    backbone : BackboneConfig or mapping, optional
+        What mixes the records of a row, such as ``{"kind": "rnn"}``; a transformer of the network's size if
+        not given.
+    window : int, default 512
+        At most so many of the latest records of a row are read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +61,8 @@ class NetworkSettings(BaseModel):
     most_pairs: int = Field(default=24, ge=0)
     most_ratios: int = Field(default=8, ge=0)
     least_rows_a_value: int | None = Field(default=None, ge=1)
+    backbone: BackboneConfig | None = None
+    window: int = Field(default=512, ge=1)
 
     def plan(self, size: SizeName, trunk: TrunkName, head: HeadName, training: TrainingConfig) -> TablePlan:
         """Return how a table is fitted; only what was given is set."""
@@ -61,6 +71,9 @@ class NetworkSettings(BaseModel):
         fields = {name: given[name] for name in OF_FIELDS if name in given}
         if fields:
             network["fields"] = FieldConfig(n_bins=(), cardinalities=(), **fields)
+        records = {name: given[name] for name in OF_RECORDS if name in given}
+        if records:
+            network["records"] = RecordsConfig(**records)
         return TablePlan(
             network=NetworkConfig(size=size, trunk=trunk, head=head, **network),
             training=training,

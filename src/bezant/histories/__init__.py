@@ -12,6 +12,7 @@ from bezant.histories.readers import (
     scan_batches,
 )
 from bezant.histories.windows import Windows
+from bezant.histories.with_records import with_records
 
 __all__ = [
     "BatchWriter",
@@ -25,4 +26,5 @@ __all__ = [
     "parquet_rows",
     "read_table",
     "scan_batches",
+    "with_records",
 ]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from bezant.network.fields.encoding import Encoded
+from bezant.network.records import Records
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Batch:
         What is to be predicted; C columns where the head needs more than one (see its class).
     weight : float32 tensor, shape (B,), optional
         Weight of each row in the loss.
+    records : Records, optional
+        The rows' records, of rows that have some.
     """
 
     numbers: Tensor
@@ -35,6 +38,7 @@ class Batch:
     statistics: Tensor | None = None
     target: Tensor | None = None
     weight: Tensor | None = None
+    records: Records | None = None
 
     def __post_init__(self) -> None:
         sizes = {f.name: len(t) for f in fields(self) if (t := getattr(self, f.name)) is not None}
@@ -46,25 +50,30 @@ class Batch:
 
     def rows(self, index: Tensor | slice) -> Batch:
         """Return the rows at these places, by one indexing operation a tensor."""
+        records = None if self.records is None else self.records.rows(index)
         if isinstance(index, slice):
-            return self._each(lambda t: t[index])
-        return self._each(lambda t: t.index_select(0, index))
+            return self._each(lambda t: t[index], records)
+        return self._each(lambda t: t.index_select(0, index), records)
 
     def to(self, device: torch.device | str) -> Batch:
         """Return the batch on a device."""
-        return self._each(lambda t: t.to(device, non_blocking=True))
+        records = None if self.records is None else self.records.to(device)
+        return self._each(lambda t: t.to(device, non_blocking=True), records)
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+    def _each(self, change: Callable[[Tensor], Tensor], records: Records | None) -> Batch:
         statistics, target, weight = (
             None if t is None else change(t) for t in (self.statistics, self.target, self.weight)
         )
-        return Batch(change(self.numbers), change(self.codes), statistics, target, weight)
+        return Batch(change(self.numbers), change(self.codes), statistics, target, weight, records)
 
     def tensors(self) -> tuple[Tensor | None, ...]:
-        """Return the parts in the order of the constructor."""
-        return (self.numbers, self.codes, self.statistics, self.target, self.weight)
+        """Return the parts in the order of the constructor, and then those of the records."""
+        records = () if self.records is None else self.records.tensors()
+        return (self.numbers, self.codes, self.statistics, self.target, self.weight, *records)
 
     @classmethod
     def of(cls, encoded: Encoded, **parts: Tensor | None) -> Batch:
         """Wrap encoded rows without copying them."""
-        return cls(torch.from_numpy(encoded.numbers), torch.from_numpy(encoded.codes), **parts)
+        records = None if encoded.records is None else Records.of(encoded.records)
+        numbers, codes = torch.from_numpy(encoded.numbers), torch.from_numpy(encoded.codes)
+        return cls(numbers, codes, records=records, **parts)

@@ -19,6 +19,8 @@ from bezant.network.heads.binary import BinaryHead
 from bezant.network.heads.fraction import FractionHead
 from bezant.network.heads.hazard import HazardHead, martingale_residuals
 from bezant.network.heads.severity import SeverityHead
+from bezant.network.record_encoder import RecordEncoder, RecordsConfig, RecordSummary, learn_records
+from bezant.network.records import Records, by_length
 from bezant.network.sizes import SIZES, SizeName
 from bezant.network.trunks.mlp import MLPTrunk
 from bezant.network.trunks.tabm import TabMTrunk
@@ -26,6 +28,9 @@ from bezant.network.trunks.tabm import TabMTrunk
 TrunkName = Literal["mlp", "tabm"]
 HeadName = Literal["binary", "severity", "fraction", "hazard"]
 Head = BinaryHead | SeverityHead | FractionHead | HazardHead
+
+SCORING_RECORDS = 65_536
+"""Records scored at once, padding included."""
 
 SCORING_ROWS = 16_384
 """Rows scored at once: large enough for the matrix products, small enough to stay in memory."""
@@ -56,6 +61,8 @@ class NetworkConfig(BaseModel):
         Of the bins' edges; see :func:`bezant.network.fields.numbers.quantile_edges`.
     fields : FieldConfig, optional
         Filled in by :func:`learn_network`.
+    records : RecordsConfig, optional
+        Of rows that have records: how these are read; its fields are filled in too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,6 +78,7 @@ class NetworkConfig(BaseModel):
     bins: int | None = Field(default=None, ge=1)
     spacing: EdgeSpacing = "even"
     fields: FieldConfig | None = None
+    records: RecordsConfig | None = None
 
 
 class Network(nn.Module):
@@ -82,20 +90,29 @@ class Network(nn.Module):
     precision; training may compute the trunk in bfloat16 (:meth:`computing_in`).
     """
 
-    def __init__(self, config: NetworkConfig, fields: FieldEmbedding | None = None) -> None:
+    def __init__(
+        self,
+        config: NetworkConfig,
+        fields: FieldEmbedding | None = None,
+        records: RecordEncoder | None = None,
+    ) -> None:
         super().__init__()
         if config.fields is None:
             raise ValueError("a network is built from a configuration whose fields are known")
         size = SIZES[config.size]
         self.config = config
         self.fields = fields if fields is not None else FieldEmbedding(config.fields)
-        width_in = self.fields.width
+        self.records = None
+        if config.records is not None:
+            self.records = RecordSummary(records if records is not None else RecordEncoder(config.records))
+        chunks = self.fields.chunks + ([self.records.width] if self.records is not None else [])
+        width_in = sum(chunks)
         width, depth = config.width or size.width, config.depth or size.depth
         self.trunk: MLPTrunk | TabMTrunk
         if config.trunk == "tabm":
             self.trunk = TabMTrunk(
                 width_in,
-                chunks=self.fields.chunks,
+                chunks=chunks,
                 members=size.members,
                 width=width,
                 depth=depth,
@@ -109,7 +126,16 @@ class Network(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the members' raw outputs."""
-        return self.head(self.trunk(self.fields(batch).to(self._dtype)))  # type: ignore[no-any-return]
+        return self.head(self.trunk(self.embed(batch).to(self._dtype)))  # type: ignore[no-any-return]
+
+    def embed(self, batch: Batch) -> Tensor:
+        """Return what the trunk reads of each row, its fields and the summary of its records, (B, D)."""
+        fields: Tensor = self.fields(batch)
+        if self.records is None:
+            return fields
+        if batch.records is None:
+            raise ValueError("this network reads records, but the batch has none")
+        return torch.cat([fields, self.records(batch.records)], 1)
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
         """Return the training loss of a batch that carries its target."""
@@ -126,10 +152,24 @@ class Network(nn.Module):
         """Return one answer a row, float32 (B,) or (B, T), computed in pieces of bounded size."""
         training = self.training
         self.eval()
-        starts = range(0, max(len(batch), 1), SCORING_ROWS)
-        parts = [self.head.predict(self(batch.rows(slice(s, s + SCORING_ROWS)))) for s in starts]
+        if batch.records is not None:
+            answers = self._predict_by_length(batch, batch.records)
+        else:
+            starts = range(0, max(len(batch), 1), SCORING_ROWS)
+            answers = torch.cat(
+                [self.head.predict(self(batch.rows(slice(s, s + SCORING_ROWS)))) for s in starts]
+            )
         self.train(training)
-        return torch.cat(parts)
+        return answers
+
+    def _predict_by_length(self, batch: Batch, records: Records) -> Tensor:
+        """Score rows of similar length together."""
+        assert self.config.records is not None
+        window = self.config.records.window
+        pieces = by_length(records.lengths.clamp(max=window), SCORING_RECORDS)
+        found = torch.cat([self.head.predict(self(batch.rows(piece))) for piece in pieces])
+        order = torch.cat(pieces)
+        return torch.empty_like(found).index_copy_(0, order, found)
 
     def hidden_matrices(self) -> list[nn.Parameter]:
         """Return the weight matrices between hidden layers: what the optimizer muon is made for."""
@@ -180,7 +220,13 @@ def learn_network(batch: Batch, folds: Tensor, config: NetworkConfig) -> tuple[N
     hazards = config.head == "hazard"  # statistics need one number a row
     single = replace(batch, target=martingale_residuals(target, config.periods)) if hazards else batch
     fields, rows = learn_fields(single, folds, wished, config.bins or size.bins, config.spacing)
-    return _started(config, fields, target), replace(rows, target=target)
+    encoder = None
+    if batch.records is not None:
+        wish = config.records or RecordsConfig()
+        assert wish.fields is not None
+        encoder = learn_records(batch.records, wish, wish.fields.cardinalities, config.bins or size.bins)
+        config = config.model_copy(update={"records": encoder.config})
+    return _started(config, fields, target, encoder), replace(rows, target=target)
 
 
 def learn_network_in_pieces(
@@ -213,9 +259,11 @@ def _wished(config: NetworkConfig) -> FieldConfig:
     return config.fields.model_copy(update=widths)
 
 
-def _started(config: NetworkConfig, fields: FieldEmbedding, target: Tensor) -> Network:
+def _started(
+    config: NetworkConfig, fields: FieldEmbedding, target: Tensor, records: RecordEncoder | None = None
+) -> Network:
     """Return a network whose answer to every row is the mean of the target."""
-    network = Network(config.model_copy(update={"fields": fields.config}), fields)
+    network = Network(config.model_copy(update={"fields": fields.config}), fields, records)
     if isinstance(network.head, HazardHead | FractionHead):
         network.head.start_at(target)
     else:

@@ -48,7 +48,7 @@ class TableModel:
     def conform(self, table: pa.Table) -> Conformed:
         """Return the typed columns this model reads; an InputError says what is wrong with them."""
         roles = [Role.INPUT]
-        if self.recalibration.needs_times or any(c.part == "days" for c in self.encoding.numbers):
+        if self.recalibration.needs_times or self.encoding.needs_time:
             roles.append(Role.TIME)
         return self.schema.conform(table, roles=roles)
 
@@ -73,6 +73,8 @@ class TableModel:
         if table.num_rows == 0:
             return np.empty(0)
         batch = Batch.of(self.encoding.encode(table))
+        if self.network.records is not None:
+            return self.network.predict(batch).double().numpy()
         return self.folded().predict(batch).double().numpy()
 
     def folded(self) -> FoldedNetwork:

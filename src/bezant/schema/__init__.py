@@ -15,11 +15,13 @@ from bezant.schema.fields import (
     Role,
 )
 from bezant.schema.inference import infer_schema
+from bezant.schema.records import RECORDS, flattened, has_records, listed_again
 from bezant.schema.schema import Conformed, Schema
 from bezant.schema.words import nearest, refuse_duplicate_names, unknown_column
 
 __all__ = [
     "DEFAULT_MISSING_MARKERS",
+    "RECORDS",
     "TIME_FORMATS",
     "Conformed",
     "Field",
@@ -27,7 +29,10 @@ __all__ = [
     "NumberFormat",
     "Role",
     "Schema",
+    "flattened",
+    "has_records",
     "infer_schema",
+    "listed_again",
     "nearest",
     "refuse_duplicate_names",
     "unknown_column",

@@ -22,6 +22,7 @@ from bezant.schema.fields import (
     NumberFormat,
     Role,
 )
+from bezant.schema.records import RECORDS, flattened, has_records
 from bezant.schema.schema import Schema
 from bezant.schema.values import as_text, is_instant, parse_numbers, parse_times, plain, total, trimmed
 from bezant.schema.words import listed, refuse_duplicate_names, unknown_column
@@ -230,6 +231,11 @@ def infer_schema(
     missing_markers : tuple of str
         Texts that mean "not known".
 
+    Notes
+    -----
+    A column of records (:data:`RECORDS`) has a schema of its own; the first of its columns that holds times
+    is the time of a record.
+
     Raises
     ------
     InputError
@@ -237,6 +243,20 @@ def infer_schema(
         there is no row to learn the meaning of a text column from.
     """
     refuse_duplicate_names(table.column_names)
+    if has_records(table):
+        rest = table.drop_columns([RECORDS])
+        own = Schema(fields=(), missing_markers=missing_markers)
+        if rest.num_columns:
+            own = infer_schema(
+                rest,
+                target=target,
+                time=time,
+                identifiers=identifiers,
+                ignore=ignore,
+                kinds=kinds,
+                missing_markers=missing_markers,
+            )
+        return own.model_copy(update={"records": _infer_records(table, missing_markers)})
     roles = dict.fromkeys(ignore, Role.IGNORED) | dict.fromkeys(identifiers, Role.IDENTIFIER)
     roles |= {n: r for n, r in ((target, Role.TARGET), (time, Role.TIME)) if n is not None}
     for name in [*roles, *(kinds or {})]:
@@ -259,6 +279,23 @@ def infer_schema(
             field = _infer_field(table[name], name, missing_markers, kind)
         fields.append(field.model_copy(update={"role": role}))
     return Schema(fields=tuple(fields), missing_markers=missing_markers)
+
+
+def _infer_records(table: pa.Table, markers: tuple[str, ...]) -> Schema:
+    """Work out what the columns of the records mean, and which of them is their time."""
+    offsets, flat = flattened(table)
+    if not offsets[-1]:
+        raise InputError(
+            f"None of the {table.num_rows} rows has a record in column {RECORDS!r}; leave that column out."
+        )
+    found = infer_schema(flat, missing_markers=markers)
+    times = [f.name for f in found.fields if f.kind is Kind.TIME]
+    if not times:
+        raise InputError(
+            f"None of the columns of the {flat.num_rows} records in {RECORDS!r} holds times "
+            f"({listed(found.names)}); give each record its time."
+        )
+    return found.with_role(Role.TIME, times[0])
 
 
 def _refuse_nothing_to_learn_from(table: pa.Table, known: set[str]) -> None:

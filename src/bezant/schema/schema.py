@@ -11,6 +11,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from bezant.schema.fields import DEFAULT_MISSING_MARKERS, Field, Kind, Role
+from bezant.schema.records import RECORDS, flattened, listed_again, refuse_disorder
 from bezant.schema.values import read_column
 from bezant.schema.words import are, columns_named, listed, refuse_duplicate_names, them, unknown_column
 from bezant.types import InputError
@@ -42,12 +43,16 @@ class Schema(BaseModel):
         One entry a column; names must be unique and at most one field is the target, one the time.
     missing_markers : tuple of str
         Texts that mean "not known".
+    records : Schema, optional
+        Of rows that have records: what the columns of a record mean; one of them is its time. The records of
+        a row stand in its column :data:`RECORDS`, a list in the order of their times.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     fields: tuple[Field, ...]
     missing_markers: tuple[str, ...] = DEFAULT_MISSING_MARKERS
+    records: Schema | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Schema:
@@ -64,6 +69,11 @@ class Schema(BaseModel):
     def names(self) -> tuple[str, ...]:
         """Names of all columns."""
         return tuple(f.name for f in self.fields)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all columns, that of the records too."""
+        return self.names if self.records is None else (*self.names, RECORDS)
 
     @property
     def inputs(self) -> tuple[Field, ...]:
@@ -102,7 +112,7 @@ class Schema(BaseModel):
     def _edited(self, names: Iterable[str], change: Mapping[str, object]) -> Schema:
         wanted = {self.field(n).name for n in names}
         fields = (f.model_copy(update=dict(change)) if f.name in wanted else f for f in self.fields)
-        return Schema(fields=tuple(fields), missing_markers=self.missing_markers)
+        return Schema(fields=tuple(fields), missing_markers=self.missing_markers, records=self.records)
 
     def to_json(self) -> str:
         """Return the schema as indented JSON."""
@@ -151,7 +161,26 @@ class Schema(BaseModel):
         for f in wanted:
             columns[f.name], said = read_column(table[f.name], f, self.missing_markers)
             notes.extend(said)
-        extra = sorted(set(table.column_names) - set(self.names))
+        if self.records is not None and Role.INPUT in set(roles):
+            columns[RECORDS], said = self.records.conform_records(table)
+            notes.extend(said)
+        extra = sorted(set(table.column_names) - set(self.columns))
         if extra:
             notes.append(f"{columns_named(extra)} {are(extra)} not known to the schema and left aside.")
         return Conformed(pa.table(columns), tuple(notes))
+
+    def conform_records(self, table: pa.Table) -> tuple[pa.ChunkedArray, list[str]]:
+        """Return the column of records of a table, typed as this schema of records promises, and its notes.
+
+        Raises
+        ------
+        InputError
+            If there is no such column, it does not hold records, one has no time, or those of a row are not
+            in the order of their times.
+        """
+        if self.time is None:
+            raise InputError("The schema of the records names no time column; give one the role 'time'.")
+        offsets, flat = flattened(table, self.names)
+        conformed = self.conform(flat)
+        refuse_disorder(conformed.table[self.time], offsets, self.time)
+        return listed_again(offsets, conformed.table), [f"Records: {note}" for note in conformed.notes]

@@ -23,6 +23,9 @@ from bezant.types import AnyArray, InputError
 BLOCK_ROWS = 4096
 """Rows read at once: a few hundred kilobytes of each file."""
 
+POOLED_PARTS = 32
+"""Steps whose rows are dealt by their number of records: enough that those of a step are alike."""
+
 BUFFER_ROWS = 262_144
 """Rows in memory at once; batches mix the rows of 64 blocks from all over the files."""
 
@@ -59,7 +62,10 @@ class RowsInMemory:
     def shuffled(self, steps: int, seed: int, device: torch.device) -> Shuffled:
         """Deal all rows to so many steps."""
         order = torch.randperm(len(self.batch), generator=torch.Generator().manual_seed(seed))
-        return _InMemory(self.batch, [p.to(device) for p in order.tensor_split(steps)])
+        parts = list(order.tensor_split(steps))
+        if self.batch.records is not None:
+            parts = of_similar_length(parts, self.batch.records.lengths.cpu(), seed)
+        return _InMemory(self.batch, [p.to(device) for p in parts])
 
     def tensors(self) -> tuple[Tensor | None, ...]:
         """Return the rows themselves."""
@@ -73,6 +79,33 @@ class _InMemory:
 
     def part(self, step: int) -> tuple[Batch, Tensor]:
         return self.batch, self.parts[step]
+
+
+def of_similar_length(parts: list[Tensor], lengths: Tensor, seed: int) -> list[Tensor]:
+    """Deal the rows of each pool of parts again, so that rows of a part have about as many records.
+
+    Parameters
+    ----------
+    parts : list of int64 tensor
+        Places of rows, shuffled.
+    lengths : int64 tensor, shape (n,)
+        Records of each row.
+    seed : int
+        Shuffles the parts, which would else grow longer within a pool.
+
+    Returns
+    -------
+    list of int64 tensor
+        As many parts, of the same sizes but for one row, with the same rows.
+    """
+    dealt: list[Tensor] = []
+    for first in range(0, len(parts), POOLED_PARTS):
+        pool = parts[first : first + POOLED_PARTS]
+        rows = torch.cat(pool)
+        rows = rows[lengths[rows].argsort(stable=True)]
+        dealt.extend(rows.tensor_split(len(pool)))
+    order = torch.randperm(len(dealt), generator=torch.Generator().manual_seed(seed + 1))
+    return [dealt[i] for i in order.tolist()]
 
 
 class ArrayFile:
@@ -234,6 +267,6 @@ class _OnDisk:
 
 
 def joined(parts: list[Batch]) -> Batch:
-    """Return batches one after another; all have a part or none has."""
+    """Return batches without records one after another; all have a part or none has."""
     columns = zip(*(p.tensors() for p in parts), strict=True)
     return Batch(*[None if c[0] is None else torch.cat(c) for c in columns])  # type: ignore[arg-type]

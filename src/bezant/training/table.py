@@ -20,12 +20,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bezant.metrics.classification import roc_auc
 from bezant.metrics.target_statistics import exact_value_gain, stratified_folds
+from bezant.network.backbones import BackboneConfig
 from bezant.network.batch import Batch
 from bezant.network.calibration import Calibration, Calibrator, calibrate
 from bezant.network.fields.embedding import FieldConfig
 from bezant.network.fields.encoding import Encoding, learn_encoding, to_float
 from bezant.network.model import Network, NetworkConfig, learn_network
+from bezant.network.record_encoder import RecordsConfig
 from bezant.network.scoring import TableModel
+from bezant.network.sizes import SizeName
 from bezant.schema import Kind, Schema
 from bezant.training.config import TrainingConfig
 from bezant.training.loop import Observer, TrainingRun, train
@@ -340,7 +343,15 @@ def prepare_encoding(
             "binary": binary,
         }
     )
-    return encoding, plan.network.model_copy(update={"fields": fields})
+    network = plan.network.model_copy(update={"fields": fields})
+    if encoding.records is None:
+        network = network.model_copy(update={"records": None})
+    else:
+        found = FieldConfig(n_bins=(), cardinalities=encoding.records.cardinalities)
+        size: SizeName = "tiny" if len(y) < SMALL_ROWS and network.size in SMALL_SIZES else network.size
+        wish = network.records or RecordsConfig(backbone=BackboneConfig(size=size))
+        network = network.model_copy(update={"records": wish.model_copy(update={"fields": found})})
+    return encoding, network
 
 
 def batch_of(table: pa.Table, encoding: Encoding, y: FloatArray) -> Batch:

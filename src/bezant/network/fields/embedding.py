@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
@@ -125,6 +127,8 @@ class FieldEmbedding(nn.Module):
             parts.append(self.numbers(self.scale(self._all_numbers(batch))).flatten(1))
         if self.categories is not None:
             parts.append(self.categories(batch.codes.index_select(1, self.embedded)).flatten(1))
+        if not parts:  # rows of which only records are known
+            return batch.numbers.new_zeros(len(batch), 0)
         return torch.cat([p.to(parts[0].dtype) for p in parts], 1)  # (B, width)
 
     def _all_numbers(self, batch: Batch) -> Tensor:
@@ -185,7 +189,7 @@ def learn_fields(
     )
     out_of_fold = torch.cat([out_of_fold, corrections], 1)
     fields = finished_fields(config, raw, out_of_fold, ratios, learner, interactions, most_bins, spacing)
-    return fields, Batch(batch.numbers, batch.codes, out_of_fold, batch.target, batch.weight)
+    return fields, replace(batch, statistics=out_of_fold)
 
 
 def finished_fields(

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
-from bezant.schema import Field, Kind, Schema
+from bezant.schema import Field, Kind, Schema, flattened
 
 MISSING, UNKNOWN, FIRST_KNOWN = 0, 1, 2
 """Codes of "not filled in" and "never seen, or too rare, in training"; known values come after."""
@@ -55,6 +55,29 @@ class CodeColumn(BaseModel):
 
 
 @dataclass(frozen=True)
+class EncodedRecords:
+    """The arrays of the m records of n rows.
+
+    Attributes
+    ----------
+    numbers, codes : float32 array (m, P) and int32 array (m, C)
+        As of :class:`Encoded`.
+    times : int64 array, shape (m,)
+        Microseconds since 1970, ascending within a row.
+    offsets : int64 array, shape (n + 1,)
+        Row i owns the records ``offsets[i]`` to ``offsets[i + 1]``, the last not included.
+    moments : int64 array, shape (n,)
+        When each row is looked at; that of its last record if nothing is known.
+    """
+
+    numbers: npt.NDArray[np.float32]
+    codes: npt.NDArray[np.int32]
+    times: npt.NDArray[np.int64]
+    offsets: npt.NDArray[np.int64]
+    moments: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class Encoded:
     """The arrays of n rows.
 
@@ -64,10 +87,13 @@ class Encoded:
         Raw values; NaN where missing.
     codes : int32 array, shape (n, C)
         ``MISSING``, ``UNKNOWN`` or the place of the value in its column's vocabulary.
+    records : EncodedRecords, optional
+        The rows' records.
     """
 
     numbers: npt.NDArray[np.float32]
     codes: npt.NDArray[np.int32]
+    records: EncodedRecords | None = None
 
     def __post_init__(self) -> None:
         if self.numbers.ndim != 2 or self.codes.ndim != 2 or len(self.numbers) != len(self.codes):
@@ -88,6 +114,8 @@ class Encoding(BaseModel):
         The C columns of the code matrix.
     time : str, optional
         The ordering time, from which the ages of other times are counted.
+    records : Encoding, optional
+        Of rows that have records: how these become arrays.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -95,14 +123,33 @@ class Encoding(BaseModel):
     numbers: tuple[NumberColumn, ...]
     codes: tuple[CodeColumn, ...]
     time: str | None = None
+    records: Encoding | None = None
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
         """Number of codes of each code column."""
         return tuple(c.size for c in self.codes)
 
+    @property
+    def needs_time(self) -> bool:
+        """Whether rows are encoded with their ordering time, if they have one."""
+        return self.records is not None or any(c.part == "days" for c in self.numbers)
+
     def encode(self, table: pa.Table) -> Encoded:
         """Return the arrays of a typed table (see :meth:`bezant.schema.Schema.conform`)."""
+        numbers, codes = self._arrays(table)
+        return Encoded(numbers, codes, None if self.records is None else self._records(table, self.records))
+
+    def _records(self, table: pa.Table, encoding: Encoding) -> EncodedRecords:
+        assert encoding.time is not None
+        offsets, flat = flattened(table)
+        times = _microseconds(flat[encoding.time])
+        last = np.append(times, 0)[np.maximum(offsets[1:] - 1, 0)]  # of rows without records nothing is asked
+        moments = last if self.time is None else np.maximum(_microseconds(table[self.time]), last)
+        numbers, codes = encoding._arrays(flat)
+        return EncodedRecords(numbers, codes, times, np.asarray(offsets, np.int64), moments)
+
+    def _arrays(self, table: pa.Table) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
         n = table.num_rows
         numbers = np.empty((n, len(self.numbers)), np.float32)
         for j, column in enumerate(self.numbers):
@@ -110,7 +157,7 @@ class Encoding(BaseModel):
         codes = np.empty((n, len(self.codes)), np.int32)
         for j, code in enumerate(self.codes):
             codes[:, j] = _codes_of(table[code.field], code)
-        return Encoded(numbers, codes)
+        return numbers, codes
 
     def _numbers_of(self, table: pa.Table, column: NumberColumn) -> npt.NDArray[np.float64]:
         if column.part == "value":
@@ -161,7 +208,12 @@ def learn_encoding(
             numbers.extend(NumberColumn(field=field.name, part=p) for p in ("days", "month", "weekday"))
         else:
             codes.append(_vocabulary(table[field.name], field, min_count, max_values))
-    return Encoding(numbers=tuple(numbers), codes=tuple(codes), time=schema.time)
+    records = None
+    if schema.records is not None:
+        records = learn_encoding(
+            flattened(table)[1], schema.records, min_count=min_count, max_values=max_values
+        )
+    return Encoding(numbers=tuple(numbers), codes=tuple(codes), time=schema.time, records=records)
 
 
 def _vocabulary(column: pa.ChunkedArray, field: Field, min_count: int, max_values: int) -> CodeColumn:
@@ -194,6 +246,10 @@ def _codes_of_values(
     place = np.minimum(np.searchsorted(known, values), len(known) - 1)
     codes = np.where(known[place] == values, place + FIRST_KNOWN, UNKNOWN)
     return np.where(np.isnan(values), MISSING, codes).astype(np.int32)
+
+
+def _microseconds(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    return np.asarray(column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy(), np.int64)
 
 
 def to_float(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:

@@ -1,0 +1,178 @@
+"""From the records of a row to a vector a record, and one vector for all of them."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from bezant.network.backbones import BackboneConfig, LastAndMean, make_backbone
+from bezant.network.batch import Batch
+from bezant.network.fields.embedding import FieldConfig, FieldEmbedding
+from bezant.network.fields.numbers import RobustScale, quantile_edges
+from bezant.network.records import Records
+
+MICROSECONDS = 1e6
+LOG_SCALE = 10.0
+"""Logarithms of seconds are divided by it: a day is 1.1, ten years are 2."""
+
+FEW_VALUES = 64
+"""Categories of at most this many values get short vectors, others long ones."""
+
+SHORT, LONG = 8, 48
+
+
+class RecordsConfig(BaseModel):
+    """Everything needed to build a RecordEncoder again; its learned values are tensors.
+
+    Parameters
+    ----------
+    backbone : BackboneConfig
+        What mixes the records.
+    fields : FieldConfig, optional
+        Filled in by :func:`learn_records`.
+    window : int, default 512
+        At most so many of the latest records of a row are read.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backbone: BackboneConfig = BackboneConfig()
+    fields: FieldConfig | None = None
+    window: int = Field(default=512, ge=1)
+
+
+class RecordEncoder(nn.Module):
+    """FieldEmbedding, then backbone: a vector for each record that knows the other records of its row.
+
+    Notes
+    -----
+    Shape: :class:`Records` of B rows to (B, T, W), T records of the longest row, zeros where there is none.
+    """
+
+    def __init__(self, config: RecordsConfig, fields: FieldEmbedding | None = None) -> None:
+        super().__init__()
+        if config.fields is None:
+            raise ValueError("a record encoder is built from a configuration whose fields are known")
+        self.config = config
+        self.fields = fields if fields is not None else FieldEmbedding(config.fields)
+        self.backbone = make_backbone(config.backbone, max(self.fields.width, 1))
+        self.width: int = self.backbone.width
+
+    def near(self, records: Records) -> Records:
+        """Return the records that are read, alone and in the order of the rows."""
+        return records.latest(self.config.window).gathered()
+
+    def embed(self, near: Records) -> Tensor:
+        """Return the vectors of records by themselves, (N, D); what :meth:`near` gave goes in."""
+        if not self.fields.width:  # a record of which only the time is known
+            return torch.ones(len(near.times), 1, device=near.times.device)
+        vectors: Tensor = self.fields(Batch(near.numbers, near.codes))
+        return vectors
+
+    def mix(self, vectors: Tensor, near: Records) -> Tensor:
+        """Let the records of each row know each other: (N, D) to (B, T, W)."""
+        longest = near.longest
+        places = _padded_places(near, longest)
+        x = _padded(vectors, places, len(near), longest)
+        times = _padded(near.times, places, len(near), longest)
+        return self.backbone(x, times, near.lengths)  # type: ignore[no-any-return]
+
+    def forward(self, records: Records) -> Tensor:
+        """Encode records."""
+        near = self.near(records)
+        return self.mix(self.embed(near), near)
+
+
+class RecordSummary(nn.Module):
+    """One vector a row: a RecordEncoder, the last vector beside the mean, how many records and how long ago.
+
+    Attributes
+    ----------
+    width : int
+        Length R of the vector.
+
+    Notes
+    -----
+    Shape: :class:`Records` of B rows to (B, R).
+    """
+
+    def __init__(self, encoder: RecordEncoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.last_and_mean = LastAndMean(encoder.width)
+        self.width = self.last_and_mean.width + 3
+
+    def forward(self, records: Records) -> Tensor:
+        """Summarise the records of each row."""
+        near = self.encoder.near(records)
+        h = self.encoder.mix(self.encoder.embed(near), near)
+        return torch.cat([self.last_and_mean(h, near.lengths), _clock(records)], 1)
+
+
+def _clock(records: Records) -> Tensor:
+    """Return the logarithms of the count, of the seconds since the last and the first record, (B, 3)."""
+    some = records.lengths > 0
+    last = (records.starts + records.lengths - 1).clamp(min=0)
+    first = torch.where(some, records.starts, 0)
+    if not len(records.times):
+        return torch.zeros(len(records), 3, device=records.starts.device)
+    ends = torch.stack([records.times[last], records.times[first]], 1)
+    seconds = (records.moments[:, None] - ends).clamp(min=0).double() / MICROSECONDS
+    spans = torch.where(some[:, None], seconds.log1p() / LOG_SCALE, 0.0)
+    count = records.lengths.double().log1p()[:, None] / 4
+    return torch.cat([count, spans], 1).float()
+
+
+def _padded_places(near: Records, longest: int) -> Tensor | None:
+    """Return where each packed record stands in a padded batch; None if none is padded."""
+    if len(near) * longest == len(near.times):
+        return None
+    rows = torch.arange(len(near), device=near.starts.device) * longest - near.starts
+    shift = rows.repeat_interleave(near.lengths, output_size=len(near.times))
+    return torch.arange(len(near.times), device=shift.device) + shift
+
+
+def _padded(values: Tensor, places: Tensor | None, rows: int, longest: int) -> Tensor:
+    if places is not None:
+        spread = values.new_zeros(rows * longest, *values.shape[1:])
+        values = spread.index_copy(0, places, values)
+    return values.view(rows, longest, *values.shape[1:])
+
+
+def learn_records(
+    records: Records, config: RecordsConfig, cardinalities: tuple[int, ...], bins: int
+) -> RecordEncoder:
+    """Build a RecordEncoder for training records: learn scales and bins, draw the weights.
+
+    Parameters
+    ----------
+    records : Records
+        Of the training rows.
+    config : RecordsConfig
+        With the backbone as wished; the fields are filled in.
+    cardinalities : tuple of int
+        Codes of each code column.
+    bins : int
+        Most bins of a number.
+    """
+    near = records.latest(config.window).gathered()
+    scale = RobustScale(near.numbers.shape[1])
+    scale.learn(near.numbers)
+    edges = quantile_edges(scale(near.numbers), bins)
+    long = max(cardinalities, default=0) > FEW_VALUES
+    fields = FieldEmbedding(
+        FieldConfig(
+            n_bins=tuple(len(e) - 1 for e in edges),
+            cardinalities=cardinalities,
+            embedded=tuple(range(len(cardinalities))),
+            number_width=SHORT,
+            category_width=LONG if long else SHORT,
+            most_pairs=0,
+            most_ratios=0,
+        )
+    )
+    fields.scale.load_state_dict(scale.state_dict())
+    if fields.numbers is not None:
+        fields.numbers.learn(edges)
+    return RecordEncoder(config.model_copy(update={"fields": fields.config}), fields)
