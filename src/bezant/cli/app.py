@@ -19,7 +19,6 @@ from bezant.cli import (
     export,
     fit,
     fit_term_structure,
-    recalibrate,
     scoring,
     tune,
     update,
@@ -114,7 +113,7 @@ app.command("report", epilog=scoring.REPORT_EXAMPLE)(scoring.report)
 app.add_typer(_benchmark, name="benchmark")
 _benchmark.command("credit", epilog=benchmark.EXAMPLE)(benchmark.benchmark_credit)
 _benchmark.command("throughput", epilog=benchmark.THROUGHPUT_EXAMPLE)(benchmark.benchmark_throughput)
-app.command("recalibrate", epilog=recalibrate.EXAMPLE)(recalibrate.recalibrate)
+app.command("recalibrate", epilog=update.RECALIBRATE_EXAMPLE)(update.recalibrate)
 app.command("update", epilog=update.EXAMPLE)(update.update)
 app.command("export", epilog=export.EXAMPLE)(export.export)
 app.command("compare-optimizers", epilog=compare.EXAMPLE)(compare.compare)

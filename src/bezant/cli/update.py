@@ -1,24 +1,30 @@
-"""``bezant update``: a saved model taught by new outcomes, from its own weights."""
+"""``bezant update`` and ``bezant recalibrate``: a saved model taught by new outcomes."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bezant.cli.console import print_json, refuse_unwritable, show
 from bezant.cli.scoring import Model, load_model, rows_to_judge
-from bezant.cli.sources import AsJson, File, Positive, Target
+from bezant.cli.sources import AsJson, Cutoff, File, Labelled, Positive, Target
+
+if TYPE_CHECKING:
+    from bezant.desks.credit import CreditRisk
 
 EXAMPLE = "Example: bezant update models/loans loans-2005.csv --target default --out models/loans-2006"
+RECALIBRATE_EXAMPLE = "Example: bezant recalibrate models/loans recent.csv --out models/loans-2006"
+
+Out = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the changed model goes.")]
 
 
 def update(
     model: Model,
     file: File,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the updated model goes.")],
+    out: Out,
     target: Target = None,
     positive: Positive = None,
     epochs: Annotated[
@@ -32,9 +38,7 @@ def update(
     latest new rows judge: the old model is kept if it is clearly better there. The model must have been
     fitted with --time, which tells new rows from old ones.
     """
-    refuse_unwritable(out)
-    risk = load_model(model)
-    rows = rows_to_judge(risk, file, target, positive, None, ())
+    risk, rows = _read(model, file, out, target, positive, None)
     risk.update(rows.table, rows.y, epochs=epochs)
     risk.save(out)
     if as_json:
@@ -58,3 +62,31 @@ def update(
         if note.startswith((UPDATED, RECALIBRATED)):
             show(note)
     show(f"Model   {out}")
+
+
+def recalibrate(
+    model: Model,
+    file: File,
+    out: Out,
+    target: Target = None,
+    positive: Positive = None,
+    cutoff: Cutoff = None,
+) -> None:
+    """Move the level and the slope of a saved model to recent outcomes, without training it again.
+
+    Use rows that the model was not trained on and whose outcomes are final. The ranking stays the same.
+    """
+    risk, rows = _read(model, file, out, target, positive, cutoff)
+    risk.recalibrate(rows.table, rows.y)
+    risk.save(out)
+    show(risk.notes_[-1])
+    show(f"Model   {out}")
+
+
+def _read(
+    model: Path, file: str, out: Path, target: str | None, positive: str | None, cutoff: str | None
+) -> tuple[CreditRisk, Labelled]:
+    """Return a saved model and the rows that are to change it, once it is known where it goes."""
+    refuse_unwritable(out)
+    risk = load_model(model)
+    return risk, rows_to_judge(risk, file, target, positive, cutoff, ())

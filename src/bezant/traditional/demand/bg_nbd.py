@@ -6,9 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from bezant.traditional.demand.likelihood import Parameters
 from bezant.types import FloatArray
-
-Parameters = tuple[float, ...]
 
 
 class BgNbd:
@@ -24,7 +23,6 @@ class BgNbd:
 
     key: ClassVar[str] = "bg_nbd"
     name: ClassVar[str] = "BG/NBD"
-    parameter_names: ClassVar[tuple[str, ...]] = ("r", "alpha", "a", "b")
     start: ClassVar[Parameters] = (0.5, 5.0, 0.7, 2.0)
 
     @staticmethod

@@ -7,7 +7,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from bezant.traditional.demand.bg_nbd import BgNbd
-from bezant.traditional.demand.likelihood import maximise
+from bezant.traditional.demand.likelihood import Parameters, maximise
 from bezant.traditional.demand.model import Demand
 from bezant.traditional.demand.pareto_nbd import ParetoNbd
 from bezant.traditional.demand.purchases import Purchases, summarise
@@ -30,19 +30,19 @@ class RepeatPurchases(Protocol):
         ...
 
     @property
-    def start(self) -> tuple[float, ...]:
+    def start(self) -> Parameters:
         """Where the search for the parameters begins."""
         ...
 
     def log_likelihood(
-        self, parameters: tuple[float, ...], frequency: FloatArray, recency: FloatArray, age: FloatArray
+        self, parameters: Parameters, frequency: FloatArray, recency: FloatArray, age: FloatArray
     ) -> FloatArray:
         """Return each customer's log-likelihood, shape (n,)."""
         ...
 
     def expected_count(
         self,
-        parameters: tuple[float, ...],
+        parameters: Parameters,
         frequency: FloatArray,
         recency: FloatArray,
         age: FloatArray,

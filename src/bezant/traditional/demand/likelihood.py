@@ -8,13 +8,16 @@ import numpy as np
 
 from bezant.types import FloatArray, InputError
 
+Parameters = tuple[float, ...]
+"""Of a law of customers, all above 0."""
+
 SMALLEST, LARGEST = -12.0, 12.0
 """Bounds of the logarithms of the parameters."""
 
 
 def maximise(
-    log_likelihood: Callable[..., FloatArray], start: tuple[float, ...], *columns: FloatArray
-) -> tuple[float, ...]:
+    log_likelihood: Callable[..., FloatArray], start: Parameters, *columns: FloatArray
+) -> Parameters:
     """Return the parameters above 0 that maximise the mean log-likelihood.
 
     Parameters

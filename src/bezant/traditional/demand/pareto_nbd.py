@@ -6,9 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from bezant.traditional.demand.likelihood import Parameters
 from bezant.types import FloatArray
-
-Parameters = tuple[float, ...]
 
 
 class ParetoNbd:
@@ -24,7 +23,6 @@ class ParetoNbd:
 
     key: ClassVar[str] = "pareto_nbd"
     name: ClassVar[str] = "Pareto/NBD"
-    parameter_names: ClassVar[tuple[str, ...]] = ("r", "alpha", "s", "beta")
     start: ClassVar[Parameters] = (0.5, 10.0, 0.6, 12.0)
 
     @staticmethod
