@@ -17,7 +17,7 @@ from bezant.training.config import TrainingConfig
 from bezant.training.table import TablePlan
 from bezant.types import InputError
 
-OF_NETWORK = ("dropout", "groups")
+OF_NETWORK = ("dropout", "groups", "additive")
 OF_FIELDS = ("hide", "smoothings", "number_embedding", "most_pairs", "most_ratios")
 OF_RECORDS = ("backbone", "window")
 
@@ -31,6 +31,9 @@ class NetworkSettings(BaseModel):
         Share of a block's units left out of each training step.
     groups : int, optional
         Of a TabM trunk: groups of members that share no weights.
+    additive : bool, optional
+        Whether an additive logistic regression of the same fields, solved with a penalty, has a share of the
+        answer; if not given, in tables of under 20,000 rows. For probabilities of an event only.
     hide : float in [0, 1), default 0.0
         Share of the codes of categories that are replaced by "unknown" in a training step.
     smoothings : tuple of float, default (10.0, 100.0)
@@ -55,6 +58,7 @@ class NetworkSettings(BaseModel):
 
     dropout: float = Field(default=0.3, ge=0, lt=1)
     groups: int | None = Field(default=None, ge=1)
+    additive: bool | None = None
     hide: float = Field(default=0.0, ge=0, lt=1)
     smoothings: tuple[float, ...] = Field(default=(10.0, 100.0), min_length=1)
     number_embedding: NumberEmbeddingKind = "piecewise"
@@ -67,6 +71,11 @@ class NetworkSettings(BaseModel):
     def plan(self, size: SizeName, trunk: TrunkName, head: HeadName, training: TrainingConfig) -> TablePlan:
         """Return how a table is fitted; only what was given is set."""
         given = self.given()
+        if self.additive and head != "binary":
+            raise InputError(
+                "network: 'additive': an additive member answers with the probability of an event, which the "
+                f"head {head!r} does not; leave it out."
+            )
         network = {name: given[name] for name in OF_NETWORK if name in given}
         fields = {name: given[name] for name in OF_FIELDS if name in given}
         if fields:

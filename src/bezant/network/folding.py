@@ -15,7 +15,9 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from bezant.network.additive import AdditiveMember
 from bezant.network.batch import Batch
+from bezant.network.fields.embedding import FieldEmbedding
 from bezant.network.fields.folding import FoldedFields, fold_fields
 from bezant.network.model import Network
 
@@ -54,6 +56,8 @@ class FoldedNetwork:
         then ``mixed``.
     head : torch.nn.Module
         The network's own, one of :mod:`bezant.network.heads`.
+    additive : FoldedSum or None
+        The additive member.
     """
 
     fields: FoldedFields
@@ -65,6 +69,7 @@ class FoldedNetwork:
     mixed: tuple[int, ...]
     layers: tuple[tuple[Tensor, Tensor], ...]
     head: Any
+    additive: FoldedSum | None
 
     @classmethod
     @torch.no_grad()
@@ -97,6 +102,7 @@ class FoldedNetwork:
                 *((w.detach(), b.detach()) for w, b in others),
             ),
             network.head,
+            None if network.additive is None else FoldedSum.of(network.additive, network.fields),
         )
 
     @property
@@ -120,7 +126,7 @@ class FoldedNetwork:
         for weights, shift in self.layers[1:]:
             x = torch.relu_(_members_apart(x, weights, shift))
         answers: Tensor = self.head.predict(self.head(x))
-        return answers
+        return answers if self.additive is None else self.additive.mixed(answers, numbers, codes)
 
     def _first_layer(self, numbers: Tensor, codes: Tensor) -> Tensor:
         weights, shift = self.layers[0]
@@ -133,6 +139,53 @@ class FoldedNetwork:
         places = codes.index_select(1, self.tabled) + self.starts
         found = functional.embedding_bag(places, self.contributions, mode="sum")
         return found.addmm_(torch.cat(parts, 1), matrix) if parts else found
+
+
+@dataclass(frozen=True)
+class FoldedSum:
+    """An additive member's numbers and tables.
+
+    Attributes
+    ----------
+    member : AdditiveMember
+        The network's own.
+    fields : FoldedFields
+        The fields of a row as what each adds to the log-odds.
+    columns, starts : Tensor, shape (T,)
+        Code columns, and where each begins in ``added``.
+    added : Tensor, shape (codes, 1)
+        What each code adds, its statistics included.
+    """
+
+    member: AdditiveMember
+    fields: FoldedFields
+    columns: Tensor
+    starts: Tensor
+    added: Tensor
+
+    @classmethod
+    def of(cls, member: AdditiveMember, fields: FieldEmbedding) -> FoldedSum:
+        """Fold an additive member of a network with these fields."""
+        folded = fold_fields(member.as_fields(fields))
+        sizes = torch.tensor([len(table) for table in folded.tables], dtype=torch.int64)
+        sums = [table.sum(1, keepdim=True) for table in folded.tables]
+        return cls(
+            member,
+            folded,
+            torch.tensor(folded.codes, dtype=torch.int64),
+            sizes.cumsum(0) - sizes,
+            torch.cat(sums) if sums else torch.empty(0, 1),
+        )
+
+    def mixed(self, answers: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
+        """Give the additive member its share of answers (B,)."""
+        odds = self.member.intercept.expand(len(numbers))
+        for part in self.fields.computed(numbers, codes):
+            odds = odds + part.sum(1)
+        if len(self.columns):
+            places = codes.index_select(1, self.columns) + self.starts
+            odds = odds + functional.embedding_bag(places, self.added, mode="sum")[:, 0]
+        return self.member.mixed(answers, torch.sigmoid(odds))
 
 
 def _members_apart(x: Tensor, weights: Tensor, shift: Tensor) -> Tensor:

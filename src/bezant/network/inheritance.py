@@ -50,6 +50,8 @@ def inherit(new: Network, encoding: Encoding, old: Network, old_encoding: Encodi
     level, members = new.head.unit.bias.clone(), old.head.unit.bias
     new.head.load_state_dict(old.head.state_dict())
     new.head.unit.bias.copy_(level + members - members.mean())
+    if new.additive is not None and old.additive is not None:  # solved for the new rows already
+        new.additive.share.copy_(old.additive.share)
 
 
 def _numbers(network: Network, encoding: Encoding) -> list[Hashable]:

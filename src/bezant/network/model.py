@@ -11,6 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from bezant.network.additive import AdditiveMember
 from bezant.network.batch import Batch
 from bezant.network.fields.embedding import FieldConfig, FieldEmbedding, learn_fields
 from bezant.network.fields.numbers import EdgeSpacing
@@ -59,6 +60,9 @@ class NetworkConfig(BaseModel):
         Most bins of a number; those of the size if not given.
     spacing : {"even", "tails"}, default "even"
         Of the bins' edges; see :func:`bezant.network.fields.numbers.quantile_edges`.
+    additive : bool, default False
+        Of the binary head: whether an additive logistic regression of the same fields has a share of the
+        answer; see :mod:`bezant.network.additive`.
     fields : FieldConfig, optional
         Filled in by :func:`learn_network`.
     records : RecordsConfig, optional
@@ -77,6 +81,7 @@ class NetworkConfig(BaseModel):
     depth: int | None = Field(default=None, ge=1)
     bins: int | None = Field(default=None, ge=1)
     spacing: EdgeSpacing = "even"
+    additive: bool = False
     fields: FieldConfig | None = None
     records: RecordsConfig | None = None
 
@@ -99,6 +104,10 @@ class Network(nn.Module):
         super().__init__()
         if config.fields is None:
             raise ValueError("a network is built from a configuration whose fields are known")
+        if config.additive and config.head != "binary":
+            raise ValueError(
+                f"an additive member answers with a probability, which the head {config.head!r} does not"
+            )
         size = SIZES[config.size]
         self.config = config
         self.fields = fields if fields is not None else FieldEmbedding(config.fields)
@@ -122,6 +131,8 @@ class Network(nn.Module):
         else:
             self.trunk = MLPTrunk(width_in, width=width, depth=depth, dropout=config.dropout)
         self.head = make_head(config, self.trunk.members, self.trunk.width)
+        # Drawn after all others, so that their weights are those of a network without it.
+        self.additive = AdditiveMember(self.fields.config) if config.additive else None
         self._dtype = torch.float32
 
     def forward(self, batch: Batch) -> Tensor:
@@ -150,17 +161,26 @@ class Network(nn.Module):
     @torch.no_grad()
     def predict(self, batch: Batch) -> Tensor:
         """Return one answer a row, float32 (B,) or (B, T), computed in pieces of bounded size."""
+        members, own = self.apart(batch)
+        return members if self.additive is None else self.additive.mixed(members, own)
+
+    @torch.no_grad()
+    def apart(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the answers of the trained members and of the additive one, float32 (B,) or (B, T) each.
+
+        Without an additive member both are the same.
+        """
         training = self.training
         self.eval()
         if batch.records is not None:
-            answers = self._predict_by_length(batch, batch.records)
+            members = self._predict_by_length(batch, batch.records)
         else:
-            starts = range(0, max(len(batch), 1), SCORING_ROWS)
-            answers = torch.cat(
-                [self.head.predict(self(batch.rows(slice(s, s + SCORING_ROWS)))) for s in starts]
-            )
+            members = torch.cat([self.head.predict(self(piece)) for piece in _pieces(batch)])
+        own = members
+        if self.additive is not None:
+            own = torch.cat([self._added_up(piece) for piece in _pieces(batch)])
         self.train(training)
-        return answers
+        return members, own
 
     def _predict_by_length(self, batch: Batch, records: Records) -> Tensor:
         """Score rows of similar length together."""
@@ -170,6 +190,15 @@ class Network(nn.Module):
         found = torch.cat([self.head.predict(self(batch.rows(piece))) for piece in pieces])
         order = torch.cat(pieces)
         return torch.empty_like(found).index_copy_(0, order, found)
+
+    def _added_up(self, batch: Batch) -> Tensor:
+        assert self.additive is not None
+        return torch.sigmoid(self.additive(self.fields.scaled(batch), self.fields.embedded_codes(batch)))
+
+    def give_share(self, share: float) -> None:
+        """Set the additive member's share of the answer; nothing where there is none."""
+        if self.additive is not None:
+            self.additive.share.fill_(share)
 
     def hidden_matrices(self) -> list[nn.Parameter]:
         """Return the weight matrices between hidden layers: what the optimizer muon is made for."""
@@ -183,6 +212,12 @@ class Network(nn.Module):
             yield
         finally:
             self._dtype = before
+
+
+def _pieces(batch: Batch) -> list[Batch]:
+    """Return the rows in pieces of bounded size; an empty batch is one piece."""
+    starts = range(0, max(len(batch), 1), SCORING_ROWS)
+    return [batch.rows(slice(s, s + SCORING_ROWS)) for s in starts]
 
 
 def make_head(config: NetworkConfig, members: int, width: int) -> Head:
@@ -226,7 +261,9 @@ def learn_network(batch: Batch, folds: Tensor, config: NetworkConfig) -> tuple[N
         assert wish.fields is not None
         encoder = learn_records(batch.records, wish, wish.fields.cardinalities, config.bins or size.bins)
         config = config.model_copy(update={"records": encoder.config})
-    return _started(config, fields, target, encoder), replace(rows, target=target)
+    network, rows = _started(config, fields, target, encoder), replace(rows, target=target)
+    _solve(network, rows)
+    return network, rows
 
 
 def learn_network_in_pieces(
@@ -249,7 +286,19 @@ def learn_network_in_pieces(
     assert sample.target is not None and config.head != "hazard"
     bins = config.bins or SIZES[config.size].bins
     learned = learn_fields_in_pieces(pieces, n_folds, sample, folds, _wished(config), bins, config.spacing)
-    return _started(config, learned.fields, sample.target), learned
+    network = _started(config, learned.fields, sample.target)
+    if config.additive:
+        _solve(network, replace(sample, statistics=learned.out_of_fold(sample, folds)))
+    return network, learned
+
+
+def _solve(network: Network, rows: Batch) -> None:
+    """Fit the additive member, if there is one, to training rows with statistics of other folds."""
+    if network.additive is not None:
+        assert rows.target is not None
+        network.additive.learn(
+            network.fields.scaled(rows), network.fields.embedded_codes(rows), rows.target, rows.weight
+        )
 
 
 def _wished(config: NetworkConfig) -> FieldConfig:

@@ -3,7 +3,8 @@
 Fifteen percent of a thousand rows say little about when to stop and less about calibration. In a small table
 without an order, the rows are therefore dealt to five folds. Five networks, each trained without one fold,
 say on average after which epoch to stop; as they were after it, they give every row an answer by a network
-that has not seen it, from which the calibrator is learned and the model is judged. The model that is kept is
+that has not seen it, from which the calibrator and the share of an additive member are learned and the model
+is judged. The model that is kept is
 then trained on all rows for that many epochs.
 """
 
@@ -20,9 +21,19 @@ from torch import Tensor
 from bezant.network.calibration import Calibrator, calibrate
 from bezant.network.scoring import TableModel
 from bezant.schema import Schema
+from bezant.training.additive_share import answers_apart, best_share, share_note, shared
 from bezant.training.loop import TrainingRun, train
 from bezant.training.state import Epoch
-from bezant.training.table import SMALL_ROWS, FittedTable, HeldOut, Shown, TablePlan, batch_of, prepare, refit
+from bezant.training.table import (
+    SMALL_ROWS,
+    FittedTable,
+    HeldOut,
+    Shown,
+    TablePlan,
+    batch_of,
+    prepare,
+    refit,
+)
 from bezant.types import FloatArray, IntArray
 
 FOLDS = 5
@@ -72,18 +83,24 @@ def cross_fit_table(
         fits.append(fit)
     curves = [fit.run for fit in fits]
     run = _mean_run(curves)
-    answers = np.empty(len(y))
+    apart = np.empty((2, len(y)))
     for k, fit in enumerate(fits):
         inside, title = folds == k, f"Judging fold {k + 1} of {number}"
         if not fit.went_back_to(run.best_epoch):
             fit = _run(table, schema, y, inside, plan, shown, title, checkpoint, run.best_epoch)
             if fit.run.ended == "interrupted":
                 return _interrupted(fit, len(y))
-        answers[inside] = fit.model.raw_scores(table.filter(pa.array(inside)))
-    calibration = calibrate(answers, y, seed=plan.training.seed)
-    final, on_all = refit(table, schema, y, plan, run.best_epoch, shown, checkpoint)
+        held_out = batch_of(table.filter(pa.array(inside)), fit.model.encoding, y[inside])
+        apart[:, inside] = answers_apart(fit.model.network, held_out)
+    share = best_share(apart, y)
+    calibration = calibrate(shared(apart, share), y, seed=plan.training.seed)
+    final, on_all = refit(table, schema, y, plan, run.best_epoch, share, shown, checkpoint)
     kept = TableModel(schema, final.encoding, final.network, calibration.calibrator)
-    notes = (*small, *dict.fromkeys(note for c in (*curves, on_all) for note in c.notes))
+    notes = (
+        *small,
+        *share_note(final.network),
+        *dict.fromkeys(note for c in (*curves, on_all) for note in c.notes),
+    )
     return FittedTable(kept, parts, calibration.cross_fitted, calibration, (run, on_all), notes, None)
 
 

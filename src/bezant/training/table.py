@@ -19,20 +19,23 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from bezant.metrics.classification import roc_auc
-from bezant.metrics.target_statistics import exact_value_gain, stratified_folds
+from bezant.metrics.target_statistics import stratified_folds
+from bezant.network.additive import SHARE
 from bezant.network.backbones import BackboneConfig
 from bezant.network.batch import Batch
 from bezant.network.calibration import Calibration, Calibrator, calibrate
 from bezant.network.fields.embedding import FieldConfig
-from bezant.network.fields.encoding import Encoding, learn_encoding, to_float
+from bezant.network.fields.encoding import Encoding, learn_encoding
 from bezant.network.model import Network, NetworkConfig, learn_network
 from bezant.network.record_encoder import RecordsConfig
 from bezant.network.scoring import TableModel
 from bezant.network.sizes import SizeName
-from bezant.schema import Kind, Schema
+from bezant.schema import Schema
+from bezant.training.additive_share import answers_apart, best_share, share_note
 from bezant.training.config import TrainingConfig
 from bezant.training.loop import Observer, TrainingRun, train
 from bezant.training.rows import Rows
+from bezant.training.twins import choose_twins
 from bezant.types import FloatArray, IntArray
 
 FOLDS = 10
@@ -44,8 +47,9 @@ STATISTICS_FROM = 10
 SMALL_ROWS = 20_000
 """Tables of fewer rows get a smaller trunk in several groups: they cannot feed a large one."""
 
-SMALL = {"width": 96, "depth": 1, "groups": 4, "bins": 16, "spacing": "tails"}
-"""What a small table's network is made of, unless it is said otherwise."""
+SMALL = {"width": 96, "depth": 1, "groups": 4, "bins": 16, "spacing": "tails", "additive": True}
+"""What a small table's network is made of, unless it is said otherwise. Groups are those of a TabM trunk, and
+an additive member answers with the probability of an event."""
 
 SMALL_SIZES = ("tiny", "small")
 """Whoever asks for a larger size gets it, however few the rows."""
@@ -53,9 +57,6 @@ SMALL_SIZES = ("tiny", "small")
 EMBEDDED_UP_TO = 64
 """Categories of at most this many known values get vectors of their own. With more of them, vector and
 statistic together would let the network work out a row's own target."""
-
-TWIN_GAIN = 2e-4
-"""Least out-of-fold gain in log loss, of exact values over quantile bins, for a categorical twin."""
 
 LEAST_HELD_OUT = 20
 """Fewest rows of each class in the held-out part; smaller tables are fitted without one."""
@@ -110,8 +111,8 @@ class TablePlan(BaseModel):
         network, statistics = self.network, STATISTICS_FROM
         if rows < SMALL_ROWS and network.size in SMALL_SIZES:
             given = network.model_fields_set
-            tabm = network.trunk == "tabm"
-            wished = {k: v for k, v in SMALL.items() if k not in given and (tabm or k != "groups")}
+            fits = {"groups": network.trunk == "tabm", "additive": network.head == "binary"}
+            wished = {k: v for k, v in SMALL.items() if k not in given and fits.get(k, True)}
             network, statistics = network.model_copy(update=wished), EMBEDDED_UP_TO + 1
         return self.model_copy(
             update={
@@ -238,6 +239,12 @@ def fit_table(
         )
     notes.extend(run.notes)
     plain = Calibrator("none", torch.empty(0))
+    share = SHARE
+    if stopping is not None and network.additive is not None:
+        assert stopping.target is not None
+        share = best_share(answers_apart(network, stopping), stopping.target.double().numpy())
+        network.give_share(share)
+    notes.extend(share_note(network))
     first = TableModel(schema, encoding, network, plain)
     if not len(parts.judging):
         notes.append(
@@ -261,7 +268,7 @@ def fit_table(
     if run.ended == "interrupted":
         notes.append("The model was not trained again on all rows, for its training was interrupted.")
     elif plan.refit:
-        again, on_all = refit(table, schema, y, plan, run.best_epoch, shown, checkpoint, prepared)
+        again, on_all = refit(table, schema, y, plan, run.best_epoch, share, shown, checkpoint, prepared)
         runs.append(on_all)
         if on_all.ended == "interrupted":
             notes.append(
@@ -332,7 +339,9 @@ def prepare_encoding(
     assert plan.least_rows_a_value is not None and plan.statistics_from is not None  # resolved
     least, statistics = plan.least_rows_a_value, plan.statistics_from
     binary = plan.network.head == "binary"
-    encoding = learn_encoding(table, schema, twins=_twins(table, schema, halves(y)), min_count=least)
+    encoding = learn_encoding(
+        table, schema, twins=choose_twins(table, schema, halves(y), SMALL_ROWS), min_count=least
+    )
     known = [size - 2 for size in encoding.cardinalities]
     wished = plan.network.fields or FieldConfig(n_bins=(), cardinalities=())
     fields = wished.model_copy(
@@ -350,7 +359,10 @@ def prepare_encoding(
         found = FieldConfig(n_bins=(), cardinalities=encoding.records.cardinalities)
         size: SizeName = "tiny" if len(y) < SMALL_ROWS and network.size in SMALL_SIZES else network.size
         wish = network.records or RecordsConfig(backbone=BackboneConfig(size=size))
-        network = network.model_copy(update={"records": wish.model_copy(update={"fields": found})})
+        network = network.model_copy(
+            # An answer that knows nothing of the records would have its share for their being ignored.
+            update={"records": wish.model_copy(update={"fields": found}), "additive": False}
+        )
     return encoding, network
 
 
@@ -365,12 +377,17 @@ def refit(
     y: FloatArray,
     plan: TablePlan,
     epochs: int,
+    share: float,
     shown: Shown,
     checkpoint: Path | None,
     prepared: Prepare | None = None,
 ) -> tuple[TableModel, TrainingRun]:
-    """Train on all rows for a number of epochs; what is returned is not calibrated."""
+    """Train on all rows for a number of epochs; what is returned is not calibrated.
+
+    An additive member is given a share of the answer that was found without these rows.
+    """
     encoding, network, rows = prepared(True) if prepared else prepare(table, schema, y, plan)
+    network.give_share(share)
     with shown("Training on all rows") as observe:
         run = train(
             network,
@@ -386,20 +403,3 @@ def refit(
 
 def _file(folder: Path | None, name: str) -> Path | None:
     return folder / f"{name}.safetensors" if folder is not None else None
-
-
-def _twins(table: pa.Table, schema: Schema, labels: FloatArray) -> tuple[str, ...]:
-    """Number fields whose exact values say more about the target than their bins do."""
-    chosen = []
-    for field in schema.inputs:
-        if field.kind is not Kind.NUMBER:
-            continue
-        values = to_float(table[field.name])
-        known = values[~np.isnan(values)]
-        distinct = len(np.unique(known))
-        if distinct < 3 or distinct > len(known) / 5 or np.any(known != np.round(known)):
-            continue
-        gain = exact_value_gain(values, labels)
-        if gain.log_loss_exact < gain.log_loss_bins - TWIN_GAIN or distinct <= 10:
-            chosen.append(field.name)
-    return tuple(chosen)

@@ -201,6 +201,8 @@ def _level(network: Network, rows: Batch, new: IntArray) -> None:
         shift = level_shift(network.predict(some).double().numpy(), some.target.double().numpy())
         with torch.no_grad():
             network.head.unit.bias.add_(shift)
+            if network.additive is not None:
+                network.additive.move(shift)
 
 
 def _chosen(y: FloatArray, judged: dict[Kept, FloatArray], losses: dict[Kept, float]) -> Kept:

@@ -124,12 +124,20 @@ class FieldEmbedding(nn.Module):
         """Embed a batch."""
         parts: list[Tensor] = []
         if self.numbers is not None:
-            parts.append(self.numbers(self.scale(self._all_numbers(batch))).flatten(1))
+            parts.append(self.numbers(self.scaled(batch)).flatten(1))
         if self.categories is not None:
-            parts.append(self.categories(batch.codes.index_select(1, self.embedded)).flatten(1))
+            parts.append(self.categories(self.embedded_codes(batch)).flatten(1))
         if not parts:  # rows of which only records are known
             return batch.numbers.new_zeros(len(batch), 0)
         return torch.cat([p.to(parts[0].dtype) for p in parts], 1)  # (B, width)
+
+    def scaled(self, batch: Batch) -> Tensor:
+        """Return all numbers, with ratios and statistics, scaled: (B, N); NaN where missing."""
+        return self.scale(self._all_numbers(batch))  # type: ignore[no-any-return]
+
+    def embedded_codes(self, batch: Batch) -> Tensor:
+        """Return the codes of the columns that have vectors of their own: (B, C')."""
+        return batch.codes.index_select(1, self.embedded)
 
     def _all_numbers(self, batch: Batch) -> Tensor:
         numbers = with_ratios(batch.numbers, self.config.ratios)

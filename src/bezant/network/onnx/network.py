@@ -51,7 +51,20 @@ def compute(graph: Graph, network: Network, numbers: str, codes: str) -> str:
         x = graph.add("Relu", graph.add("Add", x, _tensor(graph, bias[:, None])))
     x = graph.add("MatMul", x, _tensor(graph, head.unit.weight[..., None]))  # (K, B, 1)
     x = graph.add("Sigmoid", graph.add("Add", x, _tensor(graph, head.unit.bias[:, None, None])))
-    return graph.reshaped(graph.add("ReduceMean", x, axes=[0], keepdims=0), -1)
+    answers = graph.reshaped(graph.add("ReduceMean", x, axes=[0], keepdims=0), -1)
+    return answers if network.additive is None else _mixed(graph, network, answers, numbers, codes)
+
+
+def _mixed(graph: Graph, network: Network, answers: str, numbers: str, codes: str) -> str:
+    """Give the additive member its share of the answers."""
+    member = network.additive
+    assert member is not None
+    fields = fold_fields(member.as_fields(network.fields))
+    axis = graph.constant([1], np.int64)
+    odds = graph.add("ReduceSum", _vectors(graph, fields, numbers, codes), axis, keepdims=0)
+    own = graph.add("Sigmoid", graph.add("Add", odds, _tensor(graph, member.intercept)))
+    further = graph.add("Mul", graph.add("Sub", own, answers), _tensor(graph, member.share))
+    return graph.add("Add", answers, further)
 
 
 def calibrate(graph: Graph, calibrator: Calibrator, answers: str) -> str:

@@ -1,0 +1,64 @@
+"""How much of an answer is the additive member's: half, unless rows nobody has learned from say otherwise."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from bezant.network.additive import SHARE
+from bezant.network.batch import Batch
+from bezant.network.model import Network
+from bezant.types import FloatArray
+
+SHARES = (0.0, 0.25, 0.5, 0.75)
+"""Candidates."""
+
+
+def best_share(apart: FloatArray, y: FloatArray) -> float:
+    """Return the additive member's share of the answer: half, unless another is better by more than chance.
+
+    Parameters
+    ----------
+    apart : float64 array, shape (2, n)
+        Probabilities by the trained members and by the additive one, of rows that neither has learned from.
+    y : float64 array, shape (n,)
+        Outcomes, 0 or 1.
+
+    Returns
+    -------
+    float
+        One of :data:`SHARES`. Another than half must lower the mean log loss by more than the standard error
+        of the difference.
+    """
+    losses = {share: _row_losses(y, shared(apart, share)) for share in SHARES}
+    best = min(SHARES, key=lambda share: float(losses[share].mean()))
+    saved = losses[SHARE] - losses[best]
+    return best if saved.mean() > saved.std() / len(y) ** 0.5 else SHARE
+
+
+def _row_losses(y: FloatArray, p: FloatArray) -> FloatArray:
+    p = np.clip(p, 1e-7, 1 - 1e-7)
+    return -(y * np.log(p) + (1 - y) * np.log1p(-p))
+
+
+def answers_apart(network: Network, rows: Batch) -> FloatArray:
+    """Return the answers of the trained members and of the additive one, float64 (2, n)."""
+    apart: FloatArray = torch.stack(network.apart(rows)).double().numpy()
+    return apart
+
+
+def shared(apart: FloatArray, share: float) -> FloatArray:
+    """Return the answers (n,) with this share of the additive member."""
+    members, own = apart
+    return members + share * (own - members)
+
+
+def share_note(network: Network) -> tuple[str, ...]:
+    """Say what share of the answer is an additive member's."""
+    if network.additive is None:
+        return ()
+    return (
+        f"{float(network.additive.share):.0%} of each answer is that of an additive logistic regression of "
+        f"the same fields, solved with a penalty of {float(network.additive.penalty):g}, which predicts "
+        "training rows best from the others.",
+    )
