@@ -48,6 +48,13 @@ def test_what_is_unknown_or_out_of_range_is_refused_in_one_sentence(given: objec
         read_network(given)  # type: ignore[arg-type]
 
 
+def test_an_additive_member_is_for_probabilities_of_an_event() -> None:
+    said = read_network({"additive": True})
+    assert said.plan("small", "tabm", "binary", TrainingConfig()).network.additive
+    with pytest.raises(InputError, match="'severity' does not"):
+        said.plan("small", "tabm", "severity", TrainingConfig())
+
+
 def test_a_model_is_fitted_saved_and_cloned_with_its_settings(tmp_path: Path) -> None:
     loans = bezant.datasets.load("sba-sample")[list(COLUMNS)].iloc[::60]
     how: dict[str, Any] = {

@@ -33,7 +33,7 @@ def of_table(model: TableModel, application: Mapping[str, Any]) -> float:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("timed", [True, False])
 def test_every_row_has_the_tables_answer_as_mapping_and_as_json(shape: str, timed: bool) -> None:
-    model, table = drawn_model(shape, timed=timed, calibrator="beta")
+    model, table = drawn_model(shape, timed=timed, calibrator="beta", additive=timed)
     table = table.take(np.arange(0, table.num_rows, 7))
     scorer, expected = ApplicationScorer(model), model.score_typed(table)
     rows = table.select(list(model.schema.names)).to_pylist()

@@ -50,6 +50,18 @@ def test_less_memory_changes_no_answer(tables: int, dense: int, monkeypatch: pyt
     torch.testing.assert_close(*compared(model, table), rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("kind", ["piecewise", "periodic"])
+def test_an_additive_member_folds_too(shape: str, kind: str) -> None:
+    model, table = drawn_model(
+        shape, rows=800, paired=shape == "mixed", additive=True, fields={"number_embedding": kind}
+    )
+    found, expected = compared(model, table)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+    model.network.give_share(0.0)
+    assert float((found - model.folded().predict(Batch.of(model.encoding.encode(table)))).abs().max()) > 0.02
+
+
 def test_one_row_is_scored_as_among_many() -> None:
     model, table = drawn_model(rows=800, paired=True)
     batch = Batch.of(model.encoding.encode(table))

@@ -43,7 +43,8 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
         return real(p, y, **given)
 
     monkeypatch.setattr(cross_fitting, "calibrate", recorded)
-    # One epoch whatever the curves say, so that a changed fold cannot speak through the choice of it.
+    # One epoch and one share whatever the rows say: a changed fold cannot speak through their choice.
+    monkeypatch.setattr(cross_fitting, "best_share", lambda *_: 0.5)
     mean = cross_fitting._mean_run
     monkeypatch.setattr(cross_fitting, "_mean_run", lambda runs: replace(mean(runs), best_epoch=1))
     return kept

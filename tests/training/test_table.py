@@ -169,12 +169,6 @@ def test_the_callers_random_numbers_decide_nothing() -> None:
     assert not same(tensors(one), tensors(fitted(X, y, plan(seed=1))))
 
 
-def test_columns_of_few_whole_values_get_a_twin_and_measured_ones_do_not() -> None:
-    X, y = made_up()
-    twins = table_module._twins(X, schema_of(X), y)
-    assert twins == ("staff",)
-
-
 def test_a_comparison_gets_the_same_fresh_network_every_time() -> None:
     X, y = made_up()
     make, judged = prepare_for_training(X, schema_of(X), y, HELD_OUT, plan())

@@ -5,10 +5,10 @@ mistakes differ: the mean of both answers is better than either (docs/log.md). T
 
     intercept + sum of curve_j(number_j) + sum of weight_c(code_c)
 
-with curves that are linear between quantiles of the training rows, closer together towards the ends. Penalised
-are the squares of the codes' weights, of the curves' rises from one edge to the next (which draws a curve
-towards a level line, as differences of first order do in the P-splines of Eilers and Marx 1996) and of the
-step that a missing number makes away from the mean of the known ones.
+with curves that are linear between quantiles of the training rows, closer together towards the ends.
+Penalised are the squares of the codes' weights, of the curves' rises from one edge to the next (which draws a
+curve towards a level line, as differences of first order do in the P-splines of Eilers and Marx 1996) and of
+the step that a missing number makes away from the mean of the known ones.
 """
 
 from __future__ import annotations

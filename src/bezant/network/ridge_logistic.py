@@ -65,7 +65,7 @@ def fit_ridge_logistic(
         Candidates, the strongest first, for each begins where the one before has ended.
     """
     weight = torch.ones_like(target) if weight is None else weight
-    x = torch.cat([design, torch.ones_like(design[:, :1])], 1)  # (n, p + 1), the intercept last
+    x = torch.cat([design, design.new_ones(len(design), 1)], 1)  # (n, p + 1), the intercept last
     found = x.new_zeros(x.shape[1])
     best: RidgeLogistic | None = None
     for penalty in penalties:

@@ -62,6 +62,13 @@ def test_pairs_and_ratios_are_inside(trunk: str, kind: str) -> None:
     np.testing.assert_allclose(computed(model, table), model.score_typed(table), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_additive_member_is_inside(shape: str) -> None:
+    model, table = drawn_model(shape, rows=800, paired=shape == "mixed", additive=True)
+    model.network.give_share(0.75)
+    np.testing.assert_allclose(computed(model, table), model.score_typed(table), rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("method", CALIBRATORS)
 def test_every_calibrator_is_inside(method: str) -> None:
     model, table = drawn_model(calibrator=method, head="severity" if method == "linear" else "binary")

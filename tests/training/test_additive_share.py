@@ -1,0 +1,39 @@
+"""Half of the answer is the additive member's, unless rows not learned from clearly say otherwise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bezant.training.additive_share import SHARES, best_share, share_note, shared
+from drawn import drawn_model
+
+
+def answers(noise: tuple[float, float], n: int = 2000) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of two models whose log-odds are off by so much, and outcomes."""
+    draw = np.random.default_rng(0)
+    odds = draw.normal(size=n)
+    y = (draw.random(n) < 1 / (1 + np.exp(-odds))).astype(float)
+    off = [odds + size * draw.normal(size=n) for size in noise]
+    return 1 / (1 + np.exp(-np.array(off))), y
+
+
+@pytest.mark.parametrize(
+    ("noise", "share"), [((0.5, 0.5), 0.5), ((0.0, 3.0), 0.0), ((3.0, 0.0), SHARES[-1]), ((1.0, 3.0), 0.25)]
+)
+def test_the_share_follows_who_is_right(noise: tuple[float, float], share: float) -> None:
+    assert best_share(*answers(noise)) == share
+
+
+def test_chance_does_not_move_it() -> None:
+    apart, y = answers((0.3, 1.0))
+    few = slice(0, 40)
+    right = [np.where(y[few] == 1, p, 1 - p) for p in (shared(apart[:, few], s) for s in SHARES)]
+    assert int(np.argmin([-np.log(p).mean() for p in right])) != SHARES.index(0.5)
+    assert best_share(apart[:, few], y[few]) == 0.5
+
+
+def test_a_network_without_an_additive_member_says_nothing_of_it() -> None:
+    assert share_note(drawn_model()[0].network) == ()
+    (note,) = share_note(drawn_model(additive=True)[0].network)
+    assert note.startswith("50% of each answer")
