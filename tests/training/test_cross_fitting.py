@@ -115,3 +115,10 @@ def test_small_tables_without_an_order_are_cross_fitted(
 ) -> None:
     y = (np.arange(rows) < events).astype(np.float64)
     assert is_cross_fitted(y, timed) is expected
+
+
+def test_no_fold_stops_early_unless_patience_was_asked_for() -> None:
+    asked = cross_fitting._to_the_end(PLAN, 500).training
+    assert (asked.patience, asked.max_epochs) == (9, 3)
+    left_open = cross_fitting._to_the_end(TablePlan(), 500).training
+    assert left_open.patience == left_open.max_epochs == TablePlan().resolved(500).training.max_epochs

@@ -13,6 +13,9 @@ from bezant.types import FloatArray
 SHARES = (0.0, 0.25, 0.5, 0.75)
 """Candidates."""
 
+BEYOND_CHANCE = 2.0
+"""Standard errors by which another share must be better than half."""
+
 
 def best_share(apart: FloatArray, y: FloatArray) -> float:
     """Return the additive member's share of the answer: half, unless another is better by more than chance.
@@ -27,13 +30,13 @@ def best_share(apart: FloatArray, y: FloatArray) -> float:
     Returns
     -------
     float
-        One of :data:`SHARES`. Another than half must lower the mean log loss by more than the standard error
-        of the difference.
+        One of :data:`SHARES`. Another than half must lower the mean log loss by more than two standard
+        errors of the difference.
     """
     losses = {share: _row_losses(y, shared(apart, share)) for share in SHARES}
     best = min(SHARES, key=lambda share: float(losses[share].mean()))
     saved = losses[SHARE] - losses[best]
-    return best if saved.mean() > saved.std() / len(y) ** 0.5 else SHARE
+    return best if saved.mean() > BEYOND_CHANCE * saved.std() / len(y) ** 0.5 else SHARE
 
 
 def _row_losses(y: FloatArray, p: FloatArray) -> FloatArray:

@@ -71,7 +71,7 @@ def cross_fit_table(
         Fold of each row.
     """
     small = plan.small_note(len(y))
-    plan = plan.resolved(len(y))
+    plan = _to_the_end(plan, len(y))
     parts = HeldOut.in_folds(folds)
     number = int(folds.max()) + 1
     fits = []
@@ -102,6 +102,19 @@ def cross_fit_table(
         *dict.fromkeys(note for c in (*curves, on_all) for note in c.notes),
     )
     return FittedTable(kept, parts, calibration.cross_fitted, calibration, (run, on_all), notes, None)
+
+
+def _to_the_end(plan: TablePlan, rows: int) -> TablePlan:
+    """Return the resolved plan, in which no fold stops early unless patience was asked for.
+
+    The mean curve is as long as the shortest one. A fold that stops early by chance would hide the better
+    epochs of the others (docs/log.md).
+    """
+    resolved, asked = plan.resolved(rows), plan.training.patience is not None
+    if asked:
+        return resolved
+    training = resolved.training.model_copy(update={"patience": resolved.training.max_epochs})
+    return resolved.model_copy(update={"training": training})
 
 
 MOST_KEPT = 2**30
