@@ -53,7 +53,8 @@ def answers_apart(network: Network, rows: Batch) -> FloatArray:
 def shared(apart: FloatArray, share: float) -> FloatArray:
     """Return the answers (n,) with this share of the additive member."""
     members, own = apart
-    return members + share * (own - members)
+    mixed: FloatArray = members + share * (own - members)
+    return mixed
 
 
 def share_note(network: Network) -> tuple[str, ...]:
