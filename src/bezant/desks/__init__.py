@@ -3,6 +3,7 @@
 from bezant.desks.blend import Blend
 from bezant.desks.credit import CreditRisk
 from bezant.desks.expected_loss import ExpectedLoss
+from bezant.desks.history_model import HistoryModel
 from bezant.desks.loading import load
 from bezant.desks.macro_overlay import MacroOverlay, fit_macro_overlay
 from bezant.desks.optimizers import compare_optimizers
@@ -16,6 +17,7 @@ __all__ = [
     "Blend",
     "CreditRisk",
     "ExpectedLoss",
+    "HistoryModel",
     "LossSeverity",
     "MacroOverlay",
     "PDTermStructure",

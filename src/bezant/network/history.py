@@ -1,0 +1,351 @@
+"""The network that learns from unlabelled histories: what a record hides, what comes next, whose slice it is.
+
+Three terms, each of which can be switched off. *masked*: fields, whole records and whole keys (a field in all
+records of a row) are hidden and predicted from what is left. *next*: at every record, all fields of the next
+one and the time until then are predicted. *contrast*: two random slices of one row's records are to have
+similar summaries, those of different rows different ones (CoLES: Babaev et al. 2022, arXiv:2002.08232).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as functional
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from torch import Tensor, nn
+
+from bezant.network.batch import Batch
+from bezant.network.fields.numbers import quantile_edges
+from bezant.network.heads.fields import FieldHeads, FieldTargets
+from bezant.network.record_encoder import (
+    MICROSECONDS,
+    RecordEncoder,
+    RecordsConfig,
+    RecordSummary,
+    learn_records,
+)
+from bezant.network.records import Records, by_length
+
+Term = Literal["masked", "next", "contrast"]
+TERMS: tuple[Term, ...] = get_args(Term)
+
+AT_ONCE = 32_768
+"""Records read at once where nothing is learned, padding included."""
+
+
+class HistoryConfig(BaseModel):
+    """Everything needed to build a HistoryNetwork again; its learned values are tensors.
+
+    Parameters
+    ----------
+    records : RecordsConfig
+        What reads the records; its fields are filled in by :func:`learn_history`.
+    terms : tuple of {"masked", "next", "contrast"}
+        What is learned; all if not given.
+    classes : int, default 32
+        Numbers, and the time to the next record, are predicted as one of so many quantile bins.
+    fields_hidden, records_hidden, keys_hidden : float
+        Shares of what the term "masked" hides: 15 % of the fields, 10 % of the records, 10 % of the keys.
+    untouched : float, default 0.3
+        Share of the rows of which nothing is hidden.
+    temperature : float, default 0.1
+        Of the contrast.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    records: RecordsConfig = RecordsConfig()
+    terms: tuple[Term, ...] = TERMS
+    classes: int = Field(default=32, ge=2)
+    fields_hidden: float = Field(default=0.15, ge=0, lt=1)
+    records_hidden: float = Field(default=0.10, ge=0, lt=1)
+    keys_hidden: float = Field(default=0.10, ge=0, lt=1)
+    untouched: float = Field(default=0.3, ge=0, le=1)
+    temperature: float = Field(default=0.1, gt=0)
+
+    @field_validator("terms")
+    @classmethod
+    def _some_term(cls, terms: tuple[Term, ...]) -> tuple[Term, ...]:
+        if not terms or len(set(terms)) < len(terms):
+            raise ValueError(f"terms are some of {TERMS}, each once, not {terms}")
+        return terms
+
+
+class HistoryNetwork(nn.Module):
+    """A :class:`RecordSummary` with what it takes to train it on histories alone.
+
+    Notes
+    -----
+    Shape: a :class:`Batch` of B rows with records to the loss of the batch, a scalar.
+    """
+
+    edges: Tensor
+    gap_edges: Tensor
+
+    def __init__(self, config: HistoryConfig, encoder: RecordEncoder | None = None) -> None:
+        super().__init__()
+        self.config = config
+        encoder = encoder if encoder is not None else RecordEncoder(config.records)
+        assert encoder.config.fields is not None
+        fields = encoder.config.fields
+        self.summary = RecordSummary(encoder)
+        self.numbers, self.sizes = len(fields.n_bins), fields.cardinalities
+        self.register_buffer("edges", torch.full((self.numbers, config.classes - 1), torch.inf))
+        self.register_buffer("gap_edges", torch.full((config.classes - 1,), torch.inf))
+        self.start = nn.Parameter(torch.zeros(encoder.width))
+        self.hidden = nn.Parameter(torch.randn(max(encoder.fields.width, 1)) * 0.02)
+        self.next = FieldHeads(encoder.width, self.numbers, config.classes, self.sizes, gap=True)
+        self.own = FieldHeads(encoder.width, self.numbers, config.classes, self.sizes, gap=False)
+
+    @property
+    def encoder(self) -> RecordEncoder:
+        """What reads the records."""
+        return self.summary.encoder
+
+    # ------------------------------------------------------------------------------------- training
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the sum of the terms, each a mean in nats."""
+        assert batch.records is not None
+        near = self.encoder.near(batch.records)
+        terms, losses = self.config.terms, []
+        if len(near.times) and ("masked" in terms or "next" in terms):
+            targets = self.targets(near)
+            vectors = self.encoder.embed(near)
+            mask = self._mask(near) if "masked" in terms else None
+            if mask is not None:
+                vectors = torch.where(self._of_fields(mask), self.hidden, vectors)
+            h = packed(self.encoder.mix(vectors, near), near)
+            if "next" in terms:
+                losses.append(self._next(h, near, targets).mean())
+            if mask is not None and mask.any():
+                some = mask.any(1).nonzero()[:, 0]
+                found = self.own(h.index_select(0, some), targets.rows(some))
+                chosen = mask.index_select(0, some)
+                losses.append((found * chosen).sum() / chosen.sum())
+        if "contrast" in terms:
+            losses.append(self._contrast(near))
+        return torch.stack(losses).sum() if losses else self.start.sum() * 0
+
+    def loss(self, output: Tensor, batch: Batch) -> Tensor:
+        """Return the loss that :meth:`forward` has computed."""
+        return output
+
+    @torch.no_grad()
+    def judge(self, batch: Batch) -> float:
+        """Return the mean surprise of a record, or, without the term "next", the training loss."""
+        assert batch.records is not None
+        if "next" in self.config.terms:
+            return float(self.surprise(batch.records).mean())
+        training = self.training
+        self.eval()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # hide the same every time
+            window = self.config.records.window
+            pieces = by_length(batch.records.lengths.clamp(max=window), AT_ONCE)
+            losses = [float(self(batch.rows(piece))) * len(piece) for piece in pieces]
+        self.train(training)
+        return sum(losses) / max(len(batch), 1)
+
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """Return the weight matrices between hidden layers."""
+        return [p for n, p in self.encoder.backbone.named_parameters() if p.ndim == 2 and "input" not in n]
+
+    @contextmanager
+    def computing_in(self, dtype: torch.dtype) -> Iterator[None]:
+        """Compute matrix products in another precision, where the machine does so faster."""
+        if dtype == torch.float32:
+            yield
+            return
+        with torch.autocast(self.start.device.type, dtype):
+            yield
+
+    # ------------------------------------------------------------------------------------ the terms
+
+    def targets(self, near: Records) -> FieldTargets:
+        """Return the classes to predict of packed records."""
+        scaled = self.encoder.fields.scale(near.numbers) if self.numbers else near.numbers
+        places = torch.searchsorted(self.edges, scaled.nan_to_num().T.contiguous()).T  # (N, P)
+        bins = torch.where(scaled.isnan(), self.config.classes, places)
+        gaps = torch.diff(near.times, prepend=near.times[:1]).double() / MICROSECONDS
+        return FieldTargets(
+            bins, near.codes.long(), torch.bucketize(gaps.clamp(min=0).log1p().float(), self.gap_edges)
+        )
+
+    def _next(self, h: Tensor, near: Records, targets: FieldTargets) -> Tensor:
+        """Return the negative log-likelihood of each record given those before it, by field, (N, F + 1)."""
+        first = torch.zeros(len(h), dtype=torch.bool, device=h.device)
+        first[near.starts[near.lengths > 0]] = True
+        before = torch.cat([self.start[None].to(h.dtype), h[:-1]])
+        context = torch.where(first[:, None], self.start.to(h.dtype), before)
+        found: Tensor = self.next(context, targets)
+        # The time of the first record is nobody's to predict.
+        told = torch.ones_like(found)
+        told[:, -1] = (~first).to(found.dtype)
+        return found * told
+
+    def _mask(self, near: Records) -> Tensor:
+        """Draw what is hidden, bool (N, F)."""
+        c, rows, n, device = self.config, len(near), len(near.times), near.times.device
+        fields = self.numbers + len(self.sizes)
+        row = torch.arange(rows, device=device).repeat_interleave(near.lengths, output_size=n)
+        single = torch.rand(n, fields, device=device) < c.fields_hidden
+        whole = torch.rand(n, 1, device=device) < c.records_hidden
+        keys = torch.rand(rows, fields, device=device) < c.keys_hidden
+        touched = torch.rand(rows, 1, device=device) >= c.untouched
+        return (single | whole | keys.index_select(0, row)) & touched.index_select(0, row)
+
+    def _of_fields(self, mask: Tensor) -> Tensor:
+        """Spread a mask of fields (N, F) to the parts of a record's vector (N, D)."""
+        chunks = self.encoder.fields.chunks
+        if not chunks:
+            return mask.new_zeros(len(mask), 1)
+        sizes = torch.tensor(chunks, device=mask.device)
+        return mask.repeat_interleave(sizes, 1, output_size=sum(chunks))
+
+    def _contrast(self, near: Records) -> Tensor:
+        """Tell slices of the same row from slices of others: InfoNCE of two slices a row."""
+        rows = near.rows((near.lengths >= 2).nonzero()[:, 0])
+        if len(rows) < 2:
+            return self.start.sum() * 0
+        left, right = (functional.normalize(self.summary(self._slice(rows)), dim=1) for _ in range(2))
+        like = left @ right.T / self.config.temperature
+        same = torch.arange(len(rows), device=like.device)
+        return (functional.cross_entropy(like, same) + functional.cross_entropy(like.T, same)) / 2
+
+    @staticmethod
+    def _slice(rows: Records) -> Records:
+        """Draw a slice of each row, of a quarter of its records up to all."""
+        share = 0.25 + 0.75 * torch.rand(len(rows), device=rows.starts.device)
+        lengths = (share * rows.lengths).ceil().long().clamp(min=1)
+        room = rows.lengths - lengths
+        begin = (torch.rand(len(rows), device=rows.starts.device) * (room + 1)).long().clamp(max=room)
+        starts = rows.starts + begin
+        last = rows.times.index_select(0, starts + lengths - 1)
+        return Records(rows.numbers, rows.codes, rows.times, starts, lengths, last)
+
+    # -------------------------------------------------------------------------------------- reading
+
+    @torch.no_grad()
+    def surprise(self, records: Records) -> Tensor:
+        """Return the negative log-likelihood of every record given those before it, in nats.
+
+        Histories longer than the window are read in windows that overlap by half.
+
+        Returns
+        -------
+        float32 tensor, shape (N, F + 1)
+            Records in the order of the rows; the numbers, the categories, and the time since the record
+            before, which counts 0 for the first.
+        """
+        training = self.training
+        self.eval()
+        pieces = windows(records.lengths, self.config.records.window)
+        found = torch.empty(int(records.lengths.sum()), self.next.fields)
+        ends = records.lengths.cumsum(0) - records.lengths
+        for part in by_length(pieces.lengths, AT_ONCE):
+            row, begin, length, skip = (t.index_select(0, part) for t in pieces.tensors())
+            own = Records(
+                records.numbers,
+                records.codes,
+                records.times,
+                records.starts.index_select(0, row) + begin,
+                length,
+                records.moments.index_select(0, row),
+            ).gathered()
+            h = packed(self.encoder.mix(self.encoder.embed(own), own), own)
+            losses = self._next(h, own, self.targets(own))
+            place = torch.arange(len(losses)) - own.starts.repeat_interleave(length)
+            kept = place >= skip.repeat_interleave(length)
+            into = (ends.index_select(0, row) + begin).repeat_interleave(length) + place
+            found[into[kept]] = losses[kept].float()
+        self.train(training)
+        return found
+
+    @torch.no_grad()
+    def embed(self, records: Records) -> Tensor:
+        """Return the summary of each row, float32 (B, R)."""
+        return summaries(self.summary, records)
+
+
+@torch.no_grad()
+def summaries(summary: RecordSummary, records: Records) -> Tensor:
+    """Return the summary of each of any number of rows, float32 (B, R)."""
+    training = summary.training
+    summary.eval()
+    pieces = by_length(records.lengths.clamp(max=summary.encoder.config.window), AT_ONCE)
+    found = torch.cat([summary(records.rows(piece)) for piece in pieces])
+    summary.train(training)
+    return torch.empty_like(found).index_copy_(0, torch.cat(pieces), found)
+
+
+def packed(h: Tensor, near: Records) -> Tensor:
+    """Take the records (N, W) out of a padded batch (B, T, W)."""
+    rows, longest = h.shape[:2]
+    flat = h.flatten(0, 1)
+    if rows * longest == len(near.times):
+        return flat
+    shift = torch.arange(rows, device=h.device) * longest - near.starts
+    index = torch.arange(len(near.times), device=h.device)
+    return flat.index_select(0, index + shift.repeat_interleave(near.lengths, output_size=len(index)))
+
+
+@dataclass(frozen=True)
+class RowWindows:
+    """Windows of rows, int64 tensors of shape (w,).
+
+    Attributes
+    ----------
+    row, begin, lengths : Tensor
+        Of which row, from which of its records on, and how many.
+    skip : Tensor
+        How many at the beginning are read for context alone.
+    """
+
+    row: Tensor
+    begin: Tensor
+    lengths: Tensor
+    skip: Tensor
+
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the parts."""
+        return self.row, self.begin, self.lengths, self.skip
+
+
+def windows(lengths: Tensor, window: int) -> RowWindows:
+    """Cut rows into windows in which each record but the first half of a window is new."""
+    step = max(window // 2, 1)
+    beyond = (lengths - window).clamp(min=0)
+    counts = torch.where(lengths > 0, 1 + (beyond + step - 1) // step, 0)
+    row = torch.arange(len(lengths)).repeat_interleave(counts)
+    number = torch.arange(len(row)) - (counts.cumsum(0) - counts).repeat_interleave(counts)
+    begin = number * step
+    own = lengths.index_select(0, row)
+    skip = torch.where(number > 0, window - step, 0)
+    return RowWindows(row, begin, torch.minimum(own - begin, torch.tensor(window)), skip)
+
+
+def learn_history(records: Records, config: HistoryConfig) -> HistoryNetwork:
+    """Build a HistoryNetwork for training records: learn scales, bins and classes, draw the weights."""
+    assert config.records.fields is not None
+    sizes = config.records.fields.cardinalities
+    encoder = learn_records(records, config.records, sizes, config.classes)
+    network = HistoryNetwork(config.model_copy(update={"records": encoder.config}), encoder)
+    near = encoder.near(records)
+    if network.numbers:
+        scaled = encoder.fields.scale(near.numbers)
+        for row, edges in zip(network.edges, quantile_edges(scaled, config.classes), strict=True):
+            inner = edges[1:-1]
+            row[: len(inner)] = inner
+    gaps = torch.diff(near.times, prepend=near.times[:1]).double() / MICROSECONDS
+    inside = torch.ones(len(gaps), dtype=torch.bool)
+    inside[near.starts[near.lengths > 0]] = False
+    if inside.any():
+        known = gaps[inside].clamp(min=0).log1p().float()[:, None]
+        inner = quantile_edges(known, config.classes)[0][1:-1]
+        network.gap_edges[: len(inner)] = inner
+    return network
