@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from bezant.desks.benchmarks import CLASSES, Benchmark, BenchmarkChoice, refuse_missing
 from bezant.desks.export import export_onnx
+from bezant.desks.history_model import HistoryModel
 from bezant.desks.in_memory import fit_in_memory
 from bezant.desks.intake import Leaks, read_rows
 from bezant.desks.labels import as_events, read_labels
@@ -25,6 +26,7 @@ from bezant.desks.table_estimator import TableEstimator
 from bezant.desks.updating import update_estimator
 from bezant.desks.validation import evaluate_estimator, scores_of, write_validation
 from bezant.evidence.evaluation import Evaluation
+from bezant.network.adaptation import Adapt
 from bezant.network.application import ApplicationScorer
 from bezant.network.model import TrunkName
 from bezant.network.sizes import SizeName
@@ -53,6 +55,11 @@ class CreditRisk(ClassifierMixin, TableEstimator):  # type: ignore[misc]
     benchmark : bool, "full" or tuple of str, default True
         Also fit gradient boosting and a scorecard on the same rows; "full" adds the textbook networks; a
         tuple names the models themselves, such as ("ordered-boosting",) for CatBoost.
+    pretrained : HistoryModel or path, optional
+        A pretrained model of histories to start from, for rows with records (:func:`bezant.with_records`).
+    adapt : {"auto", "frozen", "lora", "full"}, default "auto"
+        What of it is trained further: nothing, a step of low rank beside each matrix, or everything. "auto"
+        goes by the number of labelled rows: under 2,000, under 20,000, more.
     event : label, optional
         The label that is the event, such as "bad"; the last in order (1, True, ...) if not given.
     schema : Schema, optional
@@ -118,6 +125,8 @@ class CreditRisk(ClassifierMixin, TableEstimator):  # type: ignore[misc]
         size: SizeName = "small",
         trunk: TrunkName = "tabm",
         benchmark: BenchmarkChoice = True,
+        pretrained: HistoryModel | str | Path | None = None,
+        adapt: Literal["auto"] | Adapt = "auto",
         event: Any = None,
         schema: Schema | None = None,
         training: TrainingConfig | Mapping[str, Any] | None = None,
@@ -134,6 +143,8 @@ class CreditRisk(ClassifierMixin, TableEstimator):  # type: ignore[misc]
         self.size = size
         self.trunk = trunk
         self.benchmark = benchmark
+        self.pretrained = pretrained
+        self.adapt = adapt
         self.event = event
         self.schema = schema
         self.training = training

@@ -29,10 +29,12 @@ def export_onnx(model: TableModel, path: str | Path, *, kind: str, event: Any) -
     ------
     InputError
         If the path is a folder or lies in none, or the model cannot be written (see
-        :func:`bezant.network.onnx.onnx_model`).
+        :func:`bezant.network.onnx.onnx_model`, and none that reads records can).
     MissingExtraError
         If the package onnx is not installed.
     """
+    if model.schema.records is not None:
+        raise InputError("A model that reads records cannot be written as ONNX; save it with save(path).")
     path = Path(path)
     if path.is_dir() or not path.parent.is_dir():
         raise InputError(f"{str(path)!r} is no file in an existing folder; name one, such as model.onnx.")

@@ -1,4 +1,4 @@
-"""The history model: pretrained on unlabelled histories, for vectors, surprise, and every desk to start from."""
+"""The history model: pretrained without labels, for vectors, surprise, and every desk to start from."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         records = encoded(encoding, typed)
         if not len(records) or records.longest < 2:
             raise InputError(
-                f"None of the {table.num_rows} histories has two records; there is nothing to learn from them."
+                f"None of the {table.num_rows} histories has two records; there is nothing to learn from."
             )
         rows = _windows(records, self.window)
         order = torch.randperm(len(records), generator=torch.Generator().manual_seed(seed))
@@ -178,8 +178,8 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
                 backbone = BackboneConfig(kind=backbone, size=self.size)
             except ValueError as error:
                 raise InputError(
-                    f"backbone is 'transformer', 'cnn' or 'rnn', not {backbone!r}, and size {self.size!r} one of "
-                    "'tiny', 'small', 'base', 'large', 'xl'."
+                    f"backbone is 'transformer', 'cnn' or 'rnn', not {backbone!r}, and size {self.size!r} "
+                    "one of 'tiny', 'small', 'base', 'large', 'xl'."
                 ) from error
         if not backbone.causal:
             raise InputError(
@@ -223,8 +223,8 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         longer = int((records.lengths > self.window).sum())
         if longer:
             said.append(
-                f"{longer:,} histories are longer than the window of {self.window} records: they were learned "
-                "from in windows, and their vectors are of the latest one."
+                f"{longer:,} histories are longer than the window of {self.window} records: they were "
+                "learned from in windows, and their vectors are of the latest one."
             )
         return tuple(said)
 
@@ -252,8 +252,8 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         -------
         frame
             Of the input's kind, a row for each record by history, then time: the entity, where the input has
-            one, ``row`` (the place of the history), the time, ``surprise`` (the sum of the rest) and, for each
-            field and for the time since the record before, its own negative log-likelihood in nats.
+            one, ``row`` (the place of the history), the time, ``surprise`` (the sum of the rest) and, for
+            each field and the time since the record before, its own negative log-likelihood in nats.
         """
         check_is_fitted(self, "network_")
         table, keys = rows_of(histories, self.entity, self.time)
@@ -339,6 +339,14 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         return model
 
 
+def pretrained_records(given: HistoryModel | str | Path | None) -> PretrainedRecords | None:
+    """Return what a desk starts from, of a model or of the folder it was saved to."""
+    if given is None:
+        return None
+    model = given if isinstance(given, HistoryModel) else HistoryModel.from_pretrained(given)
+    return model.pretrained()
+
+
 def rows_of(histories: Frame | Histories, entity: str, time: str) -> tuple[pa.Table, pa.ChunkedArray | None]:
     """Return a table with a column of records, one row a history, and the entities where they are known.
 
@@ -362,8 +370,8 @@ def rows_of(histories: Frame | Histories, entity: str, time: str) -> tuple[pa.Ta
     missing = [name for name in (entity, time) if name not in table.column_names]
     if missing:
         raise InputError(
-            f"The table of {table.num_rows} rows has no column {missing[0]!r}; name the columns of the entity "
-            "and the time of the events, or add records to rows with bezant.with_records."
+            f"The table of {table.num_rows} rows has no column {missing[0]!r}; name the columns of the "
+            "entity and the time of the events, or add records to rows with bezant.with_records."
         )
     keys = table[entity].drop_null().unique()
     given = with_records(pa.table({entity: keys}), table, entity=entity, time=time)

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from bezant.desks.finishing import finish_fit
+from bezant.desks.history_model import pretrained_records
 from bezant.desks.intake import take_in
 from bezant.desks.labels import as_events, two_classes
 from bezant.desks.settings import plan_of, seed_of
@@ -41,6 +42,7 @@ def fit_in_memory(risk: Any, table: pa.Table, labels: AnyArray, *, large: str) -
     seed = seed_of(risk)
     classes = two_classes(labels, risk.event)
     events = as_events(labels, classes)
+    pretrained = pretrained_records(risk.pretrained)
     intake = take_in(
         table,
         events,
@@ -49,8 +51,10 @@ def fit_in_memory(risk: Any, table: pa.Table, labels: AnyArray, *, large: str) -
         leaks=risk.leaks,
         seed=seed,
         holdout=risk.holdout,
+        records=pretrained.schema if pretrained is not None else None,
     )
-    plan = plan_of(risk, "binary", seed)
+    adapt = None if risk.adapt == "auto" else risk.adapt
+    plan = plan_of(risk, "binary", seed).model_copy(update={"pretrained": pretrained, "adapt": adapt})
     folder = Path(risk.checkpoint) if risk.checkpoint is not None else None
 
     def how(title: str) -> AbstractContextManager[Observer | None]:

@@ -102,6 +102,7 @@ def take_in(
     seed: int,
     holdout: float = 0.15,
     held_out: IntArray | None = None,
+    records: Schema | None = None,
 ) -> Intake:
     """Hold rows out, infer and check on the others, type all of them.
 
@@ -123,6 +124,8 @@ def take_in(
         Share of the rows to hold out.
     held_out : integer array, optional
         Rows to hold out, where that is known.
+    records : Schema, optional
+        What the columns of the rows' records mean, where that is known.
 
     Raises
     ------
@@ -135,6 +138,8 @@ def take_in(
     seen = np.setdiff1d(np.arange(table.num_rows), held_out)
     known = table.take(seen)
     schema = schema or infer_schema(known, time=time)
+    if records is not None:
+        schema = schema.model_copy(update={"records": records})
     if time is not None and schema.time != time:
         schema = schema.with_role(Role.TIME, time)
     schema = schema.select(Role.INPUT, Role.TIME)

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from bezant.desks.intake import Leaks, is_matrix
 from bezant.desks.network_settings import read_network
+from bezant.network.adaptation import Adapt
 from bezant.network.model import HeadName, TrunkName
 from bezant.network.sizes import SIZES
 from bezant.schema import Role, Schema
@@ -17,7 +18,7 @@ from bezant.training.config import TrainingConfig, read_config
 from bezant.training.table import TablePlan
 from bezant.types import AnyArray, Frame, InputError
 
-RUN_ONLY = ("checkpoint", "progress", "scratch")
+RUN_ONLY = ("checkpoint", "pretrained", "progress", "scratch")
 """Parameters that concern a run alone and are not part of a saved model."""
 
 
@@ -33,6 +34,8 @@ def refuse_unknown_settings(estimator: Any, benchmark: tuple[Any, ...] = (True, 
     """Say in one sentence what a setting may be, before any work."""
     choices = {"size": tuple(SIZES), "trunk": get_args(TrunkName), "leaks": get_args(Leaks)}
     choices |= {"benchmark": benchmark, "progress": ("auto", True, False)}
+    if hasattr(estimator, "adapt"):
+        choices["adapt"] = ("auto", *get_args(Adapt))
     if hasattr(estimator, "in_memory"):
         choices["in_memory"] = ("auto", True, False)
     for name, allowed in choices.items():

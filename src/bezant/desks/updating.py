@@ -138,6 +138,11 @@ def update_estimator(
     if epochs is not None and (isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0):
         raise InputError(f"epochs is a whole number from 0 on or None, not {epochs!r}; give 3, say.")
     schema: Schema = estimator.schema_
+    if schema.records is not None:
+        raise InputError(
+            "A model of rows with records is not updated; fit it again, with pretrained= to start from what "
+            "was learned of the records."
+        )
     times = ordering_times(schema, table)
     if schema.time is not None and (times is None or bool(np.isnat(times).any())):
         raise InputError(

@@ -46,10 +46,11 @@ class ApplicationScorer:
 
     def __init__(self, model: TableModel) -> None:
         self._model = model
-        model.folded()
+        if model.schema.records is None:
+            model.folded()
         encoding = model.encoding
         roles = [Role.INPUT]
-        if model.recalibration.needs_times or any(c.part == "days" for c in encoding.numbers):
+        if model.recalibration.needs_times or encoding.needs_time:
             roles.append(Role.TIME)
         self._columns = {f.name: _Column(f, model) for f in model.schema.fields if f.role in roles}
 
@@ -68,6 +69,8 @@ class ApplicationScorer:
             If it is no JSON object, a column is missing, or a value cannot be read as its column's kind.
         """
         values = application if isinstance(application, Mapping) else _object(application)
+        if self._model.schema.records is not None:
+            return self._score_with_records(values)
         try:
             read = {name: column.read(values[name]) for name, column in self._columns.items()}
         except (KeyError, InputError):
@@ -77,6 +80,16 @@ class ApplicationScorer:
         model = self._model
         answer = model.calibrator.calibrated(model.folded().predict(self._row(read)).double().numpy())
         return float(model.recalibration.apply(answer, self._days(read))[0])
+
+    def _score_with_records(self, values: Mapping[str, Any]) -> float:
+        """Score through a table of one row: reading the records takes the time, not the table."""
+        try:
+            row = pa.Table.from_pylist([dict(values)])
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise InputError(
+                f"The application cannot be read as one row with a list of records: {error}."
+            ) from error
+        return float(self._model.score_table(row)[0])
 
     def _days(self, read: Mapping[str, _Value]) -> FloatArray | None:
         """The application's own time, where the recalibration follows a trend."""

@@ -29,6 +29,8 @@ class Batch:
         What is to be predicted; C columns where the head needs more than one (see its class).
     weight : float32 tensor, shape (B,), optional
         Weight of each row in the loss.
+    summary : float32 tensor, shape (B, R), optional
+        What a network makes of the records, where training does not change that.
     records : Records, optional
         The rows' records, of rows that have some.
     """
@@ -38,6 +40,7 @@ class Batch:
     statistics: Tensor | None = None
     target: Tensor | None = None
     weight: Tensor | None = None
+    summary: Tensor | None = None
     records: Records | None = None
 
     def __post_init__(self) -> None:
@@ -61,15 +64,17 @@ class Batch:
         return self._each(lambda t: t.to(device, non_blocking=True), records)
 
     def _each(self, change: Callable[[Tensor], Tensor], records: Records | None) -> Batch:
-        statistics, target, weight = (
-            None if t is None else change(t) for t in (self.statistics, self.target, self.weight)
+        statistics, target, weight, summary = (
+            None if t is None else change(t)
+            for t in (self.statistics, self.target, self.weight, self.summary)
         )
-        return Batch(change(self.numbers), change(self.codes), statistics, target, weight, records)
+        return Batch(change(self.numbers), change(self.codes), statistics, target, weight, summary, records)
 
     def tensors(self) -> tuple[Tensor | None, ...]:
         """Return the parts in the order of the constructor, and then those of the records."""
         records = () if self.records is None else self.records.tensors()
-        return (self.numbers, self.codes, self.statistics, self.target, self.weight, *records)
+        rows = (self.numbers, self.codes, self.statistics, self.target, self.weight, self.summary)
+        return (*rows, *records)
 
     @classmethod
     def of(cls, encoded: Encoded, **parts: Tensor | None) -> Batch:

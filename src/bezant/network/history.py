@@ -22,19 +22,22 @@ from bezant.network.batch import Batch
 from bezant.network.fields.numbers import quantile_edges
 from bezant.network.heads.fields import FieldHeads, FieldTargets
 from bezant.network.record_encoder import (
+    AT_ONCE,
     MICROSECONDS,
     RecordEncoder,
     RecordsConfig,
     RecordSummary,
     learn_records,
+    summaries,
 )
 from bezant.network.records import Records, by_length
 
 Term = Literal["masked", "next", "contrast"]
 TERMS: tuple[Term, ...] = get_args(Term)
 
-AT_ONCE = 32_768
-"""Records read at once where nothing is learned, padding included."""
+
+LEAST_WIDTH = 1e-3
+"""Narrower bins count as this wide, in interquartile ranges."""
 
 
 class HistoryConfig(BaseModel):
@@ -83,7 +86,7 @@ class HistoryNetwork(nn.Module):
     Shape: a :class:`Batch` of B rows with records to the loss of the batch, a scalar.
     """
 
-    edges: Tensor
+    bounds: Tensor
     gap_edges: Tensor
 
     def __init__(self, config: HistoryConfig, encoder: RecordEncoder | None = None) -> None:
@@ -94,7 +97,7 @@ class HistoryNetwork(nn.Module):
         fields = encoder.config.fields
         self.summary = RecordSummary(encoder)
         self.numbers, self.sizes = len(fields.n_bins), fields.cardinalities
-        self.register_buffer("edges", torch.full((self.numbers, config.classes - 1), torch.inf))
+        self.register_buffer("bounds", torch.zeros(self.numbers, config.classes + 1))
         self.register_buffer("gap_edges", torch.full((config.classes - 1,), torch.inf))
         self.start = nn.Parameter(torch.zeros(encoder.width))
         self.hidden = nn.Parameter(torch.randn(max(encoder.fields.width, 1)) * 0.02)
@@ -168,13 +171,36 @@ class HistoryNetwork(nn.Module):
 
     def targets(self, near: Records) -> FieldTargets:
         """Return the classes to predict of packed records."""
-        scaled = self.encoder.fields.scale(near.numbers) if self.numbers else near.numbers
-        places = torch.searchsorted(self.edges, scaled.nan_to_num().T.contiguous()).T  # (N, P)
-        bins = torch.where(scaled.isnan(), self.config.classes, places)
+        values = self._values(near)
+        # Bounds that are not needed stand where the highest is: what lies on it belongs to the first of them.
+        inside = values.nan_to_num().clamp(self.bounds[:, 0], self.bounds[:, -1])
+        places = torch.searchsorted(self.bounds[:, 1:-1].contiguous(), inside.T.contiguous()).T  # (N, P)
+        bins = torch.where(values.isnan(), self.config.classes, places)
         gaps = torch.diff(near.times, prepend=near.times[:1]).double() / MICROSECONDS
         return FieldTargets(
             bins, near.codes.long(), torch.bucketize(gaps.clamp(min=0).log1p().float(), self.gap_edges)
         )
+
+    def _values(self, near: Records) -> Tensor:
+        """Return numbers in interquartile ranges from their median, (N, P)."""
+        scale = self.encoder.fields.scale
+        return (near.numbers - scale.centre) / scale.scale if self.numbers else near.numbers
+
+    def _within(self, near: Records, targets: FieldTargets) -> Tensor:
+        """Return the negative log-density of numbers within their bins, (N, P): uniform, with heavy tails.
+
+        A value beyond all that training saw lies in the outermost bin, and is the less likely the further
+        beyond it is, in widths of that bin.
+        """
+        if not self.numbers:
+            return near.numbers
+        values = self._values(near)
+        widths = self.bounds.diff(dim=1).clamp(min=LEAST_WIDTH)  # (P, K)
+        known = targets.bins.clamp(max=self.config.classes - 1)
+        width = widths.gather(1, known.T).T
+        beyond = (values - self.bounds[:, -1]).clamp(min=0) + (self.bounds[:, 0] - values).clamp(min=0)
+        nats = width.log() + 2 * (beyond / width).log1p()
+        return torch.where(values.isnan(), 0.0, nats)
 
     def _next(self, h: Tensor, near: Records, targets: FieldTargets) -> Tensor:
         """Return the negative log-likelihood of each record given those before it, by field, (N, F + 1)."""
@@ -258,7 +284,9 @@ class HistoryNetwork(nn.Module):
                 records.moments.index_select(0, row),
             ).gathered()
             h = packed(self.encoder.mix(self.encoder.embed(own), own), own)
-            losses = self._next(h, own, self.targets(own))
+            targets = self.targets(own)
+            losses = self._next(h, own, targets)
+            losses[:, : self.numbers] += self._within(own, targets)
             place = torch.arange(len(losses)) - own.starts.repeat_interleave(length)
             kept = place >= skip.repeat_interleave(length)
             into = (ends.index_select(0, row) + begin).repeat_interleave(length) + place
@@ -270,17 +298,6 @@ class HistoryNetwork(nn.Module):
     def embed(self, records: Records) -> Tensor:
         """Return the summary of each row, float32 (B, R)."""
         return summaries(self.summary, records)
-
-
-@torch.no_grad()
-def summaries(summary: RecordSummary, records: Records) -> Tensor:
-    """Return the summary of each of any number of rows, float32 (B, R)."""
-    training = summary.training
-    summary.eval()
-    pieces = by_length(records.lengths.clamp(max=summary.encoder.config.window), AT_ONCE)
-    found = torch.cat([summary(records.rows(piece)) for piece in pieces])
-    summary.train(training)
-    return torch.empty_like(found).index_copy_(0, torch.cat(pieces), found)
 
 
 def packed(h: Tensor, near: Records) -> Tensor:
@@ -337,10 +354,11 @@ def learn_history(records: Records, config: HistoryConfig) -> HistoryNetwork:
     network = HistoryNetwork(config.model_copy(update={"records": encoder.config}), encoder)
     near = encoder.near(records)
     if network.numbers:
-        scaled = encoder.fields.scale(near.numbers)
-        for row, edges in zip(network.edges, quantile_edges(scaled, config.classes), strict=True):
-            inner = edges[1:-1]
-            row[: len(inner)] = inner
+        for row, edges in zip(
+            network.bounds, quantile_edges(network._values(near), config.classes), strict=True
+        ):
+            row.fill_(edges[-1])
+            row[: len(edges)] = edges
     gaps = torch.diff(near.times, prepend=near.times[:1]).double() / MICROSECONDS
     inside = torch.ones(len(gaps), dtype=torch.bool)
     inside[near.starts[near.lengths > 0]] = False

@@ -20,7 +20,13 @@ from bezant.network.heads.binary import BinaryHead
 from bezant.network.heads.fraction import FractionHead
 from bezant.network.heads.hazard import HazardHead, martingale_residuals
 from bezant.network.heads.severity import SeverityHead
-from bezant.network.record_encoder import RecordEncoder, RecordsConfig, RecordSummary, learn_records
+from bezant.network.record_encoder import (
+    RecordEncoder,
+    RecordsConfig,
+    RecordSummary,
+    learn_records,
+    summaries,
+)
 from bezant.network.records import Records, by_length
 from bezant.network.sizes import SIZES, SizeName
 from bezant.network.trunks.mlp import MLPTrunk
@@ -99,7 +105,7 @@ class Network(nn.Module):
         self,
         config: NetworkConfig,
         fields: FieldEmbedding | None = None,
-        records: RecordEncoder | None = None,
+        records: RecordSummary | None = None,
     ) -> None:
         super().__init__()
         if config.fields is None:
@@ -111,9 +117,9 @@ class Network(nn.Module):
         size = SIZES[config.size]
         self.config = config
         self.fields = fields if fields is not None else FieldEmbedding(config.fields)
-        self.records = None
-        if config.records is not None:
-            self.records = RecordSummary(records if records is not None else RecordEncoder(config.records))
+        self.records = records
+        if config.records is not None and records is None:
+            self.records = RecordSummary(RecordEncoder(config.records))
         chunks = self.fields.chunks + ([self.records.width] if self.records is not None else [])
         width_in = sum(chunks)
         width, depth = config.width or size.width, config.depth or size.depth
@@ -144,6 +150,8 @@ class Network(nn.Module):
         fields: Tensor = self.fields(batch)
         if self.records is None:
             return fields
+        if batch.summary is not None:
+            return torch.cat([fields, batch.summary], 1)
         if batch.records is None:
             raise ValueError("this network reads records, but the batch has none")
         return torch.cat([fields, self.records(batch.records)], 1)
@@ -232,7 +240,9 @@ def make_head(config: NetworkConfig, members: int, width: int) -> Head:
     return plain[config.head](members, width)
 
 
-def learn_network(batch: Batch, folds: Tensor, config: NetworkConfig) -> tuple[Network, Batch]:
+def learn_network(
+    batch: Batch, folds: Tensor, config: NetworkConfig, records: RecordSummary | None = None
+) -> tuple[Network, Batch]:
     """Build a network for training rows: learn its statistics, draw its weights.
 
     Parameters
@@ -243,6 +253,8 @@ def learn_network(batch: Batch, folds: Tensor, config: NetworkConfig) -> tuple[N
         Folds for out-of-fold target statistics.
     config : NetworkConfig
         With ``fields`` as wished; bins are filled in.
+    records : RecordSummary, optional
+        A pretrained one to start from; what of it is not to be trained is said by its parameters.
 
     Returns
     -------
@@ -255,13 +267,16 @@ def learn_network(batch: Batch, folds: Tensor, config: NetworkConfig) -> tuple[N
     hazards = config.head == "hazard"  # statistics need one number a row
     single = replace(batch, target=martingale_residuals(target, config.periods)) if hazards else batch
     fields, rows = learn_fields(single, folds, wished, config.bins or size.bins, config.spacing)
-    encoder = None
-    if batch.records is not None:
-        wish = config.records or RecordsConfig()
-        assert wish.fields is not None
+    if batch.records is not None and records is None:
+        wish = config.records
+        assert wish is not None and wish.fields is not None
         encoder = learn_records(batch.records, wish, wish.fields.cardinalities, config.bins or size.bins)
-        config = config.model_copy(update={"records": encoder.config})
-    network, rows = _started(config, fields, target, encoder), replace(rows, target=target)
+        records = RecordSummary(encoder)
+    if batch.records is not None and records is not None:
+        config = config.model_copy(update={"records": records.encoder.config})
+        if not any(p.requires_grad for p in records.parameters()):
+            rows = replace(rows, summary=summaries(records, batch.records))
+    network, rows = _started(config, fields, target, records), replace(rows, target=target)
     _solve(network, rows)
     return network, rows
 
@@ -309,7 +324,7 @@ def _wished(config: NetworkConfig) -> FieldConfig:
 
 
 def _started(
-    config: NetworkConfig, fields: FieldEmbedding, target: Tensor, records: RecordEncoder | None = None
+    config: NetworkConfig, fields: FieldEmbedding, target: Tensor, records: RecordSummary | None = None
 ) -> Network:
     """Return a network whose answer to every row is the mean of the target."""
     network = Network(config.model_copy(update={"fields": fields.config}), fields, records)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Literal
 
+from bezant.network.adaptation import Adapt, adapt
 from bezant.network.fields.encoding import Encoding
 from bezant.network.record_encoder import RecordSummary
 from bezant.schema import Schema
-
-Adapt = Literal["frozen", "lora", "full"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,8 @@ class PretrainedRecords:
     encoding: Encoding
     summary: RecordSummary
 
-    def copy(self) -> RecordSummary:
-        """Return a summary that may be trained further."""
-        return copy.deepcopy(self.summary)
+    def start(self, how: Adapt) -> RecordSummary:
+        """Return a copy of the summary of which a training may move what ``how`` says."""
+        started = copy.deepcopy(self.summary)
+        adapt(started, how)
+        return started

@@ -10,7 +10,10 @@ from bezant.network.backbones import BackboneConfig, LastAndMean, make_backbone
 from bezant.network.batch import Batch
 from bezant.network.fields.embedding import FieldConfig, FieldEmbedding
 from bezant.network.fields.numbers import RobustScale, quantile_edges
-from bezant.network.records import Records
+from bezant.network.records import Records, by_length
+
+AT_ONCE = 32_768
+"""Records read at once where nothing is learned, padding included."""
 
 MICROSECONDS = 1e6
 LOG_SCALE = 10.0
@@ -108,6 +111,17 @@ class RecordSummary(nn.Module):
         near = self.encoder.near(records)
         h = self.encoder.mix(self.encoder.embed(near), near)
         return torch.cat([self.last_and_mean(h, near.lengths), _clock(records)], 1)
+
+
+@torch.no_grad()
+def summaries(summary: RecordSummary, records: Records) -> Tensor:
+    """Return the summary of each of any number of rows, float32 (B, R)."""
+    training = summary.training
+    summary.eval()
+    pieces = by_length(records.lengths.clamp(max=summary.encoder.config.window), AT_ONCE)
+    found = torch.cat([summary(records.rows(piece)) for piece in pieces])
+    summary.train(training)
+    return torch.empty_like(found).index_copy_(0, torch.cat(pieces), found)
 
 
 def _clock(records: Records) -> Tensor:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bezant.metrics.classification import roc_auc
 from bezant.metrics.target_statistics import stratified_folds
+from bezant.network.adaptation import Adapt, settle
 from bezant.network.additive import SHARE
 from bezant.network.backbones import BackboneConfig
 from bezant.network.batch import Batch
@@ -27,6 +28,7 @@ from bezant.network.calibration import Calibration, Calibrator, calibrate
 from bezant.network.fields.embedding import FieldConfig
 from bezant.network.fields.encoding import Encoding, learn_encoding
 from bezant.network.model import Network, NetworkConfig, learn_network
+from bezant.network.pretrained import PretrainedRecords
 from bezant.network.record_encoder import RecordsConfig
 from bezant.network.scoring import TableModel
 from bezant.network.sizes import SizeName
@@ -43,6 +45,10 @@ FOLDS = 10
 
 STATISTICS_FROM = 10
 """Categories of at least this many known values get target statistics, in a large table."""
+
+FROZEN_ROWS, LORA_ROWS = 2_000, 20_000
+"""Of a pretrained summary nothing is trained further with fewer labelled rows than the first, and a step of
+low rank with fewer than the second."""
 
 SMALL_ROWS = 20_000
 """Tables of fewer rows get a smaller trunk in several groups: they cannot feed a large one."""
@@ -85,15 +91,40 @@ class TablePlan(BaseModel):
         of the rows, but at least 2 and at most 20.
     refit : bool, default True
         Train again on all rows, the held-out ones too, once the number of epochs is known.
+    pretrained : PretrainedRecords, optional
+        What reads the rows' records was learned without labels; not a part of the plan's document.
+    adapt : {"frozen", "lora", "full"}, optional
+        What of it is trained further; if not given it depends on the number of rows.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
     statistics_from: int | None = Field(default=None, ge=1)
     least_rows_a_value: int | None = Field(default=None, ge=1)
     refit: bool = True
+    pretrained: PretrainedRecords | None = Field(default=None, exclude=True)
+    adapt: Adapt | None = None
+
+    def adaptation(self, rows: int) -> Adapt:
+        """Return what of a pretrained summary is trained further with so many labelled rows."""
+        if self.adapt is not None:
+            return self.adapt
+        return "frozen" if rows < FROZEN_ROWS else "lora" if rows < LORA_ROWS else "full"
+
+    def adaptation_note(self, rows: int) -> tuple[str, ...]:
+        """Say what of a pretrained summary was trained further."""
+        if self.pretrained is None:
+            return ()
+        how = self.adaptation(rows)
+        what = {
+            "frozen": "was not trained further (adapt='frozen')",
+            "lora": "was trained further in a few directions (adapt='lora')",
+            "full": "was trained further as a whole (adapt='full')",
+        }[how]
+        why = "" if self.adapt is not None else f", as with {rows:,} labelled rows by default"
+        return (f"The pretrained summary of the records {what}{why}.",)
 
     def small_note(self, rows: int) -> tuple[str, ...]:
         """Say so if a small table gets another network than its size says."""
@@ -191,6 +222,11 @@ class FittedTable:
     notes: tuple[str, ...]
     first: TableModel | None
 
+    def __post_init__(self) -> None:
+        for model in (self.model, self.first):
+            if model is not None:
+                settle(model.network)
+
 
 def fit_table(
     table: pa.Table,
@@ -224,7 +260,7 @@ def fit_table(
     prepared : callable, optional
         Gives the rows to train on where there are more than those of the table, which then only judges.
     """
-    notes = list(plan.small_note(len(y)))
+    notes = [*plan.small_note(len(y)), *plan.adaptation_note(len(y))]
     plan = plan.resolved(len(y))
     seed = plan.training.seed
     parts = HeldOut.of(held_out, y, seed)
@@ -328,7 +364,10 @@ def prepare(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.training.seed)
         folds = torch.from_numpy(stratified_folds(halves(y), FOLDS, plan.training.seed))
-        network, rows = learn_network(batch_of(table, encoding, y), folds, config)
+        started = None
+        if plan.pretrained is not None and encoding.records is not None:
+            started = plan.pretrained.start(plan.adaptation(len(y)))
+        network, rows = learn_network(batch_of(table, encoding, y), folds, config, started)
     return encoding, network, rows
 
 
@@ -340,7 +379,11 @@ def prepare_encoding(
     least, statistics = plan.least_rows_a_value, plan.statistics_from
     binary = plan.network.head == "binary"
     encoding = learn_encoding(
-        table, schema, twins=choose_twins(table, schema, halves(y), SMALL_ROWS), min_count=least
+        table,
+        schema,
+        twins=choose_twins(table, schema, halves(y), SMALL_ROWS),
+        min_count=least,
+        records=plan.pretrained.encoding if plan.pretrained is not None else None,
     )
     known = [size - 2 for size in encoding.cardinalities]
     wished = plan.network.fields or FieldConfig(n_bins=(), cardinalities=())

@@ -180,6 +180,7 @@ def learn_encoding(
     twins: tuple[str, ...] = (),
     min_count: int = 5,
     max_values: int = 50_000,
+    records: Encoding | None = None,
 ) -> Encoding:
     """Learn the vocabularies of the training rows.
 
@@ -195,6 +196,8 @@ def learn_encoding(
         Values that fewer training rows have share the code of the unknown, which is thereby trained.
     max_values : int, default 50,000
         At most this many values a column are kept, the most frequent first.
+    records : Encoding, optional
+        How the rows' records become arrays, where that is known already.
     """
     numbers: list[NumberColumn] = []
     codes: list[CodeColumn] = []
@@ -208,8 +211,7 @@ def learn_encoding(
             numbers.extend(NumberColumn(field=field.name, part=p) for p in ("days", "month", "weekday"))
         else:
             codes.append(_vocabulary(table[field.name], field, min_count, max_values))
-    records = None
-    if schema.records is not None:
+    if schema.records is not None and records is None:
         records = learn_encoding(
             flattened(table)[1], schema.records, min_count=min_count, max_values=max_values
         )
