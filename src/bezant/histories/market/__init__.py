@@ -1,6 +1,6 @@
 """Bars of markets: read, checked, adjusted, measured, joined with covariates as they were known."""
 
-from bezant.histories.market.bars import Bars, Change
+from bezant.histories.market.bars import Bars, Change, sum_ahead
 from bezant.histories.market.coarser import Period, coarser
 from bezant.histories.market.covariates import with_covariates
 from bezant.histories.market.features import (
@@ -40,6 +40,7 @@ __all__ = [
     "rogers_satchell",
     "rolling_mean",
     "squared_returns",
+    "sum_ahead",
     "suspected_splits",
     "with_covariates",
 ]

@@ -119,11 +119,8 @@ class Bars:
 
         It looks ahead, for learning from the past and for judging; NaN where the bars end before.
         """
-        outcome = np.full(len(self), np.nan)
-        for span in self.spans():
-            total = np.cumsum(np.nan_to_num(self.returns[span]))
-            outcome[span][: max(len(total) - horizon, 0)] = total[horizon:] - total[:-horizon]
-        return outcome
+        parts = [sum_ahead(np.nan_to_num(self.returns[span]), horizon) for span in self.spans()]
+        return np.concatenate(parts)
 
     def take(self, rows: AnyArray, *, notes: tuple[str, ...] | None = None) -> Bars:
         """Return some rows, given in rising order; assets without any are left out."""
@@ -199,6 +196,27 @@ class Bars:
             notes=tuple(dict.fromkeys((*self.notes, *later.notes))),
             **series,
         )
+
+
+def sum_ahead(values: FloatArray, horizon: int) -> FloatArray:
+    """Return the sum of the next ``horizon`` values of one asset, the row's own not included.
+
+    Parameters
+    ----------
+    values : float array of shape (m,)
+        None missing.
+    horizon : int
+        At least 1.
+
+    Returns
+    -------
+    float array of shape (m,)
+        NaN in the last ``horizon`` rows, whose sum is not known yet.
+    """
+    total = np.cumsum(values)
+    ahead = np.full(len(values), np.nan)
+    ahead[: max(len(total) - horizon, 0)] = total[horizon:] - total[:-horizon]
+    return ahead
 
 
 def _refuse_unsound(bars: Bars) -> None:

@@ -1,0 +1,343 @@
+"""Volatility, quantiles, tails, the economy and rates: every model walked forward over the same origins.
+
+Run it with ``python -m bezant.benchmarks.markets``; parts can be chosen. A further model takes part by an
+entry in ``MODELS`` (daily prices) or ``ECONOMY`` (quarterly and monthly values); it needs no more than ``fit``
+and ``forecast`` of :class:`~bezant.traditional.markets.MarketModel`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from bezant.datasets import load_table
+from bezant.histories.market import Bars, garman_klass, read_bars
+from bezant.metrics.market import diebold_mariano, fz0, pinball, qlike
+from bezant.traditional.markets import (
+    HORIZONS,
+    LEVELS,
+    Automatic,
+    Autoregression,
+    Ewma,
+    Garch,
+    Har,
+    MarketBoosting,
+    MarketForecast,
+    MarketModel,
+    RollingQuantiles,
+    combined,
+    last_origins,
+    walk,
+)
+from bezant.types import FloatArray, InputError, IntArray, MissingExtraError
+
+DAYS = 1500
+BASE, WALK = "GARCH-t", "random walk"
+COMBINATION = ("gamma-HAR, 4 means", "GJR-GARCH-t", "EGARCH-t")
+"""What the row "equal weights" averages, where all of them take part."""
+TAILS = (0.01, 0.05)
+QUARTERS, MONTHS = 80, 240
+GROWTH = ("realgdp", "realcons", "realinv", "realgovt", "realdpi", "cpi", "m1")
+"""Series of ``us-macro`` of which 100 times the logarithm is forecast; the others below as they are."""
+RATES = ("tbilrate", "unemp")
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A model that takes part.
+
+    Parameters
+    ----------
+    make : callable
+        Returns it, not fitted.
+    refit_every : int
+        Origins from one fit to the next.
+    """
+
+    make: Callable[[], MarketModel]
+    refit_every: int = 63
+
+    def __post_init__(self) -> None:
+        if self.refit_every < 1:
+            raise InputError(f"A model is fitted anew every 1 origin or more, not {self.refit_every}.")
+
+
+MODELS: dict[str, Entrant] = {
+    WALK: Entrant(RollingQuantiles),
+    "historical simulation, 500": Entrant(lambda: RollingQuantiles(window=500)),
+    "EWMA": Entrant(Ewma),
+    BASE: Entrant(Garch),
+    "GJR-GARCH-t": Entrant(lambda: Garch(kind="gjr")),
+    "EGARCH-t": Entrant(lambda: Garch(kind="egarch")),
+    "HAR": Entrant(lambda: Har(form="linear")),
+    "log-HAR": Entrant(Har),
+    "gamma-HAR": Entrant(lambda: Har(form="gamma")),
+    "gamma-HAR, 4 means": Entrant(lambda: Har(form="gamma", windows=(1, 5, 22, 66))),
+    "LightGBM": Entrant(MarketBoosting, refit_every=500),
+}
+"""Models of daily prices by name; those of the GARCH kind and EWMA draw filtered residuals (FHS)."""
+
+ECONOMY: dict[str, Entrant] = {
+    "autoregression": Entrant(Autoregression, refit_every=4),
+    "VAR": Entrant(lambda: Autoregression(joint=True, largest=4), refit_every=4),
+    "AutoETS": Entrant(Automatic, refit_every=4),
+    "AutoARIMA": Entrant(lambda: Automatic(kind="arima"), refit_every=12),
+    "AutoTheta": Entrant(lambda: Automatic(kind="theta"), refit_every=4),
+}
+"""Models of quarterly and monthly values by name."""
+
+
+def walked(
+    entrants: Mapping[str, Entrant],
+    bars: Bars,
+    rows: IntArray,
+    horizons: Sequence[int],
+    levels: Sequence[float] = LEVELS,
+) -> Iterator[tuple[str, MarketForecast | str, float]]:
+    """Yield each model's name, its forecasts (or why it was left out), and the seconds it took."""
+    for name, entrant in entrants.items():
+        start = time.process_time()
+        try:
+            found: MarketForecast | str = walk(
+                entrant.make(), bars, rows, refit_every=entrant.refit_every, horizons=horizons, levels=levels
+            )
+        except MissingExtraError as error:
+            found = f"left out: {error}"
+        yield name, found, time.process_time() - start
+
+
+def with_combination(
+    found: Iterator[tuple[str, MarketForecast | str, float]], parts: Sequence[str]
+) -> Iterator[tuple[str, MarketForecast | str, float]]:
+    """Yield the same and, last, the mean of some of them, with the seconds of all parts."""
+    kept: dict[str, tuple[MarketForecast, float]] = {}
+    for name, forecast, seconds in found:
+        if name in parts and isinstance(forecast, MarketForecast):
+            kept[name] = forecast, seconds
+        yield name, forecast, seconds
+    if len(kept) > 1:
+        seconds = sum(part for _, part in kept.values())
+        yield f"equal weights of {len(kept)}", combined([forecast for forecast, _ in kept.values()]), seconds
+
+
+def by_day(bars: Bars, rows: IntArray, losses: FloatArray) -> FloatArray:
+    """Return the mean loss of each time over the assets, shape (t,): one shock hits all of them."""
+    _, day = np.unique(bars.time[rows], return_inverse=True)
+    mean: FloatArray = np.bincount(day, losses) / np.bincount(day)
+    return mean
+
+
+def range_share(bars: Bars) -> FloatArray:
+    """Return Garman-Klass variance over squared returns, of all bars up to each, shape (m,), one asset.
+
+    It brings a variance of returns to the level of ranges, the same for every model, from the past alone.
+    """
+    squares = np.cumsum(np.nan_to_num(bars.returns**2))
+    share: FloatArray = np.cumsum(garman_klass(bars)) / np.maximum(squares, np.finfo(np.float64).tiny)
+    return share
+
+
+def index_part(days: int) -> Iterator[str]:
+    """Yield the lines of the variance of two indices, judged by their ranges."""
+    for data in ("sp500", "nasdaq"):
+        bars = read_bars(load_table(data))
+        rows = last_origins(bars, days, max(HORIZONS))
+        realised, share = garman_klass(bars)[rows + 1], range_share(bars)[rows]
+        yield f"\n{data}: {_span(bars, rows)}; QLIKE of Garman-Klass a day ahead;"
+        yield "variance of returns is brought to the level of ranges by their ratio in the past"
+        losses: dict[str, FloatArray] = {}
+        lines = []
+        for name, found, seconds in with_combination(walked(MODELS, bars, rows, (1,)), COMBINATION):
+            if isinstance(found, str):
+                lines.append((name, found, seconds))
+                continue
+            losses[name] = qlike(realised, found.variance[:, 0] * share)
+            lines.append((name, "", seconds))
+        yield f"{'model':<28} QLIKE   ratio  p (DM)   CPU s"
+        for name, said, seconds in lines:
+            yield f"{name:<28} {said or _against(losses, name, BASE, '{:6.3f}')} {seconds:7.1f}"
+
+
+def stocks_part(days: int) -> Iterator[str]:
+    """Yield the lines of twenty shares: variance by squared returns, quantiles at three horizons."""
+    bars = read_bars(load_table("us-stocks-20"))
+    rows = last_origins(bars, days, max(HORIZONS))
+    outcome = np.stack([bars.ahead(h)[rows] for h in HORIZONS], axis=1)
+    yield f"{len(bars.assets)} shares, {_span(bars, rows)}; difference of QLIKE of squared returns to {BASE},"
+    yield f"pinball loss over {len(LEVELS)} levels as a ratio to {WALK}, and the share within the 90 % band"
+    losses: dict[str, FloatArray] = {}
+    quantile: dict[str, FloatArray] = {}
+    rest: dict[str, tuple[str, FloatArray, float]] = {}
+    for name, found, seconds in with_combination(walked(MODELS, bars, rows, HORIZONS), COMBINATION):
+        if isinstance(found, str):
+            rest[name] = found, np.empty(0), seconds
+            continue
+        losses[name] = by_day(bars, rows, qlike(outcome[:, 0] ** 2, found.variance[:, 0], centred=False))
+        quantile[name] = pinball(outcome, found.quantiles, found.levels).mean(axis=(0, 2))
+        low, high = found.quantiles[..., found.at(0.05)], found.quantiles[..., found.at(0.95)]
+        rest[name] = "", np.mean((outcome >= low) & (outcome <= high), axis=0), seconds
+    yield f"{'model':<28} QLIKE diff  p (DM)  pinball h = 1, 5, 21    covered            CPU s"
+    for name, (said, covered, seconds) in rest.items():
+        if said:
+            yield f"{name:<28} {said}"
+            continue
+        difference = losses[name].mean() - losses[BASE].mean()
+        ratio = "  ".join(f"{v:.3f}" for v in quantile[name] / quantile[WALK])
+        band = "  ".join(f"{v:.1%}" for v in covered)
+        yield f"{name:<28} {difference:+9.4f}  {_p(losses, name, BASE)}  {ratio}  {band} {seconds:7.1f}"
+
+
+def tails_part(days: int) -> Iterator[str]:
+    """Yield the lines of VaR and ES of a day at 1 % and 5 %: seven series, FZ0 in percent."""
+    series = [read_bars(load_table(name)) for name in ("sp500", "nasdaq", "us-factors-5")]
+    scores: dict[str, list[FloatArray]] = {}
+    said: dict[str, str] = {}
+    for bars in series:
+        rows = last_origins(bars, days, max(HORIZONS))
+        outcome = 100 * bars.ahead(1)[rows]
+        for name, found, _ in with_combination(walked(MODELS, bars, rows, (1,)), COMBINATION):
+            if isinstance(found, str):
+                said[name] = found
+                continue
+            scores.setdefault(name, []).extend(_tail_scores(bars, rows, outcome, found))
+    count = sum(len(bars.assets) for bars in series)
+    yield f"{count} series (two indices to 2018, five factor funds to 2022), {days:,} days each; mean FZ0 of"
+    yield "returns in percent, and how often the return lay below the VaR"
+    yield f"{'model':<28} FZ0 1 %  5 %     below 1 %  5 %"
+    for name, found_scores in scores.items():
+        one, five, below_one, below_five = np.mean(found_scores, axis=0)
+        yield f"{name:<28} {one:6.3f}  {five:6.3f}  {below_one:7.2%}  {below_five:6.2%}"
+    yield from (f"{name:<28} {why}" for name, why in said.items())
+
+
+def _tail_scores(bars: Bars, rows: IntArray, outcome: FloatArray, found: MarketForecast) -> list[FloatArray]:
+    """Return FZ0 at both levels and the shares below, of each asset."""
+    places = [found.at(tail) for tail in TAILS]
+    var, es = (-100 * part[:, 0, places] for part in (found.quantiles, found.shortfall))
+    parts = []
+    for asset in np.unique(bars.owner[rows]):
+        own = bars.owner[rows] == asset
+        score = [fz0(outcome[own], var[own, k], es[own, k], 1 - tail).mean() for k, tail in enumerate(TAILS)]
+        below = [np.mean(outcome[own] < -var[own, k]) for k in range(len(TAILS))]
+        parts.append(np.array([*score, *below]))
+    return parts
+
+
+def economy_bars() -> Bars:
+    """Return ``us-macro``: 100 times the logarithm of what grows, rates as they are, changes as "
+    "differences."""
+    table = load_table("us-macro")
+    columns = {name: pa.array(100 * np.log(table[name].to_numpy())) for name in GROWTH}
+    columns |= {name: table[name] for name in RATES}
+    names = (*GROWTH, *RATES)
+    return read_bars({"time": table["time"], **columns}, asset=None, value=names, change="difference")
+
+
+def macro_part(_: int) -> Iterator[str]:
+    """Yield the lines of the economy of the United States, one and four quarters ahead."""
+    bars = economy_bars()
+    rows = last_origins(bars, QUARTERS, 4)
+    yield f"{_span(bars, rows)} by quarter, figures as revised by 2009; RMSE as a ratio to the random walk,"
+    yield "in which growth goes on as over the last as many quarters, and rates and unemployment stay"
+    yield from _ratios(bars, rows, (1, 4), persistent=GROWTH)
+
+
+def rates_part(_: int) -> Iterator[str]:
+    """Yield the lines of rates and yields: the random walk is no change."""
+    quarterly = economy_bars().only("tbilrate")
+    monthly = read_bars(load_table("default-spreads"), asset=None, value=("aaa", "baa"), change="difference")
+    for bars, count, horizons in ((quarterly, QUARTERS, (1, 4)), (monthly, MONTHS, (1, 3, 12))):
+        rows = last_origins(bars, count, max(horizons))
+        yield f"\n{', '.join(bars.assets)}, {_span(bars, rows)}: means of days, so that changes over one"
+        yield "period are correlated by averaging alone; RMSE as a ratio to no change, p by Diebold-Mariano"
+        yield from _ratios(bars, rows, horizons, persistent=())
+
+
+def _ratios(bars: Bars, rows: IntArray, horizons: Sequence[int], persistent: Sequence[str]) -> Iterator[str]:
+    """Yield a line a model: the mean over series of the ratio of its RMSE, and each series' own."""
+    outcome = np.stack([bars.ahead(h)[rows] for h in horizons], axis=1)
+    stays = np.stack([bars.ahead(h)[rows - h] for h in horizons], axis=1)  # the change that has just ended
+    stays[~np.isin(bars.assets, persistent)[bars.owner[rows]]] = 0.0
+    base = (outcome - stays) ** 2
+    entrants = {name: e for name, e in ECONOMY.items() if name != "VAR" or len(bars.assets) > 1}
+    yield f"{'model':<20} mean   " + "  ".join(f"{a}, {'/'.join(map(str, horizons))}" for a in bars.assets)
+    found_all = with_combination(walked(entrants, bars, rows, horizons, (0.05, 0.5, 0.95)), tuple(entrants))
+    for name, found, _ in found_all:
+        if isinstance(found, str):
+            yield f"{name:<20} {found}"
+            continue
+        losses = (outcome - found.mean) ** 2
+        cells, ratios = [], []
+        for asset in range(len(bars.assets)):
+            own = bars.owner[rows] == asset
+            ratio = np.sqrt(losses[own].mean(axis=0) / base[own].mean(axis=0))
+            better = [
+                diebold_mariano(losses[own, k], base[own, k], horizon=h).p_value < 0.05
+                for k, h in enumerate(horizons)
+            ]
+            ratios.append(ratio)
+            cells.append("/".join(f"{r:.2f}{'*' if b else ''}" for r, b in zip(ratio, better, strict=True)))
+        mean = " ".join(f"{v:.3f}" for v in np.mean(ratios, axis=0))
+        yield f"{name:<20} {mean}  {'  '.join(cells)}"
+    yield "* p below .05 by Diebold-Mariano, for or against"
+
+
+def _span(bars: Bars, rows: IntArray) -> str:
+    first, last = (str(bars.time[rows].astype("datetime64[D]")[k]) for k in (0, -1))
+    return f"{len(np.unique(bars.time[rows])):,} origins from {first} to {last}"
+
+
+def _p(losses: Mapping[str, FloatArray], name: str, base: str) -> str:
+    if name == base or base not in losses:
+        return "   -  "
+    return f"{diebold_mariano(losses[name], losses[base]).p_value:6.3f}"
+
+
+def _against(losses: Mapping[str, FloatArray], name: str, base: str, form: str) -> str:
+    own = losses[name].mean()
+    ratio = own / losses[base].mean() if base in losses else np.nan
+    return f"{own:.4f} {form.format(ratio)}  {_p(losses, name, base)}"
+
+
+PARTS: dict[str, tuple[str, Callable[[int], Iterator[str]]]] = {
+    "index": ("Variance of two indices", index_part),
+    "stocks": ("Twenty shares, closes only", stocks_part),
+    "tails": ("VaR and ES", tails_part),
+    "macro": ("The economy", macro_part),
+    "rates": ("Rates", rates_part),
+}
+"""Parts of the benchmark by name: a title, and what yields its lines for a number of days."""
+
+
+def markets(parts: Sequence[str] = (), days: int = DAYS) -> Iterator[str]:
+    """Yield the lines of the named parts, all of them if none is named.
+
+    Raises
+    ------
+    InputError
+        If there is no such part.
+    """
+    for name in parts or PARTS:
+        if name not in PARTS:
+            raise InputError(f"There is no part {name!r}; the parts are {', '.join(PARTS)}.")
+        title, lines = PARTS[name]
+        yield f"\n## {title}\n"
+        yield from lines(days)
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bezant.benchmarks.markets", description=__doc__)
+    parser.add_argument("parts", nargs="*", help=f"any of {', '.join(PARTS)}; all if none is named")
+    parser.add_argument("--days", type=int, default=DAYS, help="origins of daily prices")
+    given = parser.parse_args()
+    for line in markets(given.parts, given.days):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    _main()

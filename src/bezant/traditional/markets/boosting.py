@@ -1,0 +1,140 @@
+"""LightGBM on features of bars: gamma loss for the variance, pinball loss for the quantiles, all assets as "
+"one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from bezant.histories.market import Bars, Features, best_variance, market_features, sum_ahead
+from bezant.traditional.markets.forecast import HORIZONS, LEVELS, MarketForecast
+from bezant.traditional.markets.model import refuse_short
+from bezant.traditional.markets.tails import shortfall_of, up_of
+from bezant.traditional.model import refuse_unfitted, threads_for
+from bezant.types import AnyArray, FloatArray, InputError, IntArray
+
+FEWEST = 250
+
+
+class MarketBoosting:
+    """Trees that see every asset in units of its own volatility, so that one model serves all.
+
+    The target of the variance is its sharpest measure ahead over the squared volatility at the origin, that
+    of the quantiles the change ahead over the volatility. Quantiles are sorted where they cross.
+
+    Parameters
+    ----------
+    trees : int, default 120
+    learning_rate : float, default 0.05
+    leaves : int, default 8
+    fewest : int, default 500
+        Rows in a leaf.
+    rows : int, default 100_000
+        Most origins to learn from; of more, an even share.
+    random_state : int, default 0
+    """
+
+    key: ClassVar[str] = "market_boosting"
+    name: ClassVar[str] = "LightGBM, gamma and pinball loss"
+
+    def __init__(
+        self,
+        *,
+        trees: int = 120,
+        learning_rate: float = 0.05,
+        leaves: int = 8,
+        fewest: int = 500,
+        rows: int = 100_000,
+        random_state: int = 0,
+    ) -> None:
+        self.trees, self.learning_rate, self.leaves = trees, learning_rate, leaves
+        self.fewest, self.rows, self.random_state = fewest, rows, random_state
+
+    def fit(
+        self, bars: Bars, *, horizons: Sequence[int] = HORIZONS, levels: Sequence[float] = LEVELS
+    ) -> Self:
+        """Learn from all origins whose horizon has ended."""
+        refuse_short(bars, FEWEST + max(horizons), "LightGBM")
+        self.horizons_, self.levels_ = tuple(horizons), tuple(levels)
+        seen = market_features(bars)
+        self.names_, variance = seen.names, best_variance(bars)
+        self.scales_ = _return_scales(bars, variance)
+        self.models_: list[tuple[Any, list[Any]]] = []
+        for horizon in self.horizons_:
+            unit = seen.scale * np.sqrt(horizon)
+            ahead = bars.ahead(horizon) / unit
+            kept = _kept(seen, ahead, self.rows)
+            parts = [sum_ahead(np.nan_to_num(variance[span]), horizon) for span in bars.spans()]
+            share = np.concatenate(parts) / unit**2
+            of_variance = self._grown(seen.values[kept], share[kept], {"objective": "gamma"})
+            self.models_.append((of_variance, self._quantiles(seen.values[kept], ahead[kept])))
+        self.notes_ = (f"Learned from {len(kept)} origins of {len(bars.assets)} assets.",)
+        return self
+
+    def _quantiles(self, x: AnyArray, y: FloatArray) -> list[Any]:
+        return [self._grown(x, y, {"objective": "quantile", "alpha": level}) for level in self.levels_]
+
+    def _grown(self, x: AnyArray, y: FloatArray, objective: dict[str, Any]) -> Any:
+        import lightgbm
+
+        settings = {
+            "learning_rate": self.learning_rate,
+            "num_leaves": self.leaves,
+            "min_data_in_leaf": min(self.fewest, len(y) // 10),
+            "seed": self.random_state,
+            "num_threads": threads_for(len(y), None),
+            "deterministic": True,
+            "verbosity": -1,
+        }
+        return lightgbm.train(settings | objective, lightgbm.Dataset(x, y), self.trees)
+
+    def forecast(self, bars: Bars, rows: IntArray) -> MarketForecast:
+        """Answer from the features at each origin."""
+        refuse_unfitted(self, "models_", "LightGBM")
+        seen = market_features(bars)
+        if seen.names != self.names_:
+            raise InputError(
+                f"LightGBM learned from {len(self.names_)} features but the bars give {len(seen.names)}; fit "
+                "it again on bars with these columns."
+            )
+        x, scale = seen.values[rows], seen.scale[rows].astype(np.float64)
+        if not np.isfinite(scale).all():
+            lost = int((~np.isfinite(scale)).sum())
+            raise InputError(f"The volatility is not known at {lost} of {len(rows)} origins; begin later.")
+        of_returns = np.array([self.scales_.get(str(name), 1.0) for name in bars.assets])[bars.owner[rows]]
+        variances, quantiles = [], []
+        for horizon, (of_variance, by_level) in zip(self.horizons_, self.models_, strict=True):
+            unit = scale * np.sqrt(horizon)
+            variances.append(of_variance.predict(x) * unit**2 * of_returns)
+            found = np.stack([np.asarray(model.predict(x)) for model in by_level], axis=1)
+            quantiles.append(np.sort(found, axis=1) * unit[:, None])
+        stacked = np.stack(quantiles, axis=1)
+        return MarketForecast(
+            np.asarray(rows),
+            self.horizons_,
+            self.levels_,
+            np.zeros((len(rows), len(self.horizons_))),
+            np.stack(variances, axis=1),
+            stacked,
+            shortfall_of(stacked, self.levels_),
+            up_of(stacked, self.levels_),
+        )
+
+
+def _return_scales(bars: Bars, variance: FloatArray) -> dict[str, float]:
+    """Return each asset's mean squared return over its mean variance by the measure."""
+    return {
+        str(asset): float(np.nanmean(bars.returns[span] ** 2))
+        / max(float(np.nanmean(variance[span])), 1e-300)
+        for asset, span in zip(bars.assets, bars.spans(), strict=True)
+    }
+
+
+def _kept(seen: Features, ahead: FloatArray, most: int) -> IntArray:
+    """Return the origins to learn from: known, ended, and of too many an even share."""
+    usable = np.flatnonzero(np.isfinite(ahead) & np.isfinite(seen.scale))
+    if len(usable) <= most:
+        return usable
+    return usable[np.linspace(0, len(usable) - 1, most).astype(np.int64)]

@@ -1,0 +1,101 @@
+"""The benchmark of markets prints what the models give, for any model that takes part."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from bezant.benchmarks import markets
+from bezant.histories.market import read_bars
+from bezant.metrics.market import qlike
+from bezant.traditional.markets import Ewma, Har, RollingQuantiles, last_origins, walk
+from bezant.types import InputError, MissingExtraError
+from market_support import cached, drawn_bars
+
+FEW = {
+    markets.WALK: markets.Entrant(RollingQuantiles),
+    markets.BASE: markets.Entrant(Ewma),
+    "gamma-HAR, 4 means": markets.Entrant(Har, refit_every=20),
+    "GJR-GARCH-t": markets.Entrant(Ewma),
+}
+
+
+class Absent(Ewma):
+    """A model whose package is not installed."""
+
+    def fit(self, bars, **_):
+        raise MissingExtraError("arch", "markets", "GARCH-t")
+
+
+@pytest.fixture
+def few(monkeypatch):
+    monkeypatch.setattr(markets, "MODELS", FEW | {"absent": markets.Entrant(Absent)})
+
+
+@pytest.mark.usefixtures("few")
+def test_the_index_has_a_line_for_every_model_and_the_ratio_of_the_base_is_one():
+    bars = read_bars(cached("sp500"))
+    cached("nasdaq")
+    lines = list(markets.markets(["index"], days=30))
+    table = [line for line in lines if line.startswith((*FEW, "absent", "equal weights of 2"))]
+    assert len(table) == 2 * 6
+    assert " 1.000 " in next(line for line in table if line.startswith(markets.BASE))
+    assert "left out: GARCH-t needs the package arch" in next(
+        line for line in table if line.startswith("absent")
+    )
+    rows = last_origins(bars, 30, 21)
+    found = walk(Ewma(), bars, rows, refit_every=63, horizons=(1,)).variance[:, 0]
+    expected = qlike(markets.garman_klass(bars)[rows + 1], found * markets.range_share(bars)[rows]).mean()
+    assert f"{expected:.4f}  1.000" in next(line for line in table if line.startswith(markets.BASE))
+
+
+@pytest.mark.usefixtures("few")
+def test_shares_and_tails_have_their_figures():
+    for name in ("us-stocks-20", "sp500", "nasdaq", "us-factors-5"):
+        cached(name)
+    lines = list(markets.markets(["stocks", "tails"], days=5))
+    walk_line, tail_line = (line for line in lines if line.startswith(markets.WALK))
+    assert "1.000  1.000  1.000" in walk_line
+    assert len(tail_line.split()) == 6
+    assert any(line.startswith("7 series") for line in lines)
+
+
+def test_the_economy_and_rates_are_ratios_to_no_change(monkeypatch):
+    cached("us-macro"), cached("default-spreads")
+    monkeypatch.setattr(markets, "ECONOMY", {"nothing": markets.Entrant(RollingQuantiles, refit_every=80)})
+    lines = list(markets.markets(["macro", "rates"]))
+    own = [line for line in lines if line.startswith("nothing")]
+    assert "1.00/1.00" in own[0]  # unemployment
+    assert [line.split()[1] for line in own[1:]] == ["1.000", "1.000"]
+    assert "2009-09" not in "".join(lines)
+
+
+def test_what_has_just_ended_is_the_random_walk_of_growth():
+    bars = markets.economy_bars()
+    gdp = bars.only("realgdp")
+    assert np.allclose(gdp.ahead(4)[10], gdp.close[14] - gdp.close[10])
+    assert set(bars.assets) == {*markets.GROWTH, *markets.RATES}
+
+
+def test_the_share_of_ranges_is_of_the_past_alone():
+    bars = read_bars(drawn_bars(200, ("A",)))
+    wrong = dataclasses.replace(bars, high=np.where(np.arange(200) > 100, bars.high * 2, bars.high))
+    assert np.array_equal(markets.range_share(bars)[:101], markets.range_share(wrong)[:101])
+    squares, ranges = np.nansum(bars.returns**2), np.sum(markets.garman_klass(bars))
+    assert markets.range_share(bars)[-1] == pytest.approx(ranges / squares)
+
+
+def test_assets_of_one_day_count_once():
+    bars = read_bars(drawn_bars(100))
+    rows = np.array([50, 51, 110])  # B begins 40 days later
+    assert bars.time[110] == bars.time[50]
+    assert markets.by_day(bars, rows, np.array([1.0, 2.0, 4.0])).tolist() == [2.5, 2.0]
+
+
+def test_an_unknown_part_and_a_refit_every_0_are_refused():
+    with pytest.raises(InputError, match="no part 'bonds'"):
+        list(markets.markets(["bonds"]))
+    with pytest.raises(InputError, match="every 1 origin or more, not 0"):
+        markets.Entrant(Ewma, refit_every=0)

@@ -1,0 +1,71 @@
+"""Autoregressions against statsmodels, and the variance of sums against a simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bezant.histories.market import read_bars
+from bezant.traditional.markets import Autoregression
+from bezant.traditional.markets.autoregression import Lagged, fit_lags
+from bezant.types import InputError
+from market_support import cached
+
+MACRO = ("realgdp", "cpi", "m1")
+
+
+def macro():
+    return read_bars(cached("us-macro"), asset=None, value=list(MACRO))
+
+
+def test_lags_and_forecasts_are_those_of_statsmodels():
+    pytest.importorskip("statsmodels")
+    from statsmodels.tsa.api import VAR
+
+    bars = macro()
+    changes = bars.returns.reshape(3, -1)[:, 1:].T
+    order = VAR(changes).select_order(6).bic
+    fitted = VAR(changes).fit(order)
+    model = Autoregression(joint=True, largest=6).fit(bars, horizons=(1, 4))
+    assert len(model.fitted_[0].lags) == order
+    rows = bars.offsets[1:] - 1
+    found = model.forecast(bars, rows)
+    path = fitted.forecast(changes[-order:], 4)
+    assert np.allclose(found.mean, np.stack([path[0], path.sum(axis=0)], axis=1), rtol=1e-6)
+    assert np.allclose(found.variance[:, 0], np.diag(fitted.sigma_u), rtol=1e-6)
+
+
+def test_the_variance_of_a_sum_is_that_of_simulated_paths():
+    lags = np.array([[[0.5, 0.1], [0.0, 0.3]], [[0.2, 0.0], [0.1, -0.2]]])
+    covariance = np.array([[1.0, 0.3], [0.3, 0.5]])
+    fitted = Lagged(np.array([0.1, 0.0]), lags, covariance)
+    past = np.array([[[1.0, 0.0], [0.5, -1.0]]])
+    mean, variance = fitted.ahead(past, (1, 4))
+    shocks = np.random.default_rng(0).multivariate_normal([0, 0], covariance, (200_000, 4))
+    one, two, total = np.tile(past[0, 0], (200_000, 1)), np.tile(past[0, 1], (200_000, 1)), 0.0
+    for k in range(4):
+        one, two = fitted.constant + one @ lags[0].T + two @ lags[1].T + shocks[:, k], one
+        total = total + one
+    assert np.allclose(mean[0, 1], total.mean(axis=0), atol=0.02)
+    assert np.allclose(variance[1], total.var(axis=0), rtol=0.02)
+
+
+def test_without_memory_no_lag_is_chosen():
+    noise = np.random.default_rng(0).normal(size=(400, 1))
+    fitted = fit_lags(noise, 6)
+    assert len(fitted.lags) == 0
+    mean, variance = fitted.ahead(np.zeros((2, 1, 1)), (1, 3))
+    assert np.allclose(mean[:, :, 0], noise.mean() * np.array([1, 3]))
+    assert variance[1, 0] == pytest.approx(3 * noise.var(ddof=1))
+
+
+def test_other_times_are_no_panel():
+    bars = read_bars(
+        {
+            "asset": ["A"] * 30 + ["B"] * 30,
+            "time": np.concatenate([np.arange(30), np.arange(30) * 2]).astype("datetime64[D]"),
+            "close": np.linspace(1, 2, 60),
+        }
+    )
+    with pytest.raises(InputError, match="'A' and 'B' have bars at other times"):
+        Autoregression(joint=True, largest=2).fit(bars)

@@ -1,0 +1,99 @@
+"""The GARCH family against arch's own forecasts, a loop, and a recursion by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+
+from bezant.histories.market import read_bars
+from bezant.traditional.markets import Garch
+from bezant.traditional.markets.garch import estimate
+from market_support import cached, drawn_bars
+
+arch = pytest.importorskip("arch")
+
+FORMS = {"garch": ("GARCH", 0), "gjr": ("GARCH", 1), "egarch": ("EGARCH", 1)}
+PUBLISHED = {  # of the S&P 500, 1999 to 2018, in percent, as arch's own documentation prints them
+    "garch": {"mu": 0.0646, "alpha[1]": 0.0995, "beta[1]": 0.9002},
+    "gjr": {"mu": 0.0367, "gamma[1]": 0.1815, "beta[1]": 0.8987},
+    "egarch": {"mu": 0.0367, "alpha[1]": 0.1285, "gamma[1]": -0.1541, "beta[1]": 0.9824},
+}
+
+
+def bars():
+    return read_bars(cached("sp500")).tail(1500)
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_forecasts_of_later_origins_are_those_of_arch_with_the_same_parameters(kind):
+    """arch filters the whole series with the parameters of the part before ``last_obs``."""
+    own = bars()
+    vol, asymmetry = FORMS[kind]
+    percent = 100 * own.returns[1:]
+    model = arch.arch_model(percent, vol=vol, o=asymmetry, dist="t")
+    fitted = model.fit(last_obs=1200, disp="off")
+    expected = fitted.forecast(horizon=1, start=1200, reindex=False).variance.to_numpy()[:, 0] / 1e4
+    found = (
+        Garch(kind=kind).fit(own.take(np.arange(1201)), horizons=(1,)).forecast(own, np.arange(1201, 1500))
+    )
+    assert np.allclose(found.variance[:, 0], expected, rtol=5e-3)
+    assert found.mean[0, 0] == pytest.approx(fitted.params["mu"] / 100, rel=2e-2)
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_the_parameters_are_those_that_arch_finds_on_the_whole_index(kind):
+    change = read_bars(cached("sp500")).returns[1:]
+    found, converged = estimate(change, kind)
+    values = dict(
+        zip(found["recursion"].process.parameter_names(), found["recursion"].parameters, strict=True)
+    )
+    values["mu"] = 100 * found["mu"]
+    assert converged
+    for name, value in PUBLISHED[kind].items():
+        assert values[name] == pytest.approx(value, abs=2e-3)
+
+
+def test_the_variance_over_many_days_is_arch_s():
+    own = bars()
+    fitted = arch.arch_model(100 * own.returns[1:], vol="GARCH", dist="t").fit(last_obs=1200, disp="off")
+    ahead = fitted.forecast(horizon=21, start=1200, reindex=False).variance.to_numpy().cumsum(axis=1) / 1e4
+    found = Garch().fit(own.take(np.arange(1201)), horizons=(5, 21)).forecast(own, np.arange(1201, 1500))
+    # Residuals drawn from the past need not have a variance of exactly 1.
+    assert np.allclose(found.variance, ahead[:, [4, 20]], rtol=0.06)
+
+
+def test_the_filter_is_the_recursion():
+    change = read_bars(drawn_bars(400, ("A",))).returns[1:]
+    recursion = estimate(change, "garch")[0]["recursion"]
+    omega, alpha, beta = recursion.parameters
+    found = recursion.variances(change)
+    scaled = change / recursion.scale
+    expected, _ = lfilter(
+        [1.0], [1.0, -beta], omega + alpha * scaled**2, zi=[beta * found[0] / recursion.scale**2]
+    )
+    assert len(found) == len(change) + 1
+    assert np.allclose(found[1:], expected * recursion.scale**2)
+
+
+def test_the_one_day_quantiles_are_those_of_the_residuals():
+    own = read_bars(drawn_bars(400, ("A",)))
+    model = Garch(pool=200).fit(own, horizons=(1,), levels=(0.01, 0.05, 0.5))
+    state = model.states_["A"]
+    residuals = (own.returns[1:] - state.drift) / np.sqrt(state.variances(own.returns[1:] - state.drift)[:-1])
+    found = model.forecast(own, np.array([300, 399]))
+    expected = np.quantile(residuals[-200:], [0.01, 0.05, 0.5])
+    assert np.allclose((found.quantiles[:, 0] - state.drift) / np.sqrt(found.variance), expected)
+    assert found.up[0, 0] == pytest.approx(
+        np.mean(residuals[-200:] * np.sqrt(found.variance[0, 0]) > -state.drift), abs=0.01
+    )
+
+
+def test_falls_raise_the_variance_more_than_rises():
+    """The asymmetry of an index, on its own last shocks."""
+    own = bars()
+    for kind in ("gjr", "egarch"):
+        variances = Garch(kind=kind).fit(own, horizons=(1,)).states_["S&P 500"].variances
+        shock = np.zeros(300)
+        shock[-1] = 0.02
+        assert variances(-shock)[-1] > 1.2 * variances(shock)[-1]
