@@ -1,8 +1,8 @@
 """Volatility, quantiles, tails, the economy and rates: every model walked forward over the same origins.
 
 Run it with ``python -m bezant.benchmarks.markets``; parts can be chosen. A further model takes part by an
-entry in ``MODELS`` (daily prices) or ``ECONOMY`` (quarterly and monthly values); it needs no more than ``fit``
-and ``forecast`` of :class:`~bezant.traditional.markets.MarketModel`.
+entry in ``MODELS`` (daily prices) or ``ECONOMY`` (quarterly and monthly values); it needs no more than
+``fit`` and ``forecast`` of :class:`~bezant.traditional.markets.MarketModel`.
 """
 
 from __future__ import annotations
