@@ -99,3 +99,13 @@ def test_an_unknown_part_and_a_refit_every_0_are_refused():
         list(markets.markets(["bonds"]))
     with pytest.raises(InputError, match="every 1 origin or more, not 0"):
         markets.Entrant(Ewma, refit_every=0)
+
+
+def test_the_vix_takes_part_from_the_day_on_which_enough_of_it_is_known(monkeypatch):
+    cached("sp500"), cached("vix")
+    entrants = {name: markets.VIX_MODELS[name] for name in ("log-HAR", "log-HAR with VIX")}
+    monkeypatch.setattr(markets, "VIX_MODELS", entrants | {markets.BASE: markets.Entrant(Ewma)})
+    monkeypatch.setattr(markets, "VIX_KNOWN", 1200)
+    lines = list(markets.markets(["vix"]))
+    assert "from 2018-10-1" in lines[1]
+    assert sum(line.startswith("log-HAR") for line in lines) == 2

@@ -11,12 +11,14 @@ import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bezant.datasets import load_table
-from bezant.histories.market import Bars, garman_klass, read_bars
+from bezant.histories.market import Bars, garman_klass, read_bars, with_covariates
 from bezant.metrics.market import diebold_mariano, fz0, pinball, qlike
 from bezant.traditional.markets import (
     HORIZONS,
@@ -42,6 +44,8 @@ COMBINATION = ("gamma-HAR, 4 means", "GJR-GARCH-t", "EGARCH-t")
 """What the row "equal weights" averages, where all of them take part."""
 TAILS = (0.01, 0.05)
 QUARTERS, MONTHS = 80, 240
+VIX_KNOWN = 504
+"""Days of the VIX before the first origin that is judged with it."""
 GROWTH = ("realgdp", "realcons", "realinv", "realgovt", "realdpi", "cpi", "m1")
 """Series of ``us-macro`` of which 100 times the logarithm is forecast; the others below as they are."""
 RATES = ("tbilrate", "unemp")
@@ -82,11 +86,20 @@ MODELS: dict[str, Entrant] = {
 }
 """Models of daily prices by name; those of the GARCH kind and EWMA draw filtered residuals (FHS)."""
 
+VIX_MODELS: dict[str, Entrant] = {
+    BASE: MODELS[BASE],
+    "log-HAR": MODELS["log-HAR"],
+    "log-HAR with VIX": Entrant(lambda: Har(covariates=("vix",))),
+    "gamma-HAR": MODELS["gamma-HAR"],
+    "gamma-HAR with VIX": Entrant(lambda: Har(form="gamma", covariates=("vix",))),
+}
+"""Models of which some see the VIX."""
+
 ECONOMY: dict[str, Entrant] = {
     "autoregression": Entrant(Autoregression, refit_every=4),
     "VAR": Entrant(lambda: Autoregression(joint=True, largest=4), refit_every=4),
     "AutoETS": Entrant(Automatic, refit_every=4),
-    "AutoARIMA": Entrant(lambda: Automatic(kind="arima"), refit_every=12),
+    "AutoARIMA": Entrant(lambda: Automatic(kind="arima"), refit_every=80),
     "AutoTheta": Entrant(lambda: Automatic(kind="theta"), refit_every=4),
 }
 """Models of quarterly and monthly values by name."""
@@ -147,20 +160,38 @@ def index_part(days: int) -> Iterator[str]:
     for data in ("sp500", "nasdaq"):
         bars = read_bars(load_table(data))
         rows = last_origins(bars, days, max(HORIZONS))
-        realised, share = garman_klass(bars)[rows + 1], range_share(bars)[rows]
-        yield f"\n{data}: {_span(bars, rows)}; QLIKE of Garman-Klass a day ahead;"
-        yield "variance of returns is brought to the level of ranges by their ratio in the past"
-        losses: dict[str, FloatArray] = {}
-        lines = []
-        for name, found, seconds in with_combination(walked(MODELS, bars, rows, (1,)), COMBINATION):
-            if isinstance(found, str):
-                lines.append((name, found, seconds))
-                continue
-            losses[name] = qlike(realised, found.variance[:, 0] * share)
-            lines.append((name, "", seconds))
-        yield f"{'model':<28} QLIKE   ratio  p (DM)   CPU s"
-        for name, said, seconds in lines:
-            yield f"{name:<28} {said or _against(losses, name, BASE, '{:6.3f}')} {seconds:7.1f}"
+        yield from _index_table(data, bars, rows, MODELS, COMBINATION)
+
+
+def vix_part(_: int) -> Iterator[str]:
+    """Yield the lines of the same with the VIX, from the day on which two years of it are known."""
+    table = load_table("vix")
+    table = table.filter(pc.is_valid(table["vix"]))
+    bars = with_covariates(
+        read_bars(load_table("sp500")), table, columns=["vix"], lag=timedelta(0)
+    )  # it closes a quarter of an hour after the shares, long before their next day
+    known = np.flatnonzero(np.isfinite(bars.covariates["vix"]))
+    rows = np.arange(known[VIX_KNOWN], len(bars) - 1)
+    yield from _index_table("sp500", bars, rows, VIX_MODELS, ())
+
+
+def _index_table(
+    data: str, bars: Bars, rows: IntArray, entrants: Mapping[str, Entrant], parts: Sequence[str]
+) -> Iterator[str]:
+    realised, share = garman_klass(bars)[rows + 1], range_share(bars)[rows]
+    yield f"\n{data}: {_span(bars, rows)}; QLIKE of Garman-Klass a day ahead;"
+    yield "variance of returns is brought to the level of ranges by their ratio in the past"
+    losses: dict[str, FloatArray] = {}
+    lines = []
+    for name, found, seconds in with_combination(walked(entrants, bars, rows, (1,)), parts):
+        if isinstance(found, str):
+            lines.append((name, found, seconds))
+            continue
+        losses[name] = qlike(realised, found.variance[:, 0] * share)
+        lines.append((name, "", seconds))
+    yield f"{'model':<28} QLIKE   ratio  p (DM)   CPU s"
+    for name, said, seconds in lines:
+        yield f"{name:<28} {said or _against(losses, name, BASE, '{:6.3f}')} {seconds:7.1f}"
 
 
 def stocks_part(days: int) -> Iterator[str]:
@@ -306,6 +337,7 @@ def _against(losses: Mapping[str, FloatArray], name: str, base: str, form: str) 
 
 PARTS: dict[str, tuple[str, Callable[[int], Iterator[str]]]] = {
     "index": ("Variance of two indices", index_part),
+    "vix": ("Variance of the S&P 500 with the VIX", vix_part),
     "stocks": ("Twenty shares, closes only", stocks_part),
     "tails": ("VaR and ES", tails_part),
     "macro": ("The economy", macro_part),

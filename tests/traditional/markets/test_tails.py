@@ -13,6 +13,12 @@ from bezant.traditional.markets.tails import empirical, normal, shortfall_of, up
 LEVELS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995)
 
 
+def integral(law, level: float) -> float:
+    """Mean of a law below its quantile, by quadrature over the quantiles."""
+    share = (np.arange(20_000) + 0.5) / 20_000 * level
+    return float(law.ppf(share).mean())
+
+
 @given(st.lists(st.floats(-5, 5), min_size=2, max_size=60), st.floats(0.01, 0.99))
 def test_a_shortfall_is_the_mean_of_the_lowest_share_and_never_above_its_quantile(values, level):
     quantiles, shortfall = empirical(np.array(values), (level,))
@@ -40,7 +46,7 @@ def test_the_normal_law_is_that_of_an_integral():
     law = norm(0.1, 2.0)
     for k, level in enumerate((0.025, 0.5)):
         assert quantiles[0, k] == pytest.approx(law.ppf(level))
-        assert shortfall[0, k] == pytest.approx(law.expect(lambda x: x, ub=law.ppf(level)) / level, rel=1e-6)
+        assert shortfall[0, k] == pytest.approx(integral(law, level), rel=1e-3)
     assert up[0] == pytest.approx(law.sf(0))
 
 
@@ -48,7 +54,7 @@ def test_the_normal_law_is_that_of_an_integral():
 def test_shortfalls_from_quantiles_alone_are_near_those_of_the_law(law):
     quantiles = law.ppf(LEVELS)
     found = shortfall_of(quantiles[None], LEVELS)[0]
-    exact = np.array([law.expect(lambda x: x, ub=q) / a for q, a in zip(quantiles, LEVELS, strict=True)])
+    exact = np.array([integral(law, level) for level in LEVELS])
     assert np.allclose(found[:6], exact[:6], rtol=0.08)
     assert (found <= quantiles).all()
     assert (shortfall_of(quantiles[None, :2], LEVELS[:2]) <= quantiles[:2]).all()
