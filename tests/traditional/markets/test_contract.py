@@ -131,3 +131,18 @@ def test_an_asset_that_was_not_there_and_a_short_past_are_said(model):
 def test_an_unfitted_model_says_so(model):
     with pytest.raises(InputError, match="not fitted yet"):
         model.forecast(BARS, ROWS)
+
+
+def test_prices_that_stood_still_for_weeks_leave_forecasts_of_a_sane_size(model):
+    """As the early prices of a share that is quoted in steps."""
+    table = drawn_bars(420).to_pandas()
+    for start in (0, 150):
+        still = (table["asset"] == "A") & (table.index >= start) & (table.index < start + 30)
+        for name in ("open", "high", "low", "close"):
+            table.loc[still, name] = table.loc[start, "close"]
+    bars = read_bars(table)
+    model.fit(bars.until(PAST.time.max()), horizons=(1, 3), levels=LEVELS)
+    found = model.forecast(bars, ROWS)
+    typical = np.std(bars.returns[200:350])
+    assert ((np.sqrt(found.variance) > typical / 10) & (np.sqrt(found.variance) < typical * 12)).all()
+    assert (np.abs(found.quantiles) < 0.5).all()

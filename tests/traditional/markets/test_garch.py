@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.signal import lfilter
+from scipy.stats import t
 
 from bezant.histories.market import read_bars
 from bezant.traditional.markets import Garch
-from bezant.traditional.markets.garch import estimate
+from bezant.traditional.markets.filtered import simulate
+from bezant.traditional.markets.garch import _step, estimate
 from market_support import cached, drawn_bars
 
 arch = pytest.importorskip("arch")
@@ -54,13 +56,26 @@ def test_the_parameters_are_those_that_arch_finds_on_the_whole_index(kind):
         assert values[name] == pytest.approx(value, abs=2e-3)
 
 
-def test_the_variance_over_many_days_is_arch_s():
-    own = bars()
-    fitted = arch.arch_model(100 * own.returns[1:], vol="GARCH", dist="t").fit(last_obs=1200, disp="off")
-    ahead = fitted.forecast(horizon=21, start=1200, reindex=False).variance.to_numpy().cumsum(axis=1) / 1e4
-    found = Garch().fit(own.take(np.arange(1201)), horizons=(5, 21)).forecast(own, np.arange(1201, 1500))
-    # Residuals drawn from the past need not have a variance of exactly 1.
-    assert np.allclose(found.variance, ahead[:, [4, 20]], rtol=0.06)
+@pytest.mark.parametrize("kind", FORMS)
+def test_the_variance_over_many_days_is_arch_s_where_shocks_have_the_variance_one(kind):
+    """Analytic for GARCH and GJR, simulated for EGARCH; residuals of the past have another variance."""
+    own, shocks = bars(), t(8).ppf((np.arange(5000) + 0.5) / 5000)
+    vol, asymmetry = FORMS[kind]
+    model = arch.arch_model(100 * own.returns[1:], vol=vol, o=asymmetry, dist="t").fit(disp="off")
+    draws = {"method": "simulation", "simulations": 20_000} if kind == "egarch" else {}
+    expected = model.forecast(horizon=21, **draws).variance.to_numpy()[0].cumsum()[[4, 20]] / 1e4
+    recursion = estimate(own.returns[1:], kind)[0]["recursion"]
+    found = simulate(
+        _step(kind, recursion),
+        shocks / shocks.std(),
+        np.array([2e-5, 4e-4]),
+        0.0,
+        (5, 21),
+        (0.5,),
+        paths=20_000,
+    )
+    following = recursion.variances(own.returns[1:] - model.params["mu"] / 100)[-1:]
+    assert np.allclose(found.at(following)[0][0], expected, rtol=0.05)
 
 
 def test_the_filter_is_the_recursion():

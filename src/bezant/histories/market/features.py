@@ -24,6 +24,8 @@ MEMORY = SPAN + 1
 WINDOWS = (1, 5, 22, 66, SPAN)
 FEWEST = 5
 """Bars behind a mean of several; where there are fewer the feature is missing."""
+LEAST = 0.05
+"""Least variance of the scale, as a share of the mean of the last SPAN squared changes."""
 FLOOR = 1e-12
 """Least variance that a logarithm is taken of: a move of a millionth."""
 
@@ -40,7 +42,7 @@ class Features:
         NaN where too few bars are behind.
     scale : float32 array of shape (m,)
         Volatility of one bar's change as known at its close: what targets and moves are divided by. NaN
-        in the first bars.
+        in the first bars, and where nothing moved for a year.
     """
 
     names: tuple[str, ...]
@@ -148,8 +150,13 @@ def _of_ranges(bars: Bars, variance: FloatArray, scale: FloatArray) -> dict[str,
 
 
 def _volatility(change: FloatArray) -> FloatArray:
-    """Exponentially weighted volatility over the last SPAN changes; weights sum to 1 from the start."""
-    return np.sqrt(np.maximum(_weighted(change**2, DECAY ** np.arange(SPAN)), FLOOR))
+    """Exponentially weighted volatility over the last SPAN changes; weights sum to 1 from the start.
+
+    Prices that stand still for weeks do not make a later move infinite: a share of the year's mean is least.
+    """
+    squares = change**2
+    variance = np.maximum(_weighted(squares, DECAY ** np.arange(SPAN)), LEAST * rolling_mean(squares, SPAN))
+    return np.where(variance > 0, np.sqrt(variance), np.nan)
 
 
 def rolling_mean(values: FloatArray, window: int) -> FloatArray:

@@ -69,7 +69,7 @@ class Automatic:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # candidates that fail are not chosen
                 self.models_[str(asset)] = self._made().fit(_levels(own))
-        self.notes_ = ("Intervals are those of normal errors.",)
+        self.notes_: tuple[str, ...] = ("Intervals are those of normal errors.",)
         return self
 
     def forecast(self, bars: Bars, rows: IntArray) -> MarketForecast:

@@ -134,7 +134,7 @@ class Autoregression:
         self.groups_ = _groups(bars, self.joint)
         self.fitted_ = [fit_lags(_changes(bars, group)[1:], self.largest) for group in self.groups_]
         chosen = sorted({len(fitted.lags) for fitted in self.fitted_})
-        self.notes_ = (f"Lags by BIC: {', '.join(map(str, chosen))}.",)
+        self.notes_: tuple[str, ...] = (f"Lags by BIC: {', '.join(map(str, chosen))}.",)
         return self
 
     def forecast(self, bars: Bars, rows: IntArray) -> MarketForecast:

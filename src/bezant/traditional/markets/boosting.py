@@ -70,7 +70,7 @@ class MarketBoosting:
             share = np.concatenate(parts) / unit**2
             of_variance = self._grown(seen.values[kept], share[kept], {"objective": "gamma"})
             self.models_.append((of_variance, self._quantiles(seen.values[kept], ahead[kept])))
-        self.notes_ = (f"Learned from {len(kept)} origins of {len(bars.assets)} assets.",)
+        self.notes_: tuple[str, ...] = (f"Learned from {len(kept)} origins of {len(bars.assets)} assets.",)
         return self
 
     def _quantiles(self, x: AnyArray, y: FloatArray) -> list[Any]:
@@ -86,6 +86,7 @@ class MarketBoosting:
             "seed": self.random_state,
             "num_threads": threads_for(len(y), None),
             "deterministic": True,
+            "metric": "none",  # that of gamma refuses a return of 0, the loss does not
             "verbosity": -1,
         }
         return lightgbm.train(settings | objective, lightgbm.Dataset(x, y), self.trees)

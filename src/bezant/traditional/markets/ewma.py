@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar, Self
 
 import numpy as np
@@ -17,6 +18,8 @@ from bezant.types import FloatArray, IntArray
 FEWEST = 100
 FIRST = 22
 """Changes whose mean square starts the recursion."""
+LEAST = 0.01
+"""Least variance as a share of its mean in the past: prices that do not move for weeks are no certainty."""
 
 
 class Ewma:
@@ -49,10 +52,19 @@ class Ewma:
         self.states_: dict[str, VolatilityState] = {}
         for asset, span in zip(bars.assets, bars.spans(), strict=True):
             change = bars.returns[span][1:]
+            floor = max(LEAST * float(np.mean(change**2)), np.finfo(np.float64).tiny)
             self.states_[str(asset)] = volatility_state(
-                change, 0.0, self._variances, self._step, self.horizons_, self.levels_, self.pool
+                change,
+                0.0,
+                partial(self._variances, floor),
+                self._step,
+                self.horizons_,
+                self.levels_,
+                self.pool,
             )
-        self.notes_ = (f"The first {FIRST} squared changes start the variance.",)
+        self.notes_: tuple[str, ...] = (
+            f"The first {FIRST} squared changes start the variance; {LEAST:.0%} of its mean is least.",
+        )
         return self
 
     def forecast(self, bars: Bars, rows: IntArray) -> MarketForecast:
@@ -65,12 +77,12 @@ class Ewma:
 
         return by_asset(bars, rows, answer)
 
-    def _variances(self, residuals: FloatArray) -> FloatArray:
+    def _variances(self, floor: float, residuals: FloatArray) -> FloatArray:
         from scipy.signal import lfilter
 
-        first = max(float(np.mean(residuals[:FIRST] ** 2)), np.finfo(np.float64).tiny)
+        first = max(float(np.mean(residuals[:FIRST] ** 2)), floor)
         later, _ = lfilter([1 - self.decay], [1, -self.decay], residuals**2, zi=[self.decay * first])
-        found: FloatArray = np.maximum(np.concatenate([[first], later]), np.finfo(np.float64).tiny)
+        found: FloatArray = np.maximum(np.concatenate([[first], later]), floor)
         return found
 
     def _step(self, variance: FloatArray, shock: FloatArray) -> FloatArray:

@@ -109,7 +109,9 @@ class Garch:
                 change, drift, recursion.variances, _step(self.kind, recursion), self.horizons_, self.levels_,
                 self.pool,
             )  # fmt: skip
-        self.notes_ = tuple(f"The likelihood of {name!r} was not maximised to the end." for name in failed)
+        self.notes_: tuple[str, ...] = tuple(
+            f"The likelihood of {name!r} was not maximised to the end." for name in failed
+        )
         return self
 
     def forecast(self, bars: Bars, rows: IntArray) -> MarketForecast:

@@ -19,7 +19,9 @@ WINDOWS = (1, 5, 22)
 FEWEST = 250
 ROUNDS = 50
 LOWEST = 0.02
-"""Least mean that a logarithm is taken of, as a share of the mean over the longest window: a return of 0."""
+"""Least mean that a logarithm is taken of, as a share of the longest window's: a return of 0."""
+LEAST = 0.001
+"""Least mean over the longest window, as a share of that of all the past: prices that stood still."""
 
 Form = Literal["linear", "log", "gamma"]
 
@@ -31,22 +33,24 @@ class Regression:
     Attributes
     ----------
     coefficients : float array of shape (k, h)
-    smearing : float array of shape (h,)
-        What turns the exponential of a mean logarithm into a mean.
+    level : float array of shape (h,)
+        Mean of the past's variance over that of the exponentials of fitted logarithms: these lie below it.
     low, high : float arrays of shape (h,)
         Least and largest mean variance seen; forecasts stay between.
+    floor : float
+        Least mean over the longest window.
     scale : float
         Mean squared return over mean variance: ranges miss the night.
-    variance, quantiles, shortfall, up : float arrays of shape (h,), (h, q), (h, q), (h,)
+    quantiles, shortfall, up : float arrays of shape (h, q), (h, q), (h,)
         Of standardised changes.
     """
 
     coefficients: FloatArray
-    smearing: FloatArray
+    level: FloatArray
     low: FloatArray
     high: FloatArray
+    floor: float
     scale: float
-    variance: FloatArray
     quantiles: FloatArray
     shortfall: FloatArray
     up: FloatArray
@@ -61,8 +65,8 @@ class Har:
     Parameters
     ----------
     form : {"linear", "log", "gamma"}, default "log"
-        Of variances; of their logarithms, made a mean by smearing; of the logarithm of the mean, by the
-        gamma likelihood, whose loss is QLIKE.
+        Of variances; of their logarithms, brought to the mean of the past; of the logarithm of the mean, by
+        the gamma likelihood, whose loss is QLIKE.
     windows : sequence of int, default (1, 5, 22)
         Bars of the past means, rising.
     covariates : sequence of str, default none
@@ -71,8 +75,8 @@ class Har:
     References
     ----------
     Corsi (2009), "A simple approximate long-memory model of realized volatility", eq. 6; Corsi and Reno
-    (2012), "Discrete-time volatility forecasting with persistent leverage effect", eq. 2.5; Duan (1983),
-    "Smearing estimate"; Bollerslev, Patton and Quaedvlieg (2016), sec. 3.2, for the bounds.
+    (2012), "Discrete-time volatility forecasting with persistent leverage effect", eq. 2.5; Bollerslev,
+    Patton and Quaedvlieg (2016), sec. 3.2, for the bounds.
     """
 
     key: ClassVar[str] = "har"
@@ -95,7 +99,9 @@ class Har:
             str(asset): self._of_past(bars.take(np.arange(span.start, span.stop)))
             for asset, span in zip(bars.assets, bars.spans(), strict=True)
         }
-        self.notes_ = ("Forecasts of variance stay between the least and the largest mean seen before.",)
+        self.notes_: tuple[str, ...] = (
+            "Forecasts of variance stay between the least and the largest mean seen before.",
+        )
         return self
 
     def forecast(self, bars: Bars, rows: IntArray) -> MarketForecast:
@@ -105,7 +111,7 @@ class Har:
 
     def _of_asset(self, asset: str, bars: Bars, rows: IntArray) -> MarketForecast:
         fitted: Regression = fitted_for(self.regressions_, asset, "HAR")
-        inputs = self._inputs(bars)[rows]
+        inputs = self._inputs(bars, fitted.floor)[rows]
         lost = int((~np.isfinite(inputs)).any(axis=1).sum())
         if lost:
             raise InputError(
@@ -121,13 +127,13 @@ class Har:
             self.horizons_,
             self.levels_,
             np.zeros(shape),
-            variance * fitted.variance,
+            variance,
             scale[..., None] * fitted.quantiles,
             scale[..., None] * fitted.shortfall,
             np.broadcast_to(fitted.up, shape).copy(),
         )
 
-    def _inputs(self, bars: Bars) -> FloatArray:
+    def _inputs(self, bars: Bars, least: float) -> FloatArray:
         """Return the regressors of one asset's bars, shape (m, k), NaN where too few bars are behind."""
         variance = best_variance(bars)
         means = [rolling_mean(variance, w) for w in self.windows]
@@ -136,11 +142,13 @@ class Har:
         if self.form == "linear":
             columns = [*means, *(np.abs(f) * f for f in falls), *added]
         else:
-            floor = np.maximum(LOWEST * means[-1], np.finfo(np.float64).tiny)
-            logs = [np.log(np.maximum(mean, floor)) for mean in means]
-            columns = [*logs, *(f / np.sqrt(np.maximum(means[-1], floor)) for f in falls)]
+            longest = np.maximum(means[-1], least)
+            logs = [np.log(np.maximum(mean, LOWEST * longest)) for mean in means]
+            columns = [*logs, *(f / np.sqrt(longest) for f in falls)]
             columns += [_logarithm(values, name) for values, name in zip(added, self.covariates, strict=True)]
-        return np.column_stack([np.ones(len(bars)), *columns])
+        found = np.column_stack([np.ones(len(bars)), *columns])
+        found[: self.windows[-1]] = np.nan  # the first bar has no return
+        return found
 
     def _known(self, bars: Bars) -> tuple[str, ...]:
         for name in self.covariates:
@@ -151,7 +159,9 @@ class Har:
         return self.covariates
 
     def _of_past(self, bars: Bars) -> Regression:
-        inputs, variance = self._inputs(bars), best_variance(bars)
+        variance = best_variance(bars)
+        floor = max(LEAST * float(np.nanmean(variance)), np.finfo(np.float64).tiny)
+        inputs = self._inputs(bars, floor)
         targets = np.stack([_mean_ahead(variance, h) for h in self.horizons_], axis=1)
         known: BoolArray = np.asarray(np.isfinite(inputs).all(axis=1))
         found = [self._solve(inputs, target, known & np.isfinite(target)) for target in targets.T]
@@ -162,11 +172,12 @@ class Har:
         ]
         fitted = Regression(
             np.stack([coefficients for coefficients, _ in found], axis=1),
-            np.array([smearing for _, smearing in found]),
-            np.array([np.nanmin(s) for s in seen]),
+            np.array([level for _, level in found]),
+            np.maximum([np.nanmin(s) for s in seen], floor),
             np.nanmax(targets, axis=0),
+            floor,
             float(np.nanmean(bars.returns**2) / np.nanmean(variance[1:])),
-            *(np.empty(0) for _ in range(4)),
+            *(np.empty(0) for _ in range(3)),
         )
         return self._standardised(bars, inputs, known, fitted)
 
@@ -179,10 +190,10 @@ class Har:
         for k, horizon in enumerate(self.horizons_):
             units = bars.ahead(horizon)[known] / np.sqrt(means[:, k] * horizon)
             units = units[np.isfinite(units)]
-            parts.append((np.mean(units**2), *empirical(units, self.levels_), np.mean(units > 0)))
+            parts.append((*empirical(units, self.levels_), np.mean(units > 0)))
         shapes = [np.stack(part) for part in zip(*parts, strict=True)]
         return Regression(
-            fitted.coefficients, fitted.smearing, fitted.low, fitted.high, fitted.scale, *shapes
+            fitted.coefficients, fitted.level, fitted.low, fitted.high, fitted.floor, fitted.scale, *shapes
         )
 
     def _solve(self, inputs: FloatArray, target: FloatArray, kept: BoolArray) -> tuple[FloatArray, float]:
@@ -191,16 +202,16 @@ class Har:
             return np.linalg.lstsq(x, y, rcond=None)[0], 1.0
         logs = np.log(np.maximum(y, max(float(y.mean()) * 1e-4, np.finfo(np.float64).tiny)))
         start = np.linalg.lstsq(x, logs, rcond=None)[0]
-        smearing = float(np.mean(np.exp(logs - x @ start)))
+        level = float(np.mean(y) / np.mean(np.exp(x @ start)))
         if self.form == "log":
-            return start, smearing
-        start[0] += np.log(smearing)
+            return start, level
+        start[0] += np.log(level)
         return gamma_regression(x, y, start), 1.0
 
     def _answer(self, inputs: FloatArray, fitted: Regression) -> FloatArray:
         """Return the mean variance of a bar over each horizon, shape (n, h)."""
         fits = inputs @ fitted.coefficients
-        means = fits if self.form == "linear" else np.exp(np.minimum(fits, 700.0)) * fitted.smearing
+        means = fits if self.form == "linear" else np.exp(np.minimum(fits, 700.0)) * fitted.level
         return np.clip(means, fitted.low, fitted.high)
 
 
@@ -229,9 +240,9 @@ def gamma_regression(x: FloatArray, y: FloatArray, start: FloatArray) -> FloatAr
     best, now = start, loss(start)
     for _ in range(ROUNDS):
         step = np.linalg.lstsq(x, y * np.exp(-(x @ best)) - 1.0, rcond=None)[0]
-        while (trial := loss(best + step)) > now and np.abs(step).max() > 1e-10:
+        while not (trial := loss(best + step)) <= now and np.abs(step).max() > 1e-10:
             step = step / 2
-        if trial > now - 1e-10 * abs(now):
+        if not trial < now - 1e-10 * abs(now):
             break
         best, now = best + step, trial
     return best

@@ -40,7 +40,9 @@ class RollingQuantiles:
         """Remember what is asked for; see whether there are bars enough."""
         refuse_short(bars, FEWEST + max(horizons), self.name)
         self.horizons_, self.levels_ = tuple(horizons), tuple(levels)
-        self.notes_ = (f"Quantiles of the last {self.window} changes, or all where there are fewer.",)
+        self.notes_: tuple[str, ...] = (
+            f"Quantiles of the last {self.window} changes, or all where there are fewer.",
+        )
         return self
 
     def forecast(self, bars: Bars, rows: IntArray) -> MarketForecast:
