@@ -10,7 +10,7 @@ from scipy.stats import t
 from bezant.histories.market import read_bars
 from bezant.traditional.markets import Garch
 from bezant.traditional.markets.filtered import simulate
-from bezant.traditional.markets.garch import _step, estimate
+from bezant.traditional.markets.garch import estimate
 from market_support import cached, drawn_bars
 
 arch = pytest.importorskip("arch")
@@ -66,7 +66,7 @@ def test_the_variance_over_many_days_is_arch_s_where_shocks_have_the_variance_on
     expected = model.forecast(horizon=21, **draws).variance.to_numpy()[0].cumsum()[[4, 20]] / 1e4
     recursion = estimate(own.returns[1:], kind)[0]["recursion"]
     found = simulate(
-        _step(kind, recursion),
+        recursion.step,
         shocks / shocks.std(),
         np.array([2e-5, 4e-4]),
         0.0,
@@ -93,14 +93,14 @@ def test_the_filter_is_the_recursion():
 
 def test_the_one_day_quantiles_are_those_of_the_residuals():
     own = read_bars(drawn_bars(400, ("A",)))
-    model = Garch(pool=200).fit(own, horizons=(1,), levels=(0.01, 0.05, 0.5))
+    model = Garch(window=300).fit(own, horizons=(1,), levels=(0.01, 0.05, 0.5))
     state = model.states_["A"]
     residuals = (own.returns[1:] - state.drift) / np.sqrt(state.variances(own.returns[1:] - state.drift)[:-1])
     found = model.forecast(own, np.array([300, 399]))
-    expected = np.quantile(residuals[-200:], [0.01, 0.05, 0.5])
+    expected = np.quantile(residuals[-300:], [0.01, 0.05, 0.5])
     assert np.allclose((found.quantiles[:, 0] - state.drift) / np.sqrt(found.variance), expected)
     assert found.up[0, 0] == pytest.approx(
-        np.mean(residuals[-200:] * np.sqrt(found.variance[0, 0]) > -state.drift), abs=0.01
+        np.mean(residuals[-300:] * np.sqrt(found.variance[0, 0]) > -state.drift), abs=0.01
     )
 
 
@@ -112,3 +112,16 @@ def test_falls_raise_the_variance_more_than_rises():
         shock = np.zeros(300)
         shock[-1] = 0.02
         assert variances(-shock)[-1] > 1.2 * variances(shock)[-1]
+
+
+def test_a_share_whose_prices_hardly_move_is_smoothed_and_that_is_said():
+    random = np.random.default_rng(0)
+    steps = np.where(random.random(600) < 0.97, 0, random.choice([-1, 1], 600))
+    table = drawn_bars(640, ("A",)).slice(0, 600).select(["asset", "time", "close"]).to_pandas()
+    table["close"] = 0.5 + 0.001 * np.cumsum(steps) + np.where(np.arange(600) > 598, 0.3, 0.0)
+    bars = read_bars(table)
+    model = Garch().fit(bars, horizons=(1, 21))
+    assert model.notes_ == (
+        "The likelihood of 'A' has no maximum that its residuals bear out; EWMA stands in for it.",
+    )
+    assert np.isfinite(model.forecast(bars, np.array([599])).quantiles).all()

@@ -19,6 +19,8 @@ from bezant.types import FloatArray, IntArray, MissingExtraError
 FEWEST = 250
 LARGEST = 1e6
 """Bound of the variance, in that of the training returns: only a recursion that explodes meets it."""
+UNIT = (0.5, 2.0)
+"""Mean squares that standardised residuals of a sound recursion lie between."""
 MEAN_SHOCK = float(np.sqrt(2 / np.pi))
 
 Kind = Literal["garch", "gjr", "egarch"]
@@ -43,12 +45,14 @@ class Recursion:
         Standard deviation of the training returns.
     first : float
         What arch starts its recursion from, by the training residuals.
+    kind : {"garch", "gjr", "egarch"}
     """
 
     process: Any
     parameters: FloatArray
     scale: float
     first: float
+    kind: Kind
 
     def variances(self, residuals: FloatArray) -> FloatArray:
         """Return the variance of each bar and of the next one, shape (k + 1,)."""
@@ -58,6 +62,19 @@ class Recursion:
         self.process.compute_variance(self.parameters, scaled, found, self.first, bounds)
         return found * self.scale**2
 
+    def step(self, variance: FloatArray, shock: FloatArray) -> FloatArray:
+        """Return the next variances from variances and standardised shocks of one shape."""
+        square = self.scale**2
+        omega, alpha, *gamma, beta = self.parameters
+        skew = gamma[0] if gamma else 0.0
+        if self.kind == "egarch":
+            log = (
+                omega + alpha * (np.abs(shock) - MEAN_SHOCK) + skew * shock + beta * np.log(variance / square)
+            )
+            return np.asarray(np.exp(np.minimum(log, np.log(LARGEST))) * square)
+        found: FloatArray = omega * square + variance * (beta + (alpha + skew * (shock < 0)) * shock**2)
+        return np.minimum(found, LARGEST * square)
+
 
 class Garch:
     """One recursion an asset, by maximum likelihood under Student's t; residuals are drawn forward.
@@ -66,8 +83,9 @@ class Garch:
     ----------
     kind : {"garch", "gjr", "egarch"}, default "garch"
         Symmetric; with more weight on falls; the same in logarithms.
-    pool : int or None, default None
-        Last residuals that are drawn from; None for all of the past.
+    window : int or None, default 2500
+        Last bars that it is estimated on and whose residuals are drawn from; None for all. Ten years of
+        days; prices of decades ago, quoted in eighths, break the likelihood.
 
     References
     ----------
@@ -78,8 +96,8 @@ class Garch:
     key: ClassVar[str] = "garch"
     name: ClassVar[str] = "GARCH family, Student's t"
 
-    def __init__(self, *, kind: Kind = "garch", pool: int | None = None) -> None:
-        self.kind, self.pool = kind, pool
+    def __init__(self, *, kind: Kind = "garch", window: int | None = 2500) -> None:
+        self.kind, self.window = kind, window
 
     def fit(
         self, bars: Bars, *, horizons: Sequence[int] = HORIZONS, levels: Sequence[float] = LEVELS
@@ -99,18 +117,19 @@ class Garch:
         self.parameters_: dict[str, dict[str, float]] = {}
         failed = []
         for asset, span in zip(bars.assets, bars.spans(), strict=True):
-            change = bars.returns[span][1:]
+            change = bars.returns[span][1:][-(self.window or len(bars)) :]
             found, converged = estimate(change, self.kind)
-            drift, recursion = found.pop("mu"), found.pop("recursion")
-            self.parameters_[str(asset)] = found | {"mu": drift}
-            if not converged:
+            if not converged or not _sound(found["recursion"], change - found["mu"]):
+                found = smoothed(change)
                 failed.append(str(asset))
+            drift, recursion = found["mu"], found["recursion"]
+            self.parameters_[str(asset)] = {"mu": drift, "nu": found["nu"]}
             self.states_[str(asset)] = volatility_state(
-                change, drift, recursion.variances, _step(self.kind, recursion), self.horizons_, self.levels_,
-                self.pool,
+                change, drift, recursion.variances, recursion.step, self.horizons_, self.levels_, None
             )  # fmt: skip
         self.notes_: tuple[str, ...] = tuple(
-            f"The likelihood of {name!r} was not maximised to the end." for name in failed
+            f"The likelihood of {name!r} has no maximum that its residuals bear out; EWMA stands in for it."
+            for name in failed
         )
         return self
 
@@ -150,27 +169,21 @@ def estimate(change: FloatArray, kind: Kind) -> tuple[dict[str, Any], bool]:
     mu, nu = float(found.params.iloc[0]), float(found.params.iloc[-1])
     process = model.volatility
     first = process.backcast(np.asarray(change / scale - mu))
-    recursion = Recursion(process, np.asarray(found.params.iloc[1:-1], np.float64), scale, float(first))
+    recursion = Recursion(process, np.asarray(found.params.iloc[1:-1], np.float64), scale, float(first), kind)
     return {"mu": mu * scale, "nu": nu, "recursion": recursion}, found.convergence_flag == 0
 
 
-def _step(kind: Kind, recursion: Recursion) -> Any:
-    """Return the recursion as a step from variances and shocks to the next variances."""
-    square = recursion.scale**2
-    if kind == "garch":
-        omega, alpha, beta = recursion.parameters
-        gamma = 0.0
-    else:
-        omega, alpha, gamma, beta = recursion.parameters
+def smoothed(change: FloatArray, decay: float = 0.94) -> dict[str, Any]:
+    """Return EWMA in the form of :func:`estimate`, for where there is nothing better."""
+    from arch.univariate import GARCH
 
-    def symmetric(variance: FloatArray, shock: FloatArray) -> FloatArray:
-        weight = alpha + gamma * (shock < 0)
-        found: FloatArray = omega * square + variance * (beta + weight * shock**2)
-        return np.minimum(found, LARGEST * square)
+    scale = float(change.std()) or 1.0
+    first = float(np.mean((change / scale) ** 2)) or 1.0
+    parameters = np.array([1e-6, 1 - decay, decay])
+    return {"mu": 0.0, "nu": np.inf, "recursion": Recursion(GARCH(), parameters, scale, first, "garch")}
 
-    def logarithmic(variance: FloatArray, shock: FloatArray) -> FloatArray:
-        log = omega + alpha * (np.abs(shock) - MEAN_SHOCK) + gamma * shock + beta * np.log(variance / square)
-        found: FloatArray = np.exp(np.minimum(log, np.log(LARGEST))) * square
-        return found
 
-    return logarithmic if kind == "egarch" else symmetric
+def _sound(recursion: Recursion, residuals: FloatArray) -> bool:
+    """Whether residuals over their volatility are of about unit size."""
+    units = residuals / np.sqrt(recursion.variances(residuals)[:-1])
+    return bool(UNIT[0] < np.mean(units**2) < UNIT[1])

@@ -23,6 +23,9 @@ LOWEST = 0.02
 LEAST = 0.001
 """Least mean over the longest window, as a share of that of all the past: prices that stood still."""
 
+LARGEST = 300.0
+"""Of an exponent."""
+
 Form = Literal["linear", "log", "gamma"]
 
 
@@ -211,7 +214,7 @@ class Har:
     def _answer(self, inputs: FloatArray, fitted: Regression) -> FloatArray:
         """Return the mean variance of a bar over each horizon, shape (n, h)."""
         fits = inputs @ fitted.coefficients
-        means = fits if self.form == "linear" else np.exp(np.minimum(fits, 700.0)) * fitted.level
+        means = fits if self.form == "linear" else np.exp(np.minimum(fits, LARGEST)) * fitted.level
         return np.clip(means, fitted.low, fitted.high)
 
 
@@ -235,7 +238,8 @@ def gamma_regression(x: FloatArray, y: FloatArray, start: FloatArray) -> FloatAr
     """
 
     def loss(b: FloatArray) -> float:
-        return float(np.mean(y * np.exp(-(x @ b)) + x @ b))
+        fits = np.maximum(x @ b, -LARGEST)  # a step too far is halved, not followed to infinity
+        return float(np.mean(y * np.exp(-fits) + fits))
 
     best, now = start, loss(start)
     for _ in range(ROUNDS):
