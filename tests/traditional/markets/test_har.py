@@ -48,10 +48,10 @@ def test_forecasts_are_those_of_statsmodels(form):
         fitted = api.OLS(y if form == "linear" else np.log(y), past).fit()
         expected = x @ fitted.params
         if form == "log":
-            expected = np.exp(expected) * np.mean(y) / np.mean(np.exp(expected[: len(y)]))
+            expected = np.exp(expected) * np.mean(np.exp(fitted.resid))
     found = Har(form=form).fit(BARS, horizons=(HORIZON,)).forecast(BARS, np.arange(30, 400))
     model = Har(form=form).fit(BARS, horizons=(HORIZON,)).regressions_["A"]
-    expected = np.clip(expected[8:], model.low, model.high) * model.scale * HORIZON
+    expected = np.clip(expected[8:], model.low, model.high) * model.scale * HORIZON * model.squares
     assert np.allclose(found.variance[:, 0], expected, rtol=1e-4)
 
 

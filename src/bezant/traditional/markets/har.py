@@ -23,6 +23,8 @@ LOWEST = 0.02
 LEAST = 0.001
 """Least mean over the longest window, as a share of that of all the past: prices that stood still."""
 
+MOST = 100.0
+"""Most that a variance counts for over its forecast: a move of ten deviations."""
 LARGEST = 300.0
 """Of an exponent."""
 
@@ -37,14 +39,14 @@ class Regression:
     ----------
     coefficients : float array of shape (k, h)
     level : float array of shape (h,)
-        Mean of the past's variance over that of the exponentials of fitted logarithms: these lie below it.
+        Mean of the past's variances over the exponentials of their fitted logarithms, which lie below.
     low, high : float arrays of shape (h,)
         Least and largest mean variance seen; forecasts stay between.
     floor : float
         Least mean over the longest window.
     scale : float
         Mean squared return over mean variance: ranges miss the night.
-    quantiles, shortfall, up : float arrays of shape (h, q), (h, q), (h,)
+    squares, quantiles, shortfall, up : float arrays of shape (h,), (h, q), (h, q), (h,)
         Of standardised changes.
     """
 
@@ -54,6 +56,7 @@ class Regression:
     high: FloatArray
     floor: float
     scale: float
+    squares: FloatArray
     quantiles: FloatArray
     shortfall: FloatArray
     up: FloatArray
@@ -78,8 +81,8 @@ class Har:
     References
     ----------
     Corsi (2009), "A simple approximate long-memory model of realized volatility", eq. 6; Corsi and Reno
-    (2012), "Discrete-time volatility forecasting with persistent leverage effect", eq. 2.5; Bollerslev,
-    Patton and Quaedvlieg (2016), sec. 3.2, for the bounds.
+    (2012), "Discrete-time volatility forecasting with persistent leverage effect", eq. 2.5; Duan (1983),
+    "Smearing estimate"; Bollerslev, Patton and Quaedvlieg (2016), sec. 3.2, for the bounds.
     """
 
     key: ClassVar[str] = "har"
@@ -130,7 +133,7 @@ class Har:
             self.horizons_,
             self.levels_,
             np.zeros(shape),
-            variance,
+            variance * fitted.squares,
             scale[..., None] * fitted.quantiles,
             scale[..., None] * fitted.shortfall,
             np.broadcast_to(fitted.up, shape).copy(),
@@ -180,7 +183,7 @@ class Har:
             np.nanmax(targets, axis=0),
             floor,
             float(np.nanmean(bars.returns**2) / np.nanmean(variance[1:])),
-            *(np.empty(0) for _ in range(3)),
+            *(np.empty(0) for _ in range(4)),
         )
         return self._standardised(bars, inputs, known, fitted)
 
@@ -193,7 +196,8 @@ class Har:
         for k, horizon in enumerate(self.horizons_):
             units = bars.ahead(horizon)[known] / np.sqrt(means[:, k] * horizon)
             units = units[np.isfinite(units)]
-            parts.append((*empirical(units, self.levels_), np.mean(units > 0)))
+            squares = np.mean(np.minimum(units**2, MOST))
+            parts.append((squares, *empirical(units, self.levels_), np.mean(units > 0)))
         shapes = [np.stack(part) for part in zip(*parts, strict=True)]
         return Regression(
             fitted.coefficients, fitted.level, fitted.low, fitted.high, fitted.floor, fitted.scale, *shapes
@@ -205,7 +209,7 @@ class Har:
             return np.linalg.lstsq(x, y, rcond=None)[0], 1.0
         logs = np.log(np.maximum(y, max(float(y.mean()) * 1e-4, np.finfo(np.float64).tiny)))
         start = np.linalg.lstsq(x, logs, rcond=None)[0]
-        level = float(np.mean(y) / np.mean(np.exp(x @ start)))
+        level = float(np.mean(np.minimum(y / np.exp(x @ start), MOST)))
         if self.form == "log":
             return start, level
         start[0] += np.log(level)
