@@ -107,5 +107,5 @@ def test_the_vix_takes_part_from_the_day_on_which_enough_of_it_is_known(monkeypa
     monkeypatch.setattr(markets, "VIX_MODELS", entrants | {markets.BASE: markets.Entrant(Ewma)})
     monkeypatch.setattr(markets, "VIX_KNOWN", 1200)
     lines = list(markets.markets(["vix"]))
-    assert "from 2018-10-1" in lines[1]
+    assert "from 2018-10-09" in lines[1]
     assert sum(line.startswith("log-HAR") for line in lines) == 2

@@ -195,9 +195,8 @@ class Har:
         parts = []
         for k, horizon in enumerate(self.horizons_):
             units = bars.ahead(horizon)[known] / np.sqrt(means[:, k] * horizon)
-            units = units[np.isfinite(units)]
-            squares = np.mean(np.minimum(units**2, MOST))
-            parts.append((squares, *empirical(units, self.levels_), np.mean(units > 0)))
+            units = np.clip(units[np.isfinite(units)], -(MOST**0.5), MOST**0.5)
+            parts.append((np.mean(units**2), *empirical(units, self.levels_), np.mean(units > 0)))
         shapes = [np.stack(part) for part in zip(*parts, strict=True)]
         return Regression(
             fitted.coefficients, fitted.level, fitted.low, fitted.high, fitted.floor, fitted.scale, *shapes
