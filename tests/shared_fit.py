@@ -23,8 +23,9 @@ from bezant.network.fields.embedding import FieldConfig
 from bezant.network.model import Network, NetworkConfig
 from bezant.training.config import TrainingConfig
 from bezant.training.loop import TrainingRun, train
+from bezant.training.plan import TablePlan
 from bezant.training.processes import Processes
-from bezant.training.table import TablePlan, prepare_for_training
+from bezant.training.table import prepare_for_training
 
 HIDING = FieldConfig(n_bins=(), cardinalities=(), hide=0.2)
 

@@ -18,7 +18,8 @@ from bezant.network.model import Network, NetworkConfig
 from bezant.schema import Schema, infer_schema
 from bezant.training.config import TrainingConfig
 from bezant.training.loop import Progress
-from bezant.training.table import TablePlan, prepare_for_training
+from bezant.training.plan import TablePlan
+from bezant.training.table import prepare_for_training
 
 COLUMNS = ("State", "NewExist", "NoEmp", "GrAppv", "SBA_Appv", "ApprovalDate", "default")
 

@@ -9,7 +9,7 @@ from bezant.desks.credit import CreditRisk
 from bezant.desks.network_settings import NetworkSettings
 from bezant.desks.settings import plan_of
 from bezant.desks.tuning_space import propose, settings_of, usual_choice
-from bezant.training.table import TablePlan
+from bezant.training.plan import TablePlan
 
 
 @pytest.mark.parametrize("rows", [1_000, 20_000, 100_000, 10_000_000])

@@ -15,7 +15,8 @@ from bezant.network.inheritance import _numbers, inherit
 from bezant.network.model import Network, NetworkConfig
 from bezant.training.config import TrainingConfig
 from bezant.training.loop import train
-from bezant.training.table import TablePlan, batch_of, prepare
+from bezant.training.plan import TablePlan
+from bezant.training.table import batch_of, prepare
 
 ROWS = 3000
 TRUNKS = {"tabm": {"groups": 2, "depth": 1}, "mlp": {"depth": 2}}

@@ -17,8 +17,9 @@ from bezant.training import cross_fitting
 from bezant.training.config import TrainingConfig
 from bezant.training.cross_fitting import cross_fit_table, is_cross_fitted
 from bezant.training.loop import TrainingRun
+from bezant.training.plan import TablePlan
 from bezant.training.state import Epoch
-from bezant.training.table import FittedTable, TablePlan
+from bezant.training.table import FittedTable
 from common.rows import made_up
 
 PLAN = TablePlan(

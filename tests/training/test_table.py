@@ -17,7 +17,8 @@ from bezant.network.model import NetworkConfig
 from bezant.schema import Schema, infer_schema
 from bezant.training import table as table_module
 from bezant.training.config import TrainingConfig
-from bezant.training.table import FittedTable, HeldOut, TablePlan, fit_table, prepare_for_training
+from bezant.training.plan import TablePlan
+from bezant.training.table import FittedTable, HeldOut, fit_table, prepare_for_training
 from bezant.types import FloatArray
 from common.rows import made_up, replaced
 

@@ -17,7 +17,8 @@ from bezant.network.recalibration import Recalibration
 from bezant.network.scoring import TableModel
 from bezant.training import updating
 from bezant.training.config import TrainingConfig
-from bezant.training.table import TablePlan, fit_table
+from bezant.training.plan import TablePlan
+from bezant.training.table import fit_table
 from bezant.training.updating import UpdatedTable, brief, update_table
 
 ROWS, OLD = 4000, 2000

@@ -24,8 +24,9 @@ from bezant.histories import read_table
 from bezant.network.model import NetworkConfig
 from bezant.training.config import TrainingConfig
 from bezant.training.loop import train
+from bezant.training.plan import TablePlan
 from bezant.training.processes import Processes
-from bezant.training.table import TablePlan, prepare_for_training
+from bezant.training.table import prepare_for_training
 
 ROUNDS, EPOCHS, ROWS = 3, 2, 30_000
 

@@ -23,7 +23,8 @@ from bezant.network.model import Network, NetworkConfig
 from bezant.training.config import TrainingConfig
 from bezant.training.loop import train
 from bezant.training.optimizers import best_precision
-from bezant.training.table import TablePlan, prepare_for_training
+from bezant.training.plan import TablePlan
+from bezant.training.table import prepare_for_training
 
 ROUNDS, EPOCHS = 5, 2
 

@@ -10,7 +10,8 @@ from bezant.desks.labels import event_note
 from bezant.desks.record import fit_record
 from bezant.desks.settings import configuration_of, seed_of
 from bezant.evidence.evaluation import evaluate_scores
-from bezant.training.table import FittedTable, TablePlan
+from bezant.training.plan import TablePlan
+from bezant.training.table import FittedTable
 from bezant.types import AnyArray, FloatArray
 
 

@@ -16,11 +16,10 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from bezant.artifacts import load_folder, save_folder
+from bezant.desks.history_rows import batch_of, cut_in_windows, encoded, frame_like, rows_of
 from bezant.desks.settings import seed_of
-from bezant.histories import Histories, like_input, read_table, with_records
-from bezant.histories.windows import windows_of
+from bezant.histories import Histories, like_input
 from bezant.network.backbones import BackboneConfig, BackboneKind
-from bezant.network.batch import Batch
 from bezant.network.fields.embedding import FieldConfig
 from bezant.network.fields.encoding import Encoding, learn_encoding
 from bezant.network.history import TERMS, HistoryConfig, HistoryNetwork, Term, learn_history
@@ -28,7 +27,7 @@ from bezant.network.pretrained import PretrainedRecords
 from bezant.network.record_encoder import RecordsConfig
 from bezant.network.records import Records
 from bezant.network.sizes import SizeName
-from bezant.schema import RECORDS, Schema, has_records, infer_schema, listed_again
+from bezant.schema import RECORDS, Schema, infer_schema
 from bezant.training.config import TrainingConfig, read_config
 from bezant.training.loop import TrainingRun, train
 from bezant.training.progress import ProgressChoice, shown
@@ -143,7 +142,7 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
             raise InputError(
                 f"None of the {table.num_rows} histories has two records; there is nothing to learn from."
             )
-        rows = _windows(records, self.window)
+        rows = cut_in_windows(records, self.window)
         order = torch.randperm(len(records), generator=torch.Generator().manual_seed(seed))
         held = torch.zeros(len(records), dtype=torch.bool)
         held[order[: int(len(order) * HELD_OUT)]] = True
@@ -158,7 +157,7 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         with shown("Pretraining", self.progress) as observe:
             self.history_ = train(
                 network,
-                batch_of(_windows(known, self.window)),
+                batch_of(cut_in_windows(known, self.window)),
                 batch_of(records.rows(judged)) if judged is not None else None,
                 training,
                 observe=observe,
@@ -243,7 +242,7 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         vectors = self.network_.embed(self._records(table)).numpy()
         columns: dict[str, Any] = {} if keys is None else {self.entity: keys}
         columns |= {f"h{j}": vectors[:, j] for j in range(vectors.shape[1])}
-        return like_input(_source(histories), columns)
+        return like_input(frame_like(histories), columns)
 
     def surprise(self, histories: Frame | Histories) -> Frame:
         """Return how unlikely each record was, given those before it.
@@ -266,7 +265,7 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         times = pa.array(records.gathered().times.numpy()).cast(pa.timestamp("us"))
         columns |= {"row": row, name: times, "surprise": found.sum(1)}
         columns |= {f"surprise_{field}": found[:, j] for j, field in enumerate(self._fields_told())}
-        return like_input(_source(histories), columns)
+        return like_input(frame_like(histories), columns)
 
     def _fields_told(self) -> list[str]:
         assert self.encoding_.records is not None
@@ -345,64 +344,3 @@ def pretrained_records(given: HistoryModel | str | Path | None) -> PretrainedRec
         return None
     model = given if isinstance(given, HistoryModel) else HistoryModel.from_pretrained(given)
     return model.pretrained()
-
-
-def rows_of(histories: Frame | Histories, entity: str, time: str) -> tuple[pa.Table, pa.ChunkedArray | None]:
-    """Return a table with a column of records, one row a history, and the entities where they are known.
-
-    Raises
-    ------
-    InputError
-        If it is neither a frame with that column, nor of events.
-    """
-    if isinstance(histories, Histories):
-        if histories.records is None or histories.records_schema is None:
-            raise InputError(f"The {len(histories)} histories have no records; give some to learn from.")
-        name = histories.records_schema.time
-        assert name is not None
-        inputs = [f.name for f in histories.records_schema.inputs]
-        column = listed_again(histories.offsets, histories.records.select([name, *inputs]))
-        keys = histories.profile[entity] if entity in histories.profile.column_names else None
-        return pa.table({RECORDS: column}), keys
-    table = read_table(histories)
-    if has_records(table):
-        return table, table[entity] if entity in table.column_names else None
-    missing = [name for name in (entity, time) if name not in table.column_names]
-    if missing:
-        raise InputError(
-            f"The table of {table.num_rows} rows has no column {missing[0]!r}; name the columns of the "
-            "entity and the time of the events, or add records to rows with bezant.with_records."
-        )
-    keys = table[entity].drop_null().unique()
-    given = with_records(pa.table({entity: keys}), table, entity=entity, time=time)
-    return given, given[entity]
-
-
-def encoded(encoding: Encoding, typed: pa.Table) -> Records:
-    """Return typed records as tensors."""
-    found = Batch.of(encoding.encode(typed)).records
-    assert found is not None
-    return found
-
-
-def batch_of(records: Records) -> Batch:
-    """Return a batch of which only records are known."""
-    rows = len(records)
-    return Batch(torch.empty(rows, 0), torch.empty(rows, 0, dtype=torch.int32), records=records)
-
-
-def _windows(records: Records, length: int) -> Records:
-    """Cut rows into windows that together hold every record once."""
-    ends = records.lengths.cumsum(0)
-    offsets = torch.cat([torch.zeros(1, dtype=torch.int64), ends]).numpy()
-    found = windows_of(offsets, length, length)
-    row = torch.from_numpy(found.history)
-    shift = records.starts - (ends - records.lengths)
-    starts = torch.from_numpy(found.start) + shift.index_select(0, row)
-    lengths = torch.from_numpy(found.lengths)
-    last = records.times.index_select(0, starts + lengths - 1)
-    return Records(records.numbers, records.codes, records.times, starts, lengths, last)
-
-
-def _source(histories: Frame | Histories) -> Frame:
-    return histories.profile if isinstance(histories, Histories) else histories

@@ -14,7 +14,7 @@ from bezant.network.model import HeadName, NetworkConfig, TrunkName
 from bezant.network.record_encoder import RecordsConfig
 from bezant.network.sizes import SizeName
 from bezant.training.config import TrainingConfig
-from bezant.training.table import TablePlan
+from bezant.training.plan import TablePlan
 from bezant.types import InputError
 
 OF_NETWORK = ("dropout", "groups", "additive")

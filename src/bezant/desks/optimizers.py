@@ -15,7 +15,8 @@ from bezant.network.sizes import SizeName
 from bezant.training.comparison import OptimizerComparison, compare_on
 from bezant.training.config import OptimizerName, TrainingConfig
 from bezant.training.optimizers import LEARNING_RATES
-from bezant.training.table import TablePlan, prepare_for_training
+from bezant.training.plan import TablePlan
+from bezant.training.table import prepare_for_training
 from bezant.types import Frame, InputError
 
 

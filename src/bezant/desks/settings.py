@@ -15,7 +15,7 @@ from bezant.network.model import HeadName, TrunkName
 from bezant.network.sizes import SIZES
 from bezant.schema import Role, Schema
 from bezant.training.config import TrainingConfig, read_config
-from bezant.training.table import TablePlan
+from bezant.training.plan import TablePlan
 from bezant.types import AnyArray, Frame, InputError
 
 RUN_ONLY = ("checkpoint", "pretrained", "progress", "scratch")

@@ -29,8 +29,9 @@ from bezant.network.model import TrunkName
 from bezant.network.sizes import SizeName
 from bezant.schema import Schema
 from bezant.training.config import TrainingConfig
+from bezant.training.plan import TablePlan
 from bezant.training.progress import ProgressChoice, shown
-from bezant.training.table import FittedTable, TablePlan, fit_table, halves
+from bezant.training.table import FittedTable, fit_table, halves
 from bezant.types import FloatArray, Frame, InputError
 
 LARGE = "bezant"

@@ -9,8 +9,9 @@ import numpy as np
 from bezant.desks.intake import Intake
 from bezant.network.calibration import Calibrator
 from bezant.network.mean_calibration import slope_ahead
+from bezant.training.plan import TablePlan
 from bezant.training.progress import ProgressChoice, shown
-from bezant.training.table import TablePlan, fit_table
+from bezant.training.table import fit_table
 from bezant.types import FloatArray, InputError
 
 LEAST_ROWS = 5000

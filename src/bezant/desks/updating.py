@@ -15,8 +15,8 @@ from bezant.desks.settings import ordering_times, plan_of, seed_of
 from bezant.evidence.evaluation import Evaluation, evaluate_scores
 from bezant.network.recalibration import days_of
 from bezant.schema import Role, Schema
+from bezant.training.plan import TablePlan
 from bezant.training.progress import shown
-from bezant.training.table import TablePlan
 from bezant.training.updating import UpdatedTable, brief, update_table
 from bezant.types import AnyArray, FloatArray, InputError, IntArray
 

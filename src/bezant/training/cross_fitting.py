@@ -23,17 +23,9 @@ from bezant.network.scoring import TableModel
 from bezant.schema import Schema
 from bezant.training.additive_share import answers_apart, best_share, share_note, shared
 from bezant.training.loop import TrainingRun, train
+from bezant.training.plan import SMALL_ROWS, TablePlan
 from bezant.training.state import Epoch
-from bezant.training.table import (
-    SMALL_ROWS,
-    FittedTable,
-    HeldOut,
-    Shown,
-    TablePlan,
-    batch_of,
-    prepare,
-    refit,
-)
+from bezant.training.table import FittedTable, HeldOut, Shown, batch_of, prepare, refit
 from bezant.types import FloatArray, IntArray
 
 FOLDS = 5

@@ -21,17 +21,9 @@ from bezant.network.fields.encoding import Encoding
 from bezant.network.fields.interactions import MOST_SOURCES
 from bezant.network.model import Network, NetworkConfig, learn_network_in_pieces
 from bezant.schema import Schema
+from bezant.training.plan import TablePlan
 from bezant.training.rows import RowsOnDisk
-from bezant.training.table import (
-    FOLDS,
-    FittedTable,
-    Shown,
-    TablePlan,
-    batch_of,
-    fit_table,
-    halves,
-    prepare_encoding,
-)
+from bezant.training.table import FOLDS, FittedTable, Shown, batch_of, fit_table, halves, prepare_encoding
 from bezant.types import FloatArray, InputError, IntArray
 
 SAMPLE_ROWS = 500_000

@@ -32,7 +32,8 @@ from bezant.network.recalibration import UNMOVED, Recalibration, learn_recalibra
 from bezant.network.scoring import TableModel
 from bezant.training.config import TrainingConfig
 from bezant.training.loop import TrainingRun, train
-from bezant.training.table import HeldOut, Shown, TablePlan, batch_of, prepare
+from bezant.training.plan import TablePlan
+from bezant.training.table import HeldOut, Shown, batch_of, prepare
 from bezant.types import FloatArray, IntArray
 
 EPOCHS = 3

@@ -1,0 +1,114 @@
+"""How a table is fitted, and what of that depends on the number of its rows."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from bezant.network.adaptation import Adapt
+from bezant.network.model import NetworkConfig
+from bezant.network.pretrained import PretrainedRecords
+from bezant.training.config import TrainingConfig
+
+STATISTICS_FROM = 10
+"""Categories of at least this many known values get target statistics, in a large table."""
+
+FROZEN_ROWS, LORA_ROWS = 2_000, 20_000
+"""Of a pretrained summary nothing is trained further with fewer labelled rows than the first, and a step of
+low rank with fewer than the second."""
+
+SMALL_ROWS = 20_000
+"""Tables of fewer rows get a smaller trunk in several groups: they cannot feed a large one."""
+
+SMALL = {"width": 96, "depth": 1, "groups": 4, "bins": 16, "spacing": "tails", "additive": True}
+"""What a small table's network is made of, unless it is said otherwise. Groups are those of a TabM trunk, and
+an additive member answers with the probability of an event."""
+
+SMALL_SIZES = ("tiny", "small")
+"""Whoever asks for a larger size gets it, however few the rows."""
+
+EMBEDDED_UP_TO = 64
+"""Categories of at most this many known values get vectors of their own. With more of them, vector and
+statistic together would let the network work out a row's own target."""
+
+
+class TablePlan(BaseModel):
+    """How a table is fitted.
+
+    Parameters
+    ----------
+    network : NetworkConfig
+        Size, trunk and head; its ``fields`` may ask for periodic numbers, other smoothings, more pairs,
+        hidden codes (what depends on the rows is filled in).
+    training : TrainingConfig
+        Optimizer, epochs and the rest.
+    statistics_from : int, optional
+        Fewest known values of a category that gets target statistics. If not given: 10, but in tables of
+        under 20,000 rows 65, for there the statistics of a few values say less than they disturb.
+    least_rows_a_value : int, optional
+        A value of a category that fewer training rows have counts as unknown. If not given: 0.05 %
+        of the rows, but at least 2 and at most 20.
+    refit : bool, default True
+        Train again on all rows, the held-out ones too, once the number of epochs is known.
+    pretrained : PretrainedRecords, optional
+        What reads the rows' records was learned without labels; not a part of the plan's document.
+    adapt : {"frozen", "lora", "full"}, optional
+        What of it is trained further; if not given it depends on the number of rows.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    network: NetworkConfig = NetworkConfig()
+    training: TrainingConfig = TrainingConfig()
+    statistics_from: int | None = Field(default=None, ge=1)
+    least_rows_a_value: int | None = Field(default=None, ge=1)
+    refit: bool = True
+    pretrained: PretrainedRecords | None = Field(default=None, exclude=True)
+    adapt: Adapt | None = None
+
+    def adaptation(self, rows: int) -> Adapt:
+        """Return what of a pretrained summary is trained further with so many labelled rows."""
+        if self.adapt is not None:
+            return self.adapt
+        return "frozen" if rows < FROZEN_ROWS else "lora" if rows < LORA_ROWS else "full"
+
+    def adaptation_note(self, rows: int) -> tuple[str, ...]:
+        """Say what of a pretrained summary was trained further."""
+        if self.pretrained is None:
+            return ()
+        how = self.adaptation(rows)
+        what = {
+            "frozen": "was not trained further (adapt='frozen')",
+            "lora": "was trained further in a few directions (adapt='lora')",
+            "full": "was trained further as a whole (adapt='full')",
+        }[how]
+        why = "" if self.adapt is not None else f", as with {rows:,} labelled rows by default"
+        return (f"The pretrained summary of the records {what}{why}.",)
+
+    def small_note(self, rows: int) -> tuple[str, ...]:
+        """Say so if a small table gets another network than its size says."""
+        network = self.resolved(rows).network
+        if (network.width, network.depth) == (self.network.width, self.network.depth):
+            return ()
+        return (
+            f"With {rows} rows, fewer than {SMALL_ROWS}, the network is a small one: {network.depth} block "
+            f"of width {network.width} in each of {network.groups} groups, with {network.bins} bins a "
+            "number.",
+        )
+
+    def resolved(self, rows: int) -> TablePlan:
+        """Return the plan with all that depends on the number of rows filled in."""
+        network, statistics = self.network, STATISTICS_FROM
+        if rows < SMALL_ROWS and network.size in SMALL_SIZES:
+            given = network.model_fields_set
+            fits = {"groups": network.trunk == "tabm", "additive": network.head == "binary"}
+            wished = {k: v for k, v in SMALL.items() if k not in given and fits.get(k, True)}
+            network, statistics = network.model_copy(update=wished), EMBEDDED_UP_TO + 1
+        return self.model_copy(
+            update={
+                "network": network,
+                "training": self.training.resolved(rows),
+                "statistics_from": self.statistics_from or statistics,
+                "least_rows_a_value": self.least_rows_a_value or int(np.clip(rows // 2000, 2, 20)),
+            }
+        )
