@@ -30,6 +30,9 @@ INK, QUIET, RULE, EVENT = "#1c2329", "#66717c", "#d6dbe0", "#a83232"
 WIDTH, HEIGHT = 4.9, 3.55
 """Inches; two stand side by side on a wide page, one fills a narrow one."""
 
+WIDE = 2 * WIDTH + 0.2
+"""Inches of a picture that runs across the whole page, as a series over years needs."""
+
 _STYLE: Mapping[str, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,  # a column may be called "$x$"

@@ -61,15 +61,22 @@ def coverage(y: npt.ArrayLike, low: npt.ArrayLike, high: npt.ArrayLike) -> float
 
 
 def coverage_by(
-    y: npt.ArrayLike, low: npt.ArrayLike, high: npt.ArrayLike, group: Sequence[Any] | npt.ArrayLike
+    y: npt.ArrayLike,
+    low: npt.ArrayLike,
+    high: npt.ArrayLike,
+    group: Sequence[Any] | npt.ArrayLike,
+    *,
+    order: Sequence[str] = REGIMES,
 ) -> Coverage:
-    """Return the share within the band for each group, in the order of their first rows, and for all.
+    """Return the share within the band for each group, and for all.
 
     Parameters
     ----------
     y, low, high : array-like of shape (n,)
     group : array-like of shape (n,)
         Such as :func:`volatility_regimes`, the asset or the year.
+    order : sequence of str, default ("calm", "middling", "stormy")
+        Groups that come first, in this order; the others follow in the order of their first rows.
 
     Raises
     ------
@@ -81,11 +88,12 @@ def coverage_by(
     if names.shape != held.shape:
         raise InputError(f"There are {len(held)} forecasts and {names.size} groups; give one group a row.")
     found, first, of = np.unique(names, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    rows = np.append(np.bincount(of)[order], len(held))
-    inside = np.append(np.bincount(of, weights=held)[order], held.sum()).astype(np.int64)
+    rank = {name: place for place, name in enumerate(order)}
+    at = sorted(range(len(found)), key=lambda i: (rank.get(str(found[i]), len(rank)), first[i]))
+    rows = np.append(np.bincount(of)[at], len(held))
+    inside = np.append(np.bincount(of, weights=held)[at], held.sum()).astype(np.int64)
     ends = wilson_interval(inside, rows)
-    return Coverage((*(str(name) for name in found[order]), "all"), rows, inside, *ends)
+    return Coverage((*(str(name) for name in found[at]), "all"), rows, inside, *ends)
 
 
 def volatility_regimes(volatility: npt.ArrayLike, names: Sequence[str] = REGIMES) -> npt.NDArray[np.str_]:
