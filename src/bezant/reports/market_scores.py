@@ -110,8 +110,8 @@ def score_table(
                 column,
                 ratio,
                 span,
-                best=ratio == np.nanmin(table[:, column]),
-                kept=best_ones[row, column],
+                best=bool(ratio == np.nanmin(table[:, column])),
+                kept=bool(best_ones[row, column]),
             )
         axes.set(xlim=(-0.5, len(tasks) - 0.5), ylim=(len(models) - 0.5, -0.5))
         axes.xaxis.tick_top()
