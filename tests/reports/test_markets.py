@@ -11,19 +11,15 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from bezant.metrics.market import coverage_by, volatility_regimes
-from bezant.reports import market_scores, markets
-from bezant.reports.canvas import EVENT, line_styles
+from bezant.reports import markets
+from bezant.reports.canvas import EVENT
 from bezant.types import InputError
 from market_files import ewma_variance, sp500
 
-MODELS = ("bezant", "GARCH-t", "random walk")
-STYLES = line_styles(MODELS, MODELS[0])
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 DAYS, RETURNS = sp500().index[-1500:], sp500().to_numpy()[-1500:]
 SD = np.sqrt(ewma_variance(sp500().to_numpy()))[-1500:]
 PRICE = 1000 * np.exp(np.cumsum(RETURNS))
-TASKS = ("S&P 500 variance, QLIKE", "20 stocks, pinball")
 
 
 def fan_of(**more: Any) -> str:
@@ -45,25 +41,11 @@ def drawn(name: str) -> str:
         )
     if name == "var":
         return markets.var_with_exceptions(DAYS, RETURNS, norm.ppf(0.99) * SD, title="S&P 500")
-    if name == "var 95":
-        return markets.var_with_exceptions(DAYS, RETURNS, 1.645 * SD, title="S&P 500", level=0.95)
-    if name == "coverage":
-        return market_scores.coverage_by_group(coverages(), 0.9, styles=STYLES)
-    ratios = np.array([[0.9, np.nan], [1.0, 1.0], [1.1, 0.95]])
-    return market_scores.score_table(
-        TASKS, MODELS, ratios, kept=ratios < 0.96, styles=STYLES, baseline="GARCH-t"
-    )
+    assert name == "var 95"
+    return markets.var_with_exceptions(DAYS, RETURNS, 1.645 * SD, title="S&P 500", level=0.95)
 
 
-def coverages() -> dict[str, Any]:
-    regime = volatility_regimes(SD)
-    return {
-        model: coverage_by(RETURNS, -k * SD, k * SD, regime)
-        for model, k in zip(MODELS, (1.645, 1.8, 2.0), strict=True)
-    }
-
-
-ALL = ("fan", "fan with what came", "volatility", "var", "var 95", "coverage", "scores")
+ALL = ("fan", "fan with what came", "volatility", "var", "var 95")
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -71,7 +53,7 @@ def test_a_picture_is_well_formed_small_named_and_always_the_same(name: str) -> 
     svg = drawn(name)
     root = ElementTree.fromstring(svg)
     assert root.attrib["aria-label"] and "viewBox" in root.attrib
-    assert len(svg) < 120_000
+    assert len(svg) < 140_000
     assert drawn(name) == svg
 
 
@@ -125,20 +107,6 @@ def test_volatility_is_printed_in_per_cent_and_its_band_named() -> None:
     assert "band" not in markets.volatility(DAYS, f, f, title="x")
 
 
-def test_coverage_names_groups_models_and_what_is_promised() -> None:
-    svg = drawn("coverage")
-    for text in ("calm", "middling", "stormy", ">all<", *MODELS, "days within the 90% band"):
-        assert text in svg
-
-
-def test_the_best_score_of_each_task_is_bold_and_the_kept_are_dotted() -> None:
-    svg = drawn("scores")
-    bold = re.findall(r"font-weight: bold[^>]*>|font: bold[^>]*>", svg)
-    assert "0.900" in svg and "0.950" in svg and "1.100" in svg and ">–<" in svg
-    assert len(bold) >= 3  # two best figures and the name of the large model
-    assert "below 1 is better" in svg
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -147,19 +115,6 @@ def test_the_best_score_of_each_task_is_bold_and_the_kept_are_dotted() -> None:
             "give symmetric levels",
         ),
         (lambda: markets.fan(DAYS, PRICE, DAYS[-1:], [[1.0, 2]], LEVELS, title="x"), r"shape \(1, 2\)"),
-        (
-            lambda: market_scores.score_table(
-                TASKS, MODELS, [[1.0]], kept=[[True]], styles=STYLES, baseline="x"
-            ),
-            "3 models and 2 tasks",
-        ),
-        (
-            lambda: market_scores.coverage_by_group(
-                {"bezant": coverages()["bezant"], "GARCH-t": coverage_by([1.0], [0.0], [2.0], ["x"])},
-                0.9, styles=STYLES,
-            ),
-            "different groups",
-        ),
     ],
 )  # fmt: skip
 def test_pictures_of_what_does_not_fit_are_refused(call: Callable[[], Any], message: str) -> None:

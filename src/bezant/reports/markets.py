@@ -168,7 +168,8 @@ def volatility(
     ----------
     dates : array-like of datetime64, shape (n,)
     realised, forecast : array-like of shape (n,)
-        Annualised volatility as a fraction: 0.2 is 20 % a year. The axis is logarithmic.
+        Annualised volatility as a fraction: 0.2 is 20 % a year. The axis is logarithmic; days without any
+        measured movement have no dot.
     title : str
     band : (low, high), optional
         Ends of the forecast's band, each of shape (n,).
@@ -177,6 +178,7 @@ def volatility(
     """
     days = np.asarray(dates).astype("datetime64[s]")
     came, expected = np.asarray(realised, dtype=np.float64), np.asarray(forecast, dtype=np.float64)
+    came = np.where(came > 0, came, np.nan)  # no place on a logarithmic axis
     with canvas(
         f"volatility-{title}", f"Volatility of {title}: forecast and measured", width=WIDE
     ) as picture:
@@ -187,8 +189,9 @@ def volatility(
             axes.fill_between(days, low, high, color=LARGE, alpha=BAND_ALPHA, linewidth=0)
         axes.plot(days, expected, color=LARGE, linewidth=1.3)
         axes.set_yscale("log")
-        # A day without movement has a volatility of next to nothing; it must not set the scale.
-        axes.set_ylim(0.7 * float(np.quantile(came, 0.005)), 1.25 * float(max(came.max(), expected.max())))
+        # A day that hardly moved has a volatility of next to nothing; it must not set the scale.
+        least = min(float(np.nanquantile(came, 0.005)), float(expected.min()))
+        axes.set_ylim(0.7 * least, 1.25 * float(max(np.nanmax(came), expected.max())))
         axes.set_xlim(days[0], days[-1])
         _dated(axes)
         _percent_on_log_axis(axes)
@@ -214,10 +217,9 @@ def _percent_on_log_axis(axes: Any) -> None:
 
 
 def _dots(axes: Any, days: npt.NDArray[np.datetime64], heights: FloatArray) -> None:
-    """Draw a dot a day, all as one line of points: a mark each would make the page ten times as large."""
-    across, up = np.repeat(days, 3), np.repeat(heights, 3)
-    up[2::3] = np.nan
-    axes.plot(across, up, color=QUIET, linewidth=1.7, alpha=0.6, solid_capstyle="round", zorder=1)
+    """Draw a dot a day, all as one line of short sticks: a mark each would be twice the size."""
+    up = np.stack([0.992 * heights, 1.008 * heights, np.full(len(days), np.nan)], axis=1).ravel()
+    axes.plot(np.repeat(days, 3), up, color=QUIET, linewidth=1.7, alpha=0.6, solid_capstyle="round", zorder=1)
 
 
 def var_with_exceptions(

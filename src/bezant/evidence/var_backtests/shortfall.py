@@ -83,7 +83,7 @@ def _checked(y: npt.ArrayLike, var: npt.ArrayLike, es: npt.ArrayLike) -> tuple[F
     if len({len(values) for values in arrays}) != 1:
         sizes = ", ".join(str(len(values)) for values in arrays)
         raise InputError(f"Returns, VaR and ES have {sizes} days; give one of each a day.")
-    wrong = int(np.sum((arrays[2] <= 0) | (arrays[2] < arrays[1])))
+    wrong = int(np.sum((arrays[2] <= 0) | (arrays[2] < arrays[1] * (1 - 1e-12))))
     if wrong:
         raise InputError(
             f"The ES is not above 0 or is below its VaR on {wrong} of {len(arrays[0])} days; give losses as "

@@ -127,7 +127,8 @@ def fz0(y: npt.ArrayLike, var: npt.ArrayLike, es: npt.ArrayLike, level: float) -
     tail = tail_of(level)
     gain, value, shortfall = _together(y=y, var=var, es=es)
     _refuse(shortfall <= 0, shortfall, "The ES is not above 0", "give losses as positive numbers")
-    _refuse(shortfall < value, shortfall, "The ES is below its VaR", "give var before es")
+    rounding = 1e-12 * np.abs(value)
+    _refuse(shortfall < value - rounding, shortfall, "The ES is below its VaR", "give var before es")
     beyond = np.maximum(-value - gain, 0.0)  # how far the loss went beyond the VaR
     return np.asarray(beyond / (tail * shortfall) + value / shortfall + np.log(shortfall) - 1)
 
