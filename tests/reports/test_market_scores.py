@@ -56,9 +56,12 @@ def test_coverage_names_groups_models_and_what_is_promised() -> None:
 
 def test_the_best_score_of_each_task_is_bold_and_the_kept_are_dotted() -> None:
     svg = drawn("scores")
-    bold = re.findall(r"font-weight: bold[^>]*>|font: bold[^>]*>", svg)
-    assert "0.900" in svg and "0.950" in svg and "1.100" in svg and ">–<" in svg
-    assert len(bold) >= 3  # two best figures and the name of the large model
+    assert re.findall(r"<text [^>]*font-weight: 700[^>]*>([^<]*)", svg) == ["bezant", "0.900", "0.950"]
+    assert "1.100" in svg and ">–<" in svg
+    plain = market_scores.score_table(
+        TASKS, MODELS, np.ones((3, 2)), kept=np.zeros((3, 2), bool), styles=STYLES, baseline="GARCH-t"
+    )
+    assert svg.count("<use") == 2 and plain.count("<use") == 0  # a dot for each kept model
     assert "below 1 is better" in svg
 
 
