@@ -1,4 +1,4 @@
-"""The credit tasks: which rows of which real data set train, and which test."""
+"""The tasks of classification, credit first: which rows of which real data set train, and which test."""
 
 from __future__ import annotations
 
@@ -118,6 +118,7 @@ TASKS = {
         CreditTask("credit-data", "credit-data", "Credit data, 4,454 rows, 5 folds"),
         CreditTask("hmda", "hmda", "Boston HMDA, 2,380 rows, 5 folds"),
         CreditTask("lending-club", "lending-club", "Lending Club, 9,857 rows, 5 folds"),
+        CreditTask("caravan", "caravan", "Caravan, who takes the policy (propensity), 5,822 rows, 5 folds"),
         CreditTask(
             "sba-100k",
             "sba-loans",
