@@ -7,6 +7,7 @@ from bezant.desks.history_model import HistoryModel
 from bezant.desks.loading import load
 from bezant.desks.macro_overlay import MacroOverlay, fit_macro_overlay
 from bezant.desks.optimizers import compare_optimizers
+from bezant.desks.recommender import ProductRecommender
 from bezant.desks.severity import LossSeverity
 from bezant.desks.stress import Scenario, StressTest, stress_test
 from bezant.desks.term_structure import PDTermStructure
@@ -21,6 +22,7 @@ __all__ = [
     "LossSeverity",
     "MacroOverlay",
     "PDTermStructure",
+    "ProductRecommender",
     "Scenario",
     "StressTest",
     "Tuning",

@@ -10,13 +10,16 @@ from bezant.desks.blend import Blend
 from bezant.desks.credit import CreditRisk
 from bezant.desks.expected_loss import ExpectedLoss
 from bezant.desks.history_model import HistoryModel
+from bezant.desks.recommender import ProductRecommender
 from bezant.desks.severity import LossSeverity
 from bezant.desks.term_structure import PDTermStructure
 from bezant.types import ArtifactError
 
 DESKS: dict[str, Any] = {
     desk.__name__: desk
-    for desk in (Blend, CreditRisk, ExpectedLoss, HistoryModel, LossSeverity, PDTermStructure)
+    for desk in (
+        Blend, CreditRisk, ExpectedLoss, HistoryModel, LossSeverity, PDTermStructure, ProductRecommender
+    )
 }
 """Estimators by the kind that stands in a saved model."""
 

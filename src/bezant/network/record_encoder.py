@@ -138,6 +138,11 @@ def _clock(records: Records) -> Tensor:
     return torch.cat([count, spans], 1).float()
 
 
+def padded_rows(values: Tensor, near: Records) -> Tensor:
+    """Spread packed values (N, ...) of records that lie in the order of the rows to (B, T, ...)."""
+    return _padded(values, _padded_places(near, near.longest), len(near), near.longest)
+
+
 def _padded_places(near: Records, longest: int) -> Tensor | None:
     """Return where each packed record stands in a padded batch; None if none is padded."""
     if len(near) * longest == len(near.times):
@@ -171,9 +176,25 @@ def learn_records(
         Most bins of a number.
     """
     near = records.latest(config.window).gathered()
-    scale = RobustScale(near.numbers.shape[1])
-    scale.learn(near.numbers)
-    edges = quantile_edges(scale(near.numbers), bins)
+    fields = fields_of(near.numbers, cardinalities, bins)
+    return RecordEncoder(config.model_copy(update={"fields": fields.config}), fields)
+
+
+def fields_of(numbers: Tensor, cardinalities: tuple[int, ...], bins: int) -> FieldEmbedding:
+    """Build a FieldEmbedding without target statistics: learn scales and bins, draw the weights.
+
+    Parameters
+    ----------
+    numbers : float32 tensor, shape (M, P)
+        Raw numbers to learn from, NaN where missing.
+    cardinalities : tuple of int
+        Codes of each code column.
+    bins : int
+        Most bins of a number.
+    """
+    scale = RobustScale(numbers.shape[1])
+    scale.learn(numbers)
+    edges = quantile_edges(scale(numbers), bins)
     long = max(cardinalities, default=0) > FEW_VALUES
     fields = FieldEmbedding(
         FieldConfig(
@@ -189,4 +210,4 @@ def learn_records(
     fields.scale.load_state_dict(scale.state_dict())
     if fields.numbers is not None:
         fields.numbers.learn(edges)
-    return RecordEncoder(config.model_copy(update={"fields": fields.config}), fields)
+    return fields

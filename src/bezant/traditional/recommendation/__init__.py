@@ -1,5 +1,6 @@
 """Recommenders that the large one must beat: what a customer takes next."""
 
+from bezant.traditional.recommendation.co_occurrence import CoOccurrence, learn_co_occurrence
 from bezant.traditional.recommendation.ease import Ease
 from bezant.traditional.recommendation.factorization import Factorization
 from bezant.traditional.recommendation.interactions import Interactions, from_sets, interactions
@@ -10,6 +11,7 @@ from bezant.traditional.recommendation.popularity import Popularity
 from bezant.traditional.recommendation.sequential_rules import SequentialRules
 
 __all__ = [
+    "CoOccurrence",
     "Ease",
     "Factorization",
     "Interactions",
@@ -20,4 +22,5 @@ __all__ = [
     "SequentialRules",
     "from_sets",
     "interactions",
+    "learn_co_occurrence",
 ]

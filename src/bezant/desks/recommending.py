@@ -1,0 +1,221 @@
+"""From scores to lists: who is eligible, one of a family, variety, and products that resemble others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bezant.types import AnyArray, BoolArray, FloatArray, InputError, IntArray
+
+ALIKE = 10
+"""Products that one nobody has taken yet borrows its score from."""
+
+POOL = 10
+"""Times k products from which rules and variety choose."""
+
+Filter = Callable[[Any, Any], bool] | Mapping[Any, bool] | Collection[Any]
+"""A rule: a callable of customer and product, a mapping of products to whether they may be recommended, or
+the products that may."""
+
+
+def eligible(
+    filters: Filter | Sequence[Filter] | None, customers: Sequence[Any], products: Sequence[Any]
+) -> BoolArray:
+    """Return which products may be recommended to whom, shape (n, p); every rule must allow it.
+
+    Raises
+    ------
+    InputError
+        If a rule names a product that is not known.
+    """
+    allowed = np.ones((len(customers), len(products)), bool)
+    for rule in _rules(filters):
+        if callable(rule):
+            rows = [[bool(rule(c, p)) for p in products] for c in customers]
+            allowed &= np.array(rows, bool).reshape(allowed.shape)
+            continue
+        _refuse_unknown(rule, products)
+        if isinstance(rule, Mapping):
+            allowed &= np.array([bool(rule.get(p, True)) for p in products])
+        else:
+            named = set(rule)
+            allowed &= np.array([p in named for p in products])
+    return allowed
+
+
+def _rules(filters: Any) -> list[Any]:
+    if filters is None:
+        return []
+    several = isinstance(filters, list | tuple) and any(
+        callable(f) or isinstance(f, Mapping | set | frozenset | list | tuple) for f in filters
+    )
+    return list(filters) if several else [filters]
+
+
+def _refuse_unknown(named: Any, products: Sequence[Any]) -> None:
+    unknown = [p for p in named if p not in set(products)]
+    if unknown:
+        raise InputError(
+            f"A filter names {unknown[0]!r} and {len(unknown) - 1} more that are none of the {len(products)} "
+            "products of the fit; leave them out or fit with them in products=."
+        )
+
+
+def choose(
+    scores: FloatArray,
+    allowed: BoolArray,
+    k: int,
+    *,
+    families: IntArray | None = None,
+    most_per_family: int = 1,
+    diversity: float = 0.0,
+    vectors: FloatArray | None = None,
+) -> IntArray:
+    """Return the products recommended to each customer, best first, shape (n, k), -1 where there are fewer.
+
+    Parameters
+    ----------
+    scores : float array of shape (n, p)
+        Log-odds but for a constant a customer.
+    allowed : bool array of shape (n, p)
+        Which may be recommended.
+    k : int
+        Products a list.
+    families : int array of shape (p,), optional
+        Family of each product, -1 for none: at most ``most_per_family`` of one stand in a list.
+    diversity : float, default 0
+        0 ranks by score alone; at 1 likeness to what already stands in the list weighs as much as the whole
+        range of scores (maximal marginal relevance).
+    vectors : float array of shape (p, d), optional
+        Of the products, for their likeness, the cosine.
+
+    References
+    ----------
+    Carbonell and Goldstein (1998), "The use of MMR, diversity-based reranking", SIGIR.
+    """
+    closed = np.where(allowed, scores, -np.inf)
+    plain = families is None and not diversity
+    size = min(k if plain else POOL * k, scores.shape[1])
+    pool = _best(closed, size)
+    if plain:
+        found = np.where(np.isfinite(np.take_along_axis(closed, pool, axis=1)), pool, -1)
+        return np.pad(found, ((0, 0), (0, k - found.shape[1])), constant_values=-1)
+    if families is not None and size < scores.shape[1]:
+        pool = _best(closed, scores.shape[1])  # one family may fill any pool
+    unit = None if vectors is None else vectors / np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)[:, None]
+    lists = np.full((len(scores), k), -1)
+    for i, own in enumerate(pool):
+        own = own[np.isfinite(closed[i, own])]
+        chosen = _one_list(closed[i, own], own, k, families, most_per_family, diversity, unit)
+        lists[i, : len(chosen)] = chosen
+    return lists
+
+
+def _best(scores: FloatArray, size: int) -> IntArray:
+    """Return the places of the greatest scores of each row, greatest first, the first place where they tie."""
+    return np.argsort(-scores, axis=1, kind="stable")[:, :size]
+
+
+def _one_list(
+    scores: FloatArray,
+    products: IntArray,
+    k: int,
+    families: IntArray | None,
+    most: int,
+    diversity: float,
+    unit: FloatArray | None,
+) -> list[int]:
+    """Take one product after another, each the best beside those taken before."""
+    spread = max(float(np.ptp(scores[: POOL * k])), 1e-9) if len(scores) else 1.0
+    value = scores / spread
+    alike = np.zeros(len(products))
+    open_ = np.ones(len(products), bool)
+    chosen: list[int] = []
+    while len(chosen) < k and open_.any():
+        place = int(np.where(open_, value - diversity * alike, -np.inf).argmax())
+        chosen.append(int(products[place]))
+        open_[place] = False
+        if families is not None and (family := families[products[place]]) >= 0:
+            full = sum(families[c] == family for c in chosen) >= most
+            open_ &= ~(full & (families[products] == family))
+        if diversity and unit is not None:
+            alike = np.maximum(alike, unit[products] @ unit[products[place]])
+    return chosen
+
+
+# ------------------------------------------------------------------------------------------ attributes
+
+
+def attribute_vectors(table: pa.Table, bins: int = 8) -> FloatArray:
+    """Return products as bags of what is said of them, shape (p, d), rows of length 1 or 0.
+
+    Texts count by their words, numbers by which eighth of all they lie in; what few products have in common
+    says more (logarithm of the inverse share).
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        One row a product, attributes alone.
+    bins : int, default 8
+        Parts that numbers are cut into.
+    """
+    places: dict[tuple[str, str], int] = {}
+    rows: list[int] = []
+    columns: list[int] = []
+    for name in table.column_names:
+        for row, words in enumerate(_words(table[name], bins)):
+            for word in words:
+                rows.append(row)
+                columns.append(places.setdefault((name, word), len(places)))
+    bag = np.zeros((table.num_rows, max(len(places), 1)))
+    bag[rows, columns] = 1.0
+    bag *= np.log((1 + len(bag)) / (1 + bag.sum(axis=0)))
+    return bag / np.maximum(np.linalg.norm(bag, axis=1), 1e-12)[:, None]
+
+
+def _words(column: pa.ChunkedArray, bins: int) -> list[list[str]]:
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        values = np.asarray(column.cast(pa.float64()).to_numpy(), np.float64)
+        known = values[np.isfinite(values)]
+        if not len(known):
+            return [[] for _ in values]
+        edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1]))
+        return [[str(np.searchsorted(edges, v))] if np.isfinite(v) else [] for v in values]
+    texts = pc.cast(column, pa.string()).to_pylist()
+    return [re.findall(r"[^\s|,;/()]+", text.lower()) if text else [] for text in texts]
+
+
+def borrowed(scores: FloatArray, cold: IntArray, vectors: FloatArray) -> FloatArray:
+    """Return scores in which products that nobody has taken have the mean of those most like them.
+
+    Parameters
+    ----------
+    scores : float array of shape (n, p)
+    cold : int array of shape (q,)
+        Places of the products without an event.
+    vectors : float array of shape (p, d)
+        As of :func:`attribute_vectors`. A product like none gets the least score.
+    """
+    found = np.array(scores, np.float64)
+    known = np.setdiff1d(np.arange(scores.shape[1]), cold)
+    for place in cold:
+        likeness = vectors[known] @ vectors[place]
+        best = np.argsort(-likeness, kind="stable")[:ALIKE]
+        weights = np.maximum(likeness[best], 0.0)
+        if weights.sum() > 0:
+            found[:, place] = scores[:, known[best]] @ (weights / weights.sum())
+        else:
+            found[:, place] = scores[:, known].min(axis=1)
+    return found
+
+
+def numbered(values: Sequence[Any]) -> tuple[IntArray, AnyArray]:
+    """Return numbers of equal values, -1 for None, and the values, shape (p,) and (f,)."""
+    names: dict[Any, int] = {}
+    places = [-1 if v is None else names.setdefault(v, len(names)) for v in values]
+    return np.array(places, np.int64), np.array(list(names), dtype=object)
