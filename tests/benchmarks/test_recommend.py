@@ -37,10 +37,10 @@ def test_one_owned_product_is_hidden_and_the_others_stay():
 def test_models_of_sets_score_every_product_for_those_asked():
     owned = np.random.default_rng(2).random((120, 4)) < 0.5
     profile = np.zeros((120, 0))
-    for model in recommend.SET_MODELS.values():
-        scores = model(owned[:100], profile[:100], owned[100:], profile[100:])
+    for name, model in recommend.SET_MODELS.items():
+        scores = model(owned[:100], profile[:100], owned[100:], profile[100:], 0)
         assert scores.shape == (20, 4)
-        assert np.isfinite(scores).all()
+        assert np.isfinite(scores).all(), name
 
 
 def test_unknown_parts_and_ties_are_refused():

@@ -1,4 +1,4 @@
-"""What customers take next: the traditional recommenders on MovieLens-100k and Caravan.
+"""What customers take next: the large recommender and the traditional ones on MovieLens-100k and Caravan.
 
 Each model's settings are chosen on what came before the products that are judged; those are looked at
 once. Run it with ``python -m bezant.benchmarks.recommend``; parts can be chosen. A further model takes part
@@ -14,8 +14,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from bezant.benchmarks.sequence_speed import speed_part
 from bezant.datasets import load_table, task
+from bezant.desks.next_product import NextProduct
+from bezant.desks.owned_product import OwnedProduct
 from bezant.metrics import ranking
+from bezant.network.fields.encoding import Encoded
 from bezant.traditional.recommendation import (
     Ease,
     Factorization,
@@ -33,44 +37,59 @@ from bezant.types import BoolArray, FloatArray, InputError, IntArray, MissingExt
 VALIDATED = 2
 """Events before the last one that settings are chosen on; their mean decides."""
 
-RECOMMENDERS: Mapping[str, Callable[[], Sequence[Recommender]]] = {
-    Popularity.name: lambda: [Popularity(half_life=h) for h in (None, 30.0, 7.0)],
-    SequentialRules.name: lambda: [
+RECOMMENDERS: Mapping[str, Callable[[int], Sequence[Recommender]]] = {
+    NextProduct.name: lambda seed: [NextProduct(random_state=seed)],
+    Popularity.name: lambda _: [Popularity(half_life=h) for h in (None, 30.0, 7.0)],
+    SequentialRules.name: lambda _: [
         SequentialRules(fade=f, half_life=h, popularity=p)
         for f in (0.5, 1.0)
         for h in (1.0, 2.0, 4.0)
         for p in (0.25, 0.5)
     ],
-    ItemNeighbours.name: lambda: [
+    ItemNeighbours.name: lambda _: [
         ItemNeighbours(neighbours=100, half_life=h, shrinkage=s) for h in (1.0, 2.0, 4.0) for s in (0.0, 10.0)
     ],
-    Ease.name: lambda: [Ease(penalty=p, half_life=h) for p in (300.0, 1000.0) for h in (2.0, 4.0, 8.0)],
-    Factorization.name: lambda: [Factorization(factors=32, half_life=h) for h in (2.0, 8.0)],
+    Ease.name: lambda _: [Ease(penalty=p, half_life=h) for p in (300.0, 1000.0) for h in (2.0, 4.0, 8.0)],
+    Factorization.name: lambda _: [Factorization(factors=32, half_life=h) for h in (2.0, 8.0)],
 }
-"""Models by name, each with the settings to choose from."""
+"""Models by name: from a seed to the settings to choose from."""
 
-SetScores = Callable[[BoolArray, FloatArray, BoolArray, FloatArray], FloatArray]
+SetScores = Callable[[BoolArray, FloatArray, BoolArray, FloatArray, int], FloatArray]
 
 
 def _by_events(model: Recommender) -> SetScores:
-    def scores(owned: BoolArray, _: FloatArray, asked: BoolArray, __: FloatArray) -> FloatArray:
+    def scores(owned: BoolArray, _: FloatArray, asked: BoolArray, __: FloatArray, ___: int) -> FloatArray:
         products = np.arange(owned.shape[1])
         return model.fit(from_sets(owned, products)).scores(from_sets(asked, products))
 
     return scores
 
 
-def _boosted(owned: BoolArray, profile: FloatArray, asked: BoolArray, of_asked: FloatArray) -> FloatArray:
-    return OwnedSetBoosting().fit(owned, profile).scores(asked, of_asked)
+def _boosted(
+    owned: BoolArray, profile: FloatArray, asked: BoolArray, of_asked: FloatArray, seed: int
+) -> FloatArray:
+    return OwnedSetBoosting(random_state=seed).fit(owned, profile).scores(asked, of_asked)
+
+
+def _large(
+    owned: BoolArray, profile: FloatArray, asked: BoolArray, of_asked: FloatArray, seed: int
+) -> FloatArray:
+    known, new = (
+        Encoded(values.astype(np.float32), np.empty((len(values), 0), np.int32))
+        for values in (profile, of_asked)
+    )
+    return OwnedProduct(random_state=seed).fit(owned, known).scores(asked, new)
 
 
 SET_MODELS: Mapping[str, SetScores] = {
+    OwnedProduct.name: _large,
     Popularity.name: _by_events(Popularity()),
     ItemNeighbours.name: _by_events(ItemNeighbours(half_life=None)),
     Ease.name: _by_events(Ease(half_life=None)),
     OwnedSetBoosting.name: _boosted,
 }
-"""Models of sets by name: from owned products and profiles to learn from, and those asked for, to scores."""
+"""Models of sets by name: from owned products and profiles to learn from, those asked for, and a seed
+to scores."""
 
 
 def judged(scores: FloatArray, taken: IntArray, owned: BoolArray) -> ranking.Ranks:
@@ -80,6 +99,8 @@ def judged(scores: FloatArray, taken: IntArray, owned: BoolArray) -> ranking.Ran
 
 def chosen(models: Sequence[Recommender], before: Interactions) -> Recommender:
     """Return the model with the best NDCG@10 of the events before the last, each predicted from its past."""
+    if len(models) == 1:
+        return models[0]
     sums = np.zeros(len(models))
     for _ in range(VALIDATED):
         before, taken = before.without_last()
@@ -117,7 +138,7 @@ def movielens_part(seed: int, ties: str = "source") -> Iterator[str]:
     for name, settings in RECOMMENDERS.items():
         start = time.process_time()
         try:
-            scores = chosen(settings(), before).fit(before).scores(before)
+            scores = chosen(settings(seed), before).fit(before).scores(before)
         except MissingExtraError as error:
             yield f"{name:<22} left out: {error}"
             continue
@@ -160,7 +181,7 @@ def caravan_part(seed: int) -> Iterator[str]:
         scores = np.empty(owned.shape)
         for k in range(5):
             known, asked = fold != k, fold == k
-            scores[asked] = model(owned[known], profile[known], left[asked], profile[asked])
+            scores[asked] = model(owned[known], profile[known], left[asked], profile[asked], seed)
         found = judged(scores, hidden, left)
         rank = ranking.reciprocal_rank(found)
         yield (
@@ -173,6 +194,7 @@ PARTS: dict[str, tuple[str, Callable[[int], Iterator[str]]]] = {
     "movielens": ("MovieLens-100k, leave-last-out, full ranking", movielens_part),
     "ties": ("The same, ratings of one second in random order", lambda seed: movielens_part(seed, "random")),
     "caravan": ("Caravan, one owned product hidden", caravan_part),
+    "speed": ("Training on sequences: d = 64, 2 layers, length 50", speed_part),
 }
 """Parts of the benchmark by name: a title, and what yields its lines."""
 

@@ -19,6 +19,7 @@ from bezant.cli import (
     export,
     fit,
     fit_term_structure,
+    recommend,
     scoring,
     tune,
     update,
@@ -105,9 +106,11 @@ app.command("check", epilog=data.CHECK_EXAMPLE)(data.check_file)
 app.add_typer(_fit, name="fit")
 _fit.command("credit", epilog=fit.EXAMPLE)(fit.fit_credit)
 _fit.command("term-structure", epilog=fit_term_structure.EXAMPLE)(fit_term_structure.fit_term_structure)
+_fit.command("recommend", epilog=recommend.FIT_EXAMPLE)(recommend.fit_recommend)
 app.add_typer(_tune, name="tune")
 _tune.command("credit", epilog=tune.EXAMPLE)(tune.tune_credit)
 app.command("predict", epilog=scoring.PREDICT_EXAMPLE)(scoring.predict)
+app.command("recommend", epilog=recommend.RECOMMEND_EXAMPLE)(recommend.recommend)
 app.command("evaluate", epilog=scoring.EVALUATE_EXAMPLE)(scoring.evaluate)
 app.command("report", epilog=scoring.REPORT_EXAMPLE)(scoring.report)
 app.add_typer(_benchmark, name="benchmark")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+
 import numpy as np
 import torch
 
@@ -52,9 +53,7 @@ class CustomerEvents:
         shift = np.repeat(self.events.offsets[:-1][index] - offsets[:-1], lengths)
         chosen = np.arange(offsets[-1]) + shift
         return CustomerEvents(
-            Interactions(
-                offsets, self.events.product[chosen], self.events.day[chosen], self.events.products
-            ),
+            Interactions(offsets, self.events.product[chosen], self.events.day[chosen], self.events.products),
             _taken(self.fields, chosen),
             _taken(self.profile, index),
         )
@@ -84,9 +83,7 @@ class CustomerEvents:
             np.concatenate([self.profile.numbers, blank.numbers]),
             np.concatenate([self.profile.codes, blank.codes]),
         )
-        return CustomerEvents(
-            Interactions(offsets, own.product, own.day, own.products), self.fields, profile
-        )
+        return CustomerEvents(Interactions(offsets, own.product, own.day, own.products), self.fields, profile)
 
     def before_last(self, number: int) -> CustomerEvents:
         """Return all customers without so many of their last events."""
@@ -135,4 +132,3 @@ def _nothing(rows: int) -> Encoded:
 
 def _taken(encoded: Encoded, index: IntArray) -> Encoded:
     return Encoded(encoded.numbers[index], encoded.codes[index])
-

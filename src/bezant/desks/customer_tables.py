@@ -97,9 +97,7 @@ def read_customers(
     profile, of_people, others = _of_people(of_profiles, people, customer)
     attributes = None if of_products is None else _aligned(of_products, things, product)
     data = CustomerEvents(own, encoded, of_people)
-    return Intake(
-        data, people, things, fields, profile, attributes, in_time, (*notes, *more, *others)
-    )
+    return Intake(data, people, things, fields, profile, attributes, in_time, (*notes, *more, *others))
 
 
 def _keyed(source: Frame | None, key: str, what: str) -> pa.Table | None:

@@ -22,9 +22,7 @@ Model = NextProduct | OwnedProduct
 Judged = tuple[Model | None, RankingEvaluation | None, list[str]]
 
 
-def judge(
-    make: Callable[[], Model], data: CustomerEvents, cards: tuple[Any, Any], seed: int
-) -> Judged:
+def judge(make: Callable[[], Model], data: CustomerEvents, cards: tuple[Any, Any], seed: int) -> Judged:
     """Fit to all but one product of each customer and rank that one.
 
     Parameters

@@ -48,8 +48,8 @@ class NextProduct:
     """A causal network over the events, and statistics of pairs of products, mixed by learned weights.
 
     The networks learn all but each customer's last few events; on these the weights of a conditional logit
-    are learned, whose features are the networks' log-probabilities and what the pairs of products say, counted
-    from *other* customers. Then networks and counts are made anew from all events.
+    are learned, whose features are the networks' log-probabilities and what the pairs of products say,
+    counted from *other* customers. Then networks and counts are made anew from all events.
 
     Parameters
     ----------
@@ -220,9 +220,7 @@ class NextProduct:
             found[empty] = self._log_probabilities(data.rows(np.flatnonzero(empty)))
         return found
 
-    def _features(
-        self, data: CustomerEvents, pairs: CoOccurrence
-    ) -> Iterator[tuple[IntArray, FloatArray]]:
+    def _features(self, data: CustomerEvents, pairs: CoOccurrence) -> Iterator[tuple[IntArray, FloatArray]]:
         """Yield places of customers and what is said of each product, (n, p, F), networks last."""
         step = max(CELLS // (len(data.events.products) * (len(pairs.names) + 1)), 1)
         for start in range(0, len(data), step):

@@ -122,9 +122,7 @@ class OwnedProduct:
         """Make the network anew from all of these customers, with as many passes as before."""
         batch = _batch(data.events.owned(), data.profile)
         batch = batch.rows(torch.from_numpy(np.flatnonzero(data.events.owned().any(axis=1))))
-        self.network_, run = self._trained(
-            batch, None, self.of_profile_, max(self.runs_[0].best_epoch, 1)
-        )
+        self.network_, run = self._trained(batch, None, self.of_profile_, max(self.runs_[0].best_epoch, 1))
         self.runs_ = (self.runs_[0], run)
         return self
 

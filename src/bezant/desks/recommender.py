@@ -19,7 +19,14 @@ from bezant.desks.customer_tables import Intake, plain_names, read_customers
 from bezant.desks.judging_products import judge
 from bezant.desks.next_product import NextProduct
 from bezant.desks.owned_product import OwnedProduct
-from bezant.desks.recommended import Asked, because_of, frame_like, kind_of_frame, restored_events, saved_events
+from bezant.desks.recommended import (
+    Asked,
+    because_of,
+    frame_like,
+    kind_of_frame,
+    restored_events,
+    saved_events,
+)
 from bezant.desks.recommending import (
     Filter,
     attribute_vectors,
@@ -116,8 +123,8 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         events : frame with m rows, or a file
-            One row an event: customer, product, time, and any further fields, which are read as inputs: what is
-            known only later must not be among them.
+            One row an event: customer, product, time, and any further fields, which are read as inputs: what
+            is known only later must not be among them.
         profiles : frame, optional
             One row a customer. Customers without events are recommended to by their profile.
         products : frame, optional
@@ -151,7 +158,9 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
                 notes += said
             else:
                 model = None
-            self.model_ = self._model(observe).fit_customers(known, *cards) if model is None else model.refit(known)
+            self.model_ = (
+                self._model(observe).fit_customers(known, *cards) if model is None else model.refit(known)
+            )
         self.notes_ = (*notes, *self.model_.notes_, *self._cold_notes(taken))
         return self
 
@@ -278,8 +287,8 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
     ) -> Frame:
         """Return the records that led to each recommendation.
 
-        A record's effect is by how much the product's lead over the mean of all products shrinks if the record
-        had not been (leave-one-out: exact, whatever the model).
+        A record's effect is by how much the product's lead over the mean of all products shrinks if the
+        record had not been (leave-one-out: exact, whatever the model).
 
         Parameters
         ----------
@@ -350,8 +359,10 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
         """Return the customers asked for; those that are not known have no events and an empty profile."""
         names = self.customers_
         if customers is not None:
-            column = customers if isinstance(customers, pa.Array | pa.ChunkedArray) else pa.array(
-                list(customers), from_pandas=True
+            column = (
+                customers
+                if isinstance(customers, pa.Array | pa.ChunkedArray)
+                else pa.array(list(customers), from_pandas=True)
             )
             names = plain_names(column) if len(column) else self.customers_.slice(0, 0)
             if names.null_count:
@@ -391,8 +402,8 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
         if self.attributes_ is None or family not in self.attributes_.column_names:
             known = [] if self.attributes_ is None else self.attributes_.column_names
             raise InputError(
-                f"There is no attribute {family!r} of the {len(self.products_)} products (there are {known}); "
-                "fit with products= or give a mapping of products to families."
+                f"There is no attribute {family!r} of the {len(self.products_)} products, only {known}; fit "
+                "with products= that has it, or give a mapping of products to families."
             )
         return numbered(self.attributes_[family].to_pylist())[0]
 

@@ -117,7 +117,7 @@ def choose(
 
 
 def _best(scores: FloatArray, size: int) -> IntArray:
-    """Return the places of the greatest scores of each row, greatest first, the first place where they tie."""
+    """Return the places of the greatest scores of each row, greatest first, ties by place."""
     return np.argsort(-scores, axis=1, kind="stable")[:, :size]
 
 

@@ -24,7 +24,7 @@ def in_windows(batch: Batch, window: int) -> Batch:
     -------
     Batch
         One row a window, latest first within a row of ``batch``. Its target, int64 (windows,), is the number
-        of leading records that are context alone: 0 where a history begins. Rows without records are left out.
+        of leading records that are context alone, 0 where a history begins. Empty rows are left out.
     """
     assert batch.records is not None
     row, begin, length, context = _cut(batch.records.lengths, window)

@@ -179,8 +179,13 @@ def _counted(near: Records, context: Tensor | None) -> Tensor:
     return counted if context is None else counted & (places >= context[:, None])
 
 
-def learn_next_item(batch: Batch, config: NextItemConfig, cardinalities: tuple[int, ...] = (),
-                    of_profile: tuple[int, ...] = (), bins: int = 16) -> NextItem:
+def learn_next_item(
+    batch: Batch,
+    config: NextItemConfig,
+    cardinalities: tuple[int, ...] = (),
+    of_profile: tuple[int, ...] = (),
+    bins: int = 16,
+) -> NextItem:
     """Build a NextItem for training rows: learn scales and bins, count products, draw the weights.
 
     Parameters

@@ -108,7 +108,7 @@ class OwnedSetNetwork(nn.Module):
 
     @torch.no_grad()
     def judge(self, batch: Batch) -> float:
-        """Return the mean cross-entropy with each owned product hidden in turn, every row weighing the same."""
+        """Return the mean cross-entropy with each owned product hidden in turn, all rows alike."""
         assert batch.target is not None
         row, product = batch.target.nonzero(as_tuple=True)
         left = batch.target[row].index_put((torch.arange(len(row)), product), torch.zeros(()))

@@ -59,7 +59,7 @@ class CoOccurrence:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the features, F' of them: raw ones, logarithms of those that are not negative, popularity."""
+        """Names of the F' features: raw ones, logarithms of those without a sign, popularity."""
         raw = [f"{kind} {decay}" for kind in self.kinds for decay in _decays(kind)]
         logs = [f"log {name}" for name in raw if not name.startswith("linear")]
         return (*raw, *logs, "popularity")
@@ -90,7 +90,11 @@ class CoOccurrence:
             "scale": self.scale,
         }
         for name, kind in self.kinds.items():
-            parts |= {f"{name}.data": kind.data, f"{name}.indices": kind.indices, f"{name}.indptr": kind.indptr}
+            parts |= {
+                f"{name}.data": kind.data,
+                f"{name}.indices": kind.indices,
+                f"{name}.indptr": kind.indptr,
+            }
         return parts
 
     @classmethod

@@ -1,0 +1,174 @@
+"""``bezant fit recommend`` and ``bezant recommend``: what each customer needs next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from bezant.cli.console import out as console
+from bezant.cli.console import print_json, refuse_unwritable, show
+from bezant.cli.fit import Seed, Size, SizeName
+from bezant.cli.sources import AsJson, Drop, File, read_source
+from bezant.schema import unknown_column
+from bezant.types import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from bezant.evidence.rankings import RankingEvaluation
+
+FIT_EXAMPLE = (
+    "Example: bezant fit recommend purchases.csv --customer customer --product product --time time "
+    "--profiles customers.csv --out models/recommend"
+)
+RECOMMEND_EXAMPLE = "Example: bezant recommend models/recommend --out lists.csv --customer 17 -k 5 --because"
+
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that 'bezant fit recommend' wrote.")]
+
+
+def fit_recommend(
+    file: File,
+    customer: Annotated[
+        str, typer.Option("--customer", metavar="COLUMN", help="Whose an event is.")
+    ] = "customer",
+    product: Annotated[str, typer.Option("--product", metavar="COLUMN", help="What was taken.")] = "product",
+    time: Annotated[
+        str, typer.Option("--time", metavar="COLUMN", help="When; without such a column events are sets.")
+    ] = "time",
+    drop: Drop = None,
+    profiles: Annotated[
+        str | None, typer.Option("--profiles", metavar="FILE", help="One row a customer.")
+    ] = None,
+    products: Annotated[
+        str | None, typer.Option("--products", metavar="FILE", help="One row a product, its attributes.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the model goes.")] = Path(
+        "models/recommend"
+    ),
+    size: Size = SizeName.TINY,
+    members: Annotated[int, typer.Option("--members", min=1, help="Networks that are averaged.")] = 1,
+    benchmark: Annotated[
+        bool, typer.Option("--benchmark/--no-benchmark", help="Judge beside the traditional models.")
+    ] = True,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model of what each customer takes next, and judge it on the last thing each took.
+
+    The file has one row an event. Other columns are read as what is known of the event: leave out, with
+    --drop, what is known only later.
+    """
+    refuse_unwritable(out, source=file)
+    table = _without(read_source(file, raw=True), drop or [])
+    beside = [None if f is None else read_source(f, raw=True) for f in (profiles, products)]
+    from bezant.desks.recommender import ProductRecommender
+
+    model = ProductRecommender(
+        customer=customer,
+        product=product,
+        time=time,
+        size=size.value,
+        members=members,
+        benchmark=benchmark,
+        random_state=seed,
+    ).fit(table, beside[0], products=beside[1])
+    model.save(out)
+    judged = model.evaluation_
+    if as_json:
+        evaluation = None if judged is None else judged.document()
+        print_json({"model": str(out), "notes": list(model.notes_), "evaluation": evaluation})
+        return
+    if judged is not None:
+        console().print(_figures(judged))
+        show()
+    for note in model.notes_:
+        show(note, "dim")
+    show(f"Model   {out}")
+
+
+def recommend(
+    model: Model,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Where the lists go: .csv, .tsv or .parquet.")
+    ],
+    customers: Annotated[
+        list[str] | None,
+        typer.Option("--customer", metavar="NAME", help="A customer; may be repeated. All if not given."),
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="Products a customer.")] = 10,
+    owned: Annotated[bool, typer.Option("--owned", help="Recommend what was taken before, too.")] = False,
+    family: Annotated[
+        str | None,
+        typer.Option("--family", metavar="ATTRIBUTE", help="At most one product with the same value of it."),
+    ] = None,
+    diversity: Annotated[
+        float, typer.Option("--diversity", min=0, max=1, help="How much likeness in a list counts against.")
+    ] = 0.0,
+    because: Annotated[
+        bool, typer.Option("--because", help="Add the earlier product that led to each.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write ranked products for each customer: customer, product, rank, score, basis."""
+    refuse_unwritable(out)
+    from bezant.desks.loading import load
+    from bezant.desks.recommender import ProductRecommender
+    from bezant.histories.readers import BatchWriter, read_table
+
+    loaded = load(model)
+    if not isinstance(loaded, ProductRecommender):
+        raise InputError(f"{str(model)!r} holds a {type(loaded).__name__}; name a model of 'fit recommend'.")
+    found = loaded.recommend(
+        _named(customers, loaded.customers_),
+        k,
+        exclude_owned=not owned,
+        family=family,
+        diversity=diversity,
+        because=because,
+    )
+    table = read_table(found)
+    with BatchWriter(out) as writer:
+        writer.write(table)
+    if as_json:
+        print_json({"out": str(out), "rows": table.num_rows})
+    else:
+        show(f"{table.num_rows:,} recommendations: {out}")
+
+
+def _named(customers: list[str] | None, known: pa.Array) -> pa.Array | None:
+    """Return names as they are typed in the model."""
+    import pyarrow as pa
+
+    if customers is None:
+        return None
+    try:
+        return pa.array(customers).cast(known.type)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"--customer: the customers of the model are numbers ({error}).") from error
+
+
+def _without(table: pa.Table, drop: list[str]) -> pa.Table:
+    for name in drop:
+        if name not in table.column_names:
+            raise unknown_column(name, table.column_names)
+    return table.drop_columns(drop)
+
+
+def _figures(judged: RankingEvaluation) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column(f"{judged.rows:,} customers, one product held out")
+    for title in ("NDCG@10 (95 %)", "hit rate@10", "mean reciprocal rank"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for model, own in judged.figures.items():
+        ndcg = own["ndcg@10"]
+        table.add_row(
+            model,
+            f"{ndcg.value:.3f}  {ndcg.low:.3f}-{ndcg.high:.3f}",
+            f"{own['hit_rate@10'].value:.3f}",
+            f"{own['reciprocal_rank'].value:.3f}",
+            style="bold" if model == judged.large else "",
+        )
+    return table
