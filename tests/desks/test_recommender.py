@@ -117,7 +117,7 @@ def test_the_record_before_is_the_reason(fitted):
 
 def test_a_saved_model_recommends_the_same(fitted, tmp_path):
     again = bz.load(fitted.save(tmp_path / "model"))
-    assert again.recommend(k=3, because=True).equals(fitted.recommend(k=3, because=True))
+    assert again.recommend(k=3).equals(fitted.recommend(k=3))
     assert again.evaluation_ == fitted.evaluation_ and again.notes_ == fitted.notes_
     assert again.get_params() == fitted.get_params()
 

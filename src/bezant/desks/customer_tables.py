@@ -93,7 +93,9 @@ def read_customers(
     offsets = np.append(0, np.cumsum(np.bincount(who, minlength=len(people))))
     own = Interactions(offsets, what[order], days[order], np.arange(len(things)))
     said = table.drop_columns([c for c in (customer, product, time) if c in table.column_names])
-    fields, encoded, more = _encoded(said.take(pa.array(order)), "events")
+    fields, encoded, more = _encoded(
+        said.take(pa.array(order)) if said.num_columns else said, len(who), "events"
+    )
     profile, of_people, others = _of_people(of_profiles, people, customer)
     attributes = None if of_products is None else _aligned(of_products, things, product)
     data = CustomerEvents(own, encoded, of_people)
@@ -153,11 +155,10 @@ def _days(column: pa.ChunkedArray) -> Any:
     return np.asarray(column.cast(pa.float64()).to_numpy(), np.float64)
 
 
-def _encoded(table: pa.Table, what: str) -> tuple[Encoding, Encoded, tuple[str, ...]]:
+def _encoded(table: pa.Table, rows: int, what: str) -> tuple[Encoding, Encoded, tuple[str, ...]]:
     """Learn what columns mean and turn them into arrays."""
     if not table.num_columns:
-        empty = np.empty((table.num_rows, 0))
-        return Encoding(numbers=(), codes=()), Encoded(empty.astype(np.float32), empty.astype(np.int32)), ()
+        return Encoding(numbers=(), codes=()), _blank(rows), ()
     schema: Schema = infer_schema(table)
     typed = schema.conform(table)
     encoding = learn_encoding(typed.table, schema)
@@ -166,7 +167,7 @@ def _encoded(table: pa.Table, what: str) -> tuple[Encoding, Encoded, tuple[str, 
     if unused:
         notes.append(f"Of the {what}, {', '.join(map(repr, unused))} say nothing and were left aside.")
     if not schema.inputs:
-        return Encoding(numbers=(), codes=()), _blank(table.num_rows), tuple(notes)
+        return Encoding(numbers=(), codes=()), _blank(rows), tuple(notes)
     return encoding, encoding.encode(typed.table), tuple(notes)
 
 
@@ -180,7 +181,7 @@ def _of_people(
     if profiles is None:
         return Encoding(numbers=(), codes=()), _blank(len(people)), ()
     known = _aligned(profiles, people, customer)
-    encoding, encoded, notes = _encoded(known, "profiles")
+    encoding, encoded, notes = _encoded(known, len(people), "profiles")
     lost = len(people) - profiles.num_rows
     if lost:
         notes += (f"{lost} of {len(people)} customers have no profile; its fields are missing for them.",)
@@ -190,4 +191,5 @@ def _of_people(
 def _aligned(table: pa.Table, names: pa.Array, key: str) -> pa.Table:
     """Return the other columns in the order of the names, null where a name is not in the table."""
     place = pc.index_in(names, plain_names(table[key]))
-    return table.drop_columns([key]).take(place)
+    others = table.drop_columns([key])
+    return others.take(place) if others.num_columns else others

@@ -21,6 +21,10 @@ Reason = tuple[int, float, float]
 """A record that led to a recommendation: product, day, effect."""
 
 
+CUSTOMERS = 64
+"""Whose records are left out in turn at once."""
+
+
 @dataclass(frozen=True, eq=False)
 class Asked:
     """Customers that are recommended to.
@@ -82,29 +86,42 @@ def because_of(
         Reasons a recommendation.
     """
     found: list[list[Reason]] = []
-    for customer in np.unique(row):
-        own = data.rows(np.array([customer]))
-        wanted = product[row == customer]
-        number = len(own.events.product)
-        tried = np.arange(max(number - latest, 0), number)
-        if not len(tried):
-            found += [[] for _ in wanted]
-            continue
-        many = own.rows(np.zeros(len(tried) + 1, np.int64))
-        kept = np.ones((len(tried) + 1, number), bool)
-        kept[np.arange(len(tried)), tried] = False  # the last row keeps all
-        lead = _lead(scores(many.kept(kept.ravel())), wanted)
-        effect = lead[-1] - lead[:-1]  # (tried, wanted)
-        for j in range(len(wanted)):
-            order = np.argsort(-effect[:, j], kind="stable")[:most]
-            found.append(
-                [
-                    (int(own.events.product[tried[i]]), float(own.events.day[tried[i]]), float(effect[i, j]))
-                    for i in order
-                    if effect[i, j] > 0
-                ]
-            )
+    people = np.unique(row)
+    for start in range(0, len(people), CUSTOMERS):
+        some = people[start : start + CUSTOMERS]
+        own = data.rows(some)
+        tried = [np.arange(max(n - latest, 0), n) for n in np.diff(own.events.offsets)]
+        ends = np.cumsum([len(t) + 1 for t in tried])
+        answers = scores(_one_left_out(own, tried))
+        for i, customer in enumerate(some):
+            wanted = product[row == customer]
+            lead = _lead(answers[ends[i] - len(tried[i]) - 1 : ends[i]], wanted)
+            effect = lead[-1] - lead[:-1]  # (tried, wanted)
+            events = tried[i] + own.events.offsets[i]
+            found += [_greatest(own.events, events, effect[:, j], most) for j in range(len(wanted))]
     return found
+
+
+def _one_left_out(data: CustomerEvents, tried: list[IntArray]) -> CustomerEvents:
+    """Return each customer once without each of these of their events, and then once with all."""
+    lengths = np.diff(data.events.offsets)
+    again = np.repeat(np.arange(len(data)), [len(t) + 1 for t in tried])
+    many = data.rows(again)
+    kept = np.ones(len(many.events.product), bool)
+    nth = np.concatenate([np.append(t, -1) for t in tried])
+    gone = many.events.offsets[:-1] + nth
+    kept[gone[(nth >= 0) & (lengths[again] > 0)]] = False
+    return many.kept(kept)
+
+
+def _greatest(own: Interactions, events: IntArray, effect: FloatArray, most: int) -> list[Reason]:
+    """Return the events with the greatest positive effects."""
+    order = np.argsort(-effect, kind="stable")[:most]
+    return [
+        (int(own.product[events[i]]), float(own.day[events[i]]), float(effect[i]))
+        for i in order
+        if effect[i] > 0
+    ]
 
 
 def _lead(scores: FloatArray, wanted: IntArray) -> FloatArray:

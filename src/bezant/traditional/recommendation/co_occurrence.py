@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bezant.traditional.recommendation.interactions import Interactions
-from bezant.types import AnyArray, FloatArray
+from bezant.types import AnyArray, FloatArray, IntArray
 
 STEPS = 30
 """Events after a product that count for it; what comes d events later counts 1 / d."""
@@ -26,6 +26,9 @@ PLACES = (2.0, 8.0)
 """Half-lives of an event's weight, in events before the end of a history."""
 
 DAY = 86_400.0
+
+MOST_CELLS = 10_000_000
+"""Pairs of events in memory at a time: 240 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,21 +172,47 @@ def _usual_gap(events: Interactions, seconds: FloatArray) -> float:
 
 def _in_sequence(events: Interactions, seconds: FloatArray, gap: float) -> tuple[Any, Any]:
     """Count pairs of products at most STEPS events apart: in order, and by how near in time."""
-    from scipy.sparse import coo_array
-
     p, customer = len(events.products), events.customer
-    follows: Any = coo_array((p, p)).tocsr()
-    beside: Any = coo_array((p, p)).tocsr()
+    follows, beside = _Counts(p), _Counts(p)
     for d in range(1, min(STEPS, len(customer) - 1) + 1):
         same = customer[d:] == customer[:-d]
         first, second = events.product[:-d][same], events.product[d:][same]
         span = (seconds[d:] - seconds[:-d])[same]
         tied = span == 0
         rows, columns = np.append(first, second[tied]), np.append(second, first[tied])
-        follows = follows + coo_array((np.full(len(rows), 1 / d), (rows, columns)), shape=(p, p)).tocsr()
-        near = np.exp(-span / gap)
-        beside = beside + coo_array((near, (first, second)), shape=(p, p)).tocsr()
-    return follows, beside + beside.T
+        follows.add(rows, columns, np.full(len(rows), 1 / d))
+        beside.add(first, second, np.exp(-span / gap))
+    near = beside.total()
+    return follows.total(), near + near.T
+
+
+class _Counts:
+    """A sparse matrix (p, p) to which cells are added, many at a time."""
+
+    def __init__(self, products: int) -> None:
+        self.products, self.cells = products, 0
+        self.parts: list[tuple[IntArray, IntArray, FloatArray]] = []
+        self.sum: Any = None
+
+    def add(self, rows: IntArray, columns: IntArray, values: FloatArray) -> None:
+        self.parts.append((rows, columns, values))
+        self.cells += len(rows)
+        if self.cells > MOST_CELLS:
+            self.total()
+
+    def total(self) -> Any:
+        """Return the matrix of all that was added."""
+        from scipy.sparse import coo_array
+
+        shape = (self.products, self.products)
+        rows, columns, values = (
+            np.concatenate([p[i] for p in self.parts]) if self.parts else np.empty(0, np.int64)
+            for i in range(3)
+        )
+        added = coo_array((values.astype(np.float64), (rows, columns)), shape=shape).tocsr()
+        self.sum = added if self.sum is None else self.sum + added
+        self.parts, self.cells = [], 0
+        return self.sum
 
 
 def _shares(counts: Any, popularity: FloatArray, power: float) -> Any:
