@@ -18,7 +18,13 @@ from bezant.types import ArtifactError
 DESKS: dict[str, Any] = {
     desk.__name__: desk
     for desk in (
-        Blend, CreditRisk, ExpectedLoss, HistoryModel, LossSeverity, PDTermStructure, ProductRecommender
+        Blend,
+        CreditRisk,
+        ExpectedLoss,
+        HistoryModel,
+        LossSeverity,
+        PDTermStructure,
+        ProductRecommender,
     )
 }
 """Estimators by the kind that stands in a saved model."""
