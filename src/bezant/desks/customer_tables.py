@@ -93,6 +93,9 @@ def read_customers(
     offsets = np.append(0, np.cumsum(np.bincount(who, minlength=len(people))))
     own = Interactions(offsets, what[order], days[order], np.arange(len(things)))
     said = table.drop_columns([c for c in (customer, product, time) if c in table.column_names])
+    if not in_time and said.num_columns:
+        notes.append(f"Sets have no order and no fields: {said.column_names} of the events were left aside.")
+        said = said.select([])
     fields, encoded, more = _encoded(
         said.take(pa.array(order)) if said.num_columns else said, len(who), "events"
     )

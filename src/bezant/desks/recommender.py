@@ -24,7 +24,6 @@ from bezant.desks.recommended import (
     because_of,
     frame_like,
     kind_of_frame,
-    restored_events,
     saved_events,
 )
 from bezant.desks.recommending import (
@@ -35,8 +34,8 @@ from bezant.desks.recommending import (
     eligible,
     numbered,
 )
+from bezant.desks.saved_recommender import documents_of, restored
 from bezant.desks.settings import seed_of
-from bezant.evidence.rankings import RankingEvaluation
 from bezant.network.backbones import BackboneConfig, BackboneKind
 from bezant.network.sizes import SIZES, SizeName
 from bezant.training.config import TrainingConfig, read_config
@@ -426,62 +425,14 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
     def documents(self) -> dict[str, Any]:
         """Return everything but the tensors as JSON-ready values, by file."""
         check_is_fitted(self, "model_")
-        parameters = self.get_params(deep=False)
-        if isinstance(self.training, TrainingConfig):
-            parameters["training"] = self.training.model_dump(mode="json")
-        parameters["random_state"] = None if self.random_state is None else self._seed
-        parameters.pop("progress")
-        attributes = self.attributes_
-        return {
-            "model": {
-                "kind": type(self).__name__,
-                "in_time": self.in_time_,
-                "frame": self.frame_kind_,
-                "customers": self.customers_.to_pylist(),
-                "products": self.products_.to_pylist(),
-                "attributes": None if attributes is None else _plain(attributes),
-                **self.model_.document(),
-            },
-            "parameters": parameters,
-            "evidence": {
-                "evaluation": None if self.evaluation_ is None else self.evaluation_.document(),
-                "notes": list(self.notes_),
-            },
-        }
+        return documents_of(self)
 
     @classmethod
     def restore(cls, tensors: Mapping[str, Tensor], documents: Mapping[str, Any]) -> Self:
         """Build the estimator again from what :meth:`save` wrote; use :func:`bezant.load`."""
-        fitted = cls(**documents["parameters"])
-        said = documents["model"]
-        fitted.customers_, fitted.products_ = pa.array(said["customers"]), pa.array(said["products"])
-        fitted.in_time_, fitted.frame_kind_ = said["in_time"], said["frame"]
-        fitted.attributes_ = None if said["attributes"] is None else pa.table(said["attributes"])
-        parts = {k.removeprefix("data."): v.numpy() for k, v in tensors.items() if k.startswith("data.")}
-        fitted.data_ = restored_events(parts, len(fitted.products_))
-        profile = fitted.data_.profile
-        fitted.has_profiles_ = bool(profile.numbers.shape[1] + profile.codes.shape[1])
-        counts = np.bincount(fitted.data_.events.product, minlength=len(fitted.products_))
-        fitted.known_products_ = np.flatnonzero(counts)
-        own = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-        fitted.model_ = (NextProduct if fitted.in_time_ else OwnedProduct).restore(own, said)
-        evidence = documents["evidence"]
-        judged = evidence["evaluation"]
-        fitted.evaluation_ = None if judged is None else RankingEvaluation.restore(judged)
-        fitted.notes_ = tuple(evidence["notes"])
-        return fitted
+        return restored(cls(**documents["parameters"]), tensors, documents)
 
 
 def _only(data: CustomerEvents, taken: Any) -> CustomerEvents:
     """Number the products that somebody has taken anew, without the others."""
     return data.with_products((np.cumsum(taken) - 1)[data.events.product], int(taken.sum()))
-
-
-def _plain(table: pa.Table) -> dict[str, list[Any]]:
-    """Return attributes as JSON knows them: numbers and texts."""
-    numbers = {
-        n: table[n].to_pylist()
-        for n in table.column_names
-        if pa.types.is_integer(table[n].type) or pa.types.is_floating(table[n].type)
-    }
-    return {n: numbers.get(n) or table[n].cast(pa.string()).to_pylist() for n in table.column_names}
