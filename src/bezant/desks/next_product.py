@@ -155,7 +155,7 @@ class NextProduct:
     def _learn_mixing(self, data: CustomerEvents, last: int) -> ConditionalLogit | None:
         """Learn the weights on what customers took last, by counts of the other customers."""
         fold = np.random.default_rng(self.random_state).permutation(len(data)) % FOLDS
-        features, chosen, allowed = [], [], []
+        choices: list[tuple[FloatArray, IntArray, BoolArray]] = []
         for k in range(FOLDS if last else 0):
             if not (fold != k).any() or not (fold == k).any():
                 continue
@@ -165,17 +165,16 @@ class NextProduct:
             pairs = learn_co_occurrence(others)
             own = data.rows(np.flatnonzero(fold == k))
             for back in range(1, last + 1):
-                part = self._choices(own, back, pairs, MOST_CELLS // (FOLDS * last))
-                for into, values in zip((features, chosen, allowed), part, strict=True):
-                    into.append(values)
-        number = sum(map(len, chosen))
+                choices.append(self._choices(own, back, pairs, MOST_CELLS // (FOLDS * last)))
+        number = sum(len(chosen) for _, chosen, _ in choices)
         if number < FEWEST_CHOICES:
             self.notes_ += (
                 f"Only {number} of the last events brought a customer something new, too few to weigh the "
                 "statistics of pairs of products beside the network; the network alone decides.",
             )
             return None
-        return learn_conditional_logit(*(np.concatenate(v) for v in (features, chosen, allowed)))
+        features, chosen, allowed = (np.concatenate(parts) for parts in zip(*choices, strict=True))
+        return learn_conditional_logit(features, chosen, allowed)
 
     def _choices(
         self, own: CustomerEvents, back: int, pairs: CoOccurrence, cells: int

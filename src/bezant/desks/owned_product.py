@@ -89,7 +89,7 @@ class OwnedProduct:
         enough = len(known) > 0 and len(asked) > 0
         _, first = self._trained(known if enough else batch, asked if enough else None, cardinalities, None)
         self.network_, again = self._trained(batch, None, cardinalities, max(first.best_epoch, 1))
-        self.runs_ = (first, again)
+        self.runs_: tuple[TrainingRun, ...] = (first, again)
         self.notes_ = (*first.notes, *again.notes)
         return self
 

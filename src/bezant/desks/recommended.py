@@ -57,9 +57,9 @@ class Asked:
         """Return who has neither events nor a profile with anything in it, shape (n,)."""
         empty = np.diff(data.events.offsets) == 0
         if not has_profiles:
-            return empty
+            return np.asarray(empty)
         blank = np.isnan(data.profile.numbers).all(axis=1) & (data.profile.codes == 0).all(axis=1)
-        return empty & blank
+        return np.asarray(empty & blank)
 
 
 def because_of(

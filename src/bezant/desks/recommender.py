@@ -430,7 +430,9 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
     @classmethod
     def restore(cls, tensors: Mapping[str, Tensor], documents: Mapping[str, Any]) -> Self:
         """Build the estimator again from what :meth:`save` wrote; use :func:`bezant.load`."""
-        return restored(cls(**documents["parameters"]), tensors, documents)
+        fitted = cls(**documents["parameters"])
+        restored(fitted, tensors, documents)
+        return fitted
 
 
 def _only(data: CustomerEvents, taken: Any) -> CustomerEvents:

@@ -175,7 +175,7 @@ def attribute_vectors(table: pa.Table, bins: int = 8) -> FloatArray:
     bag = np.zeros((table.num_rows, max(len(places), 1)))
     bag[rows, columns] = 1.0
     bag *= np.log((1 + len(bag)) / (1 + bag.sum(axis=0)))
-    return bag / np.maximum(np.linalg.norm(bag, axis=1), 1e-12)[:, None]
+    return np.asarray(bag / np.maximum(np.linalg.norm(bag, axis=1), 1e-12)[:, None])
 
 
 def _words(column: pa.ChunkedArray, bins: int) -> list[list[str]]:

@@ -43,7 +43,7 @@ def documents_of(model: Any) -> dict[str, Any]:
     }
 
 
-def restored(fitted: Any, tensors: Mapping[str, Tensor], documents: Mapping[str, Any]) -> Any:
+def restored(fitted: Any, tensors: Mapping[str, Tensor], documents: Mapping[str, Any]) -> None:
     """Fill a ProductRecommender, which is not fitted yet, with what was saved of a fitted one."""
     said = documents["model"]
     fitted.customers_, fitted.products_ = pa.array(said["customers"]), pa.array(said["products"])
@@ -61,7 +61,6 @@ def restored(fitted: Any, tensors: Mapping[str, Tensor], documents: Mapping[str,
     judged = evidence["evaluation"]
     fitted.evaluation_ = None if judged is None else RankingEvaluation.restore(judged)
     fitted.notes_ = tuple(evidence["notes"])
-    return fitted
 
 
 def _plain(table: pa.Table) -> dict[str, list[Any]]:
