@@ -7,8 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-CHUNK_CELLS = 2_000_000
-"""Logits in memory at a time: 8 MB, which stays in the caches of a processor."""
+CHUNK_CELLS = 250_000
+"""Logits in memory at a time: 1 MB, which stays in the processor's caches; with 8 MB steps are a sixth slower."""
+
+DEVICE_CELLS = 32_000_000
+"""The same on an accelerator, where a small product does not fill the device."""
 
 
 def softmax_loss(queries: Tensor, products: Tensor, bias: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -52,7 +55,8 @@ class _FusedSoftmax(torch.autograd.Function):
         wanted = any(ctx.needs_input_grad[:3])
         grads = tuple(torch.zeros_like(t) for t in (queries, products, bias)) if wanted else ()
         total = queries.new_zeros(())
-        step = max(CHUNK_CELLS // max(len(products), 1), 1)
+        cells = CHUNK_CELLS if queries.device.type == "cpu" else DEVICE_CELLS
+        step = max(cells // max(len(products), 1), 1)
         for start in range(0, len(queries), step):
             part = slice(start, start + step)
             q, own, w = queries[part], target[part, None], weight[part]
