@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 CHUNK_CELLS = 250_000
-"""Logits in memory at a time: 1 MB, which stays in the processor's caches; with 8 MB steps are a sixth slower."""
+"""Logits in memory at a time: 1 MB, which stays in the caches; with 8 MB steps are a sixth slower."""
 
 DEVICE_CELLS = 32_000_000
 """The same on an accelerator, where a small product does not fill the device."""
