@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bezant.desks import (
         Blend,
         CreditRisk,
+        CustomerDemand,
         ExpectedLoss,
         HistoryModel,
         LossSeverity,
@@ -43,6 +44,7 @@ _HOMES = {
     "CheckReport": "bezant.evidence.checks",
     "Blend": "bezant.desks",
     "CreditRisk": "bezant.desks",
+    "CustomerDemand": "bezant.desks",
     "Evaluation": "bezant.evidence.evaluation",
     "ExpectedLoss": "bezant.desks",
     "HistoryModel": "bezant.desks",
@@ -83,6 +85,7 @@ __all__ = [
     "Blend",
     "CheckReport",
     "CreditRisk",
+    "CustomerDemand",
     "Evaluation",
     "ExpectedLoss",
     "Field",

@@ -1,4 +1,4 @@
-"""How often and for how much customers buy next: the traditional models on CDNOW, 39 weeks to the next 39.
+"""How often and for how much customers buy next, on CDNOW, 39 weeks to the next 39: bezant and the others.
 
 Run it with ``python -m bezant.benchmarks.demand``; ``--data cdnow-sample`` takes the published tenth of the
 customers. A further model takes part by an entry in ``MODELS``.
@@ -9,16 +9,21 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import ClassVar, Self
 
 import numpy as np
+import pyarrow as pa
 
 from bezant.datasets import load_table
+from bezant.desks.demand import CustomerDemand
 from bezant.metrics.counts import activity_auc, calibration_error, poisson_deviance, total_error
 from bezant.metrics.regression import rmse
 from bezant.traditional.demand import (
     Demand,
     DemandBoosting,
     DemandModel,
+    Purchases,
     bg_nbd,
     pareto_nbd,
     purchases,
@@ -28,10 +33,43 @@ from bezant.types import FloatArray, IntArray
 CUT, WEEKS = np.datetime64("1997-10-01"), 39
 """The first day that is not known, and the horizon; the log ends where the horizon does."""
 
+SEEDS = (0, 1, 2)
+
+
+class LargeDemand:
+    """The desk's model, :class:`bezant.desks.demand.CustomerDemand`, among the traditional ones."""
+
+    key: ClassVar[str] = "bezant"
+    name: ClassVar[str] = "bezant"
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def fit(self, bought: Purchases, cut: np.datetime64, horizon: float) -> Self:
+        """Learn from what is known before the cut; the desk leaves the rest aside by itself."""
+        events = pa.table(
+            {
+                "customer": bought.names[bought.customer],
+                "time": bought.day.astype("datetime64[us]"),
+                "amount": bought.amount,
+            }
+        )
+        desk = CustomerDemand(horizon=horizon, amount="amount", progress=False, random_state=self.seed)
+        self.desk_ = desk.fit(events, until=cut)
+        return self
+
+    def predict(self, bought: Purchases, cut: np.datetime64, horizon: float) -> Demand:
+        """Answer for everyone who bought before the cut."""
+        found = self.desk_.predict(at=cut)
+        parts = (found[name].to_numpy() for name in ("expected_count", "expected_spend", "p_active"))
+        return Demand(found["customer"].to_numpy(), *parts)
+
+
 MODELS: Mapping[str, Callable[[], DemandModel]] = {
     "BG/NBD": bg_nbd,
     "Pareto/NBD": pareto_nbd,
     "LightGBM": DemandBoosting,
+    **{f"bezant, seed {seed}": partial(LargeDemand, seed) for seed in SEEDS},
 }
 """Models by name; amounts of the first two are by Gamma-Gamma."""
 

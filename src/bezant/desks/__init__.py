@@ -2,6 +2,7 @@
 
 from bezant.desks.blend import Blend
 from bezant.desks.credit import CreditRisk
+from bezant.desks.demand import CustomerDemand
 from bezant.desks.expected_loss import ExpectedLoss
 from bezant.desks.history_model import HistoryModel
 from bezant.desks.loading import load
@@ -18,6 +19,7 @@ from bezant.desks.tuning import Tuning, tune
 __all__ = [
     "Blend",
     "CreditRisk",
+    "CustomerDemand",
     "ExpectedLoss",
     "HistoryModel",
     "LossSeverity",

@@ -8,6 +8,7 @@ from typing import Any
 from bezant.artifacts import load_folder
 from bezant.desks.blend import Blend
 from bezant.desks.credit import CreditRisk
+from bezant.desks.demand import CustomerDemand
 from bezant.desks.expected_loss import ExpectedLoss
 from bezant.desks.history_model import HistoryModel
 from bezant.desks.recommender import ProductRecommender
@@ -20,6 +21,7 @@ DESKS: dict[str, Any] = {
     for desk in (
         Blend,
         CreditRisk,
+        CustomerDemand,
         ExpectedLoss,
         HistoryModel,
         LossSeverity,

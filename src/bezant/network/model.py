@@ -17,6 +17,7 @@ from bezant.network.fields.embedding import FieldConfig, FieldEmbedding, learn_f
 from bezant.network.fields.numbers import EdgeSpacing
 from bezant.network.fields.streamed import Pieces, StreamedFields, learn_fields_in_pieces
 from bezant.network.heads.binary import BinaryHead
+from bezant.network.heads.demand import COUNT, DemandHead
 from bezant.network.heads.fraction import FractionHead
 from bezant.network.heads.hazard import HazardHead, martingale_residuals
 from bezant.network.heads.severity import SeverityHead
@@ -33,8 +34,8 @@ from bezant.network.trunks.mlp import MLPTrunk
 from bezant.network.trunks.tabm import TabMTrunk
 
 TrunkName = Literal["mlp", "tabm"]
-HeadName = Literal["binary", "severity", "fraction", "hazard"]
-Head = BinaryHead | SeverityHead | FractionHead | HazardHead
+HeadName = Literal["binary", "severity", "fraction", "hazard", "demand"]
+Head = BinaryHead | SeverityHead | FractionHead | HazardHead | DemandHead
 
 SCORING_RECORDS = 65_536
 """Records scored at once, padding included."""
@@ -52,7 +53,7 @@ class NetworkConfig(BaseModel):
         A row of :data:`bezant.network.sizes.SIZES`.
     trunk : {"tabm", "mlp"}, default "tabm"
         What mixes the fields.
-    head : {"binary", "severity", "fraction", "hazard"}, default "binary"
+    head : {"binary", "severity", "fraction", "hazard", "demand"}, default "binary"
         What is predicted.
     periods : int, default 1
         Number T of periods of the hazard head; the others have one answer a row.
@@ -232,10 +233,11 @@ def make_head(config: NetworkConfig, members: int, width: int) -> Head:
     """Return the head that a configuration names."""
     if config.head == "hazard":
         return HazardHead(members, width, config.periods)
-    plain: dict[str, type[BinaryHead | SeverityHead | FractionHead]] = {
+    plain: dict[str, type[BinaryHead | SeverityHead | FractionHead | DemandHead]] = {
         "binary": BinaryHead,
         "severity": SeverityHead,
         "fraction": FractionHead,
+        "demand": DemandHead,
     }
     return plain[config.head](members, width)
 
@@ -264,8 +266,7 @@ def learn_network(
     assert batch.target is not None
     wished, size = _wished(config), SIZES[config.size]
     target = batch.target
-    hazards = config.head == "hazard"  # statistics need one number a row
-    single = replace(batch, target=martingale_residuals(target, config.periods)) if hazards else batch
+    single = replace(batch, target=_one_number(target, config))
     fields, rows = learn_fields(single, folds, wished, config.bins or size.bins, config.spacing)
     if batch.records is not None and records is None:
         wish = config.records
@@ -316,6 +317,13 @@ def _solve(network: Network, rows: Batch) -> None:
         )
 
 
+def _one_number(target: Tensor, config: NetworkConfig) -> Tensor:
+    """Return one number a row (B,), as statistics of categories need it."""
+    if config.head == "hazard":
+        return martingale_residuals(target, config.periods)
+    return target[:, COUNT] if config.head == "demand" else target
+
+
 def _wished(config: NetworkConfig) -> FieldConfig:
     assert config.fields is not None
     size = SIZES[config.size]
@@ -328,7 +336,7 @@ def _started(
 ) -> Network:
     """Return a network whose answer to every row is the mean of the target."""
     network = Network(config.model_copy(update={"fields": fields.config}), fields, records)
-    if isinstance(network.head, HazardHead | FractionHead):
+    if isinstance(network.head, HazardHead | FractionHead | DemandHead):
         network.head.start_at(target)
     else:
         network.head.start_at(float(target.mean()))
