@@ -18,6 +18,7 @@ from bezant.cli import (
     demo,
     export,
     fit,
+    fit_demand,
     fit_term_structure,
     recommend,
     scoring,
@@ -105,6 +106,7 @@ _datasets.command("fetch", epilog=data.FETCH_EXAMPLE)(data.fetch_dataset)
 app.command("check", epilog=data.CHECK_EXAMPLE)(data.check_file)
 app.add_typer(_fit, name="fit")
 _fit.command("credit", epilog=fit.EXAMPLE)(fit.fit_credit)
+_fit.command("demand", epilog=fit_demand.EXAMPLE)(fit_demand.fit_demand)
 _fit.command("term-structure", epilog=fit_term_structure.EXAMPLE)(fit_term_structure.fit_term_structure)
 _fit.command("recommend", epilog=recommend.FIT_EXAMPLE)(recommend.fit_recommend)
 app.add_typer(_tune, name="tune")

@@ -35,7 +35,7 @@ def test_terms_differ_as_the_likelihoods_of_other_libraries_do():
         torch.full((2, 3), v, dtype=torch.float64) * torch.tensor([1.0, 2.0, 0.5]) for v in (0.1, 0.7)
     )
     found = (demand_terms(one, target) - demand_terms(other, target)).numpy()
-    rates = [np.exp(target[:, 2] + c[:, 0]).numpy() for c in (one, other)]
+    rates = [torch.exp(target[:, 2] + c[:, 0]).numpy() for c in (one, other)]
     slow = [-poisson.logpmf([3, 0], r) for r in rates]
     np.testing.assert_allclose(found[:, 0], slow[0] - slow[1])
     p = [torch.sigmoid(target[:, 3] + c[:, 1]).numpy() for c in (one, other)]

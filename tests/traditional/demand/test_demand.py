@@ -201,3 +201,17 @@ def test_impossible_customers_purchases_and_answers_are_refused():
         DemandBoosting().fit(
             purchases(pa.table({"customer": [1], "time": [datetime.datetime(1997, 1, 1)]})), CUT, 39
         )
+
+
+def test_customers_who_all_buy_at_one_rate_are_fitted_within_the_bounds_of_the_shapes():
+    """Without bounds the shapes run off to infinity, where one likelihood can take minutes."""
+    x, t, age, _ = simulated("bg", 150)
+    days = np.repeat(np.arange(len(x)), x.astype(int) + 1)
+    place = np.concatenate([np.arange(int(n) + 1) for n in x])
+    steps = np.repeat(np.where(x > 0, 7 * t / np.maximum(x, 1), 0), x.astype(int) + 1)
+    day = np.datetime64("2020-01-01") + np.rint(np.maximum(place * steps, place)).astype("timedelta64[D]")
+    bought = Purchases(np.arange(len(x)), days, day, np.full(len(days), 9.0))
+    for model in (bg_nbd(), pareto_nbd()):
+        model.fit(bought, np.datetime64("2020-08-01"), 20)
+        assert (np.log(model.parameters_) <= np.array(model.law.largest) + 1e-9).all()
+        assert np.isfinite(model.predict(bought, np.datetime64("2020-08-01"), 20).count).all()

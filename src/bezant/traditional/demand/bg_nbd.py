@@ -24,6 +24,8 @@ class BgNbd:
     key: ClassVar[str] = "bg_nbd"
     name: ClassVar[str] = "BG/NBD"
     start: ClassVar[Parameters] = (0.5, 5.0, 0.7, 2.0)
+    # A gamma law of shape 55 is as good as one rate for all; beyond, hyp2f1 can take minutes a call.
+    largest: ClassVar[Parameters] = (4.0, 12.0, 6.0, 6.0)
 
     @staticmethod
     def log_likelihood(

@@ -34,6 +34,11 @@ class RepeatPurchases(Protocol):
         """Where the search for the parameters begins."""
         ...
 
+    @property
+    def largest(self) -> tuple[float, ...]:
+        """Upper bounds of the logarithms of the parameters."""
+        ...
+
     def log_likelihood(
         self, parameters: Parameters, frequency: FloatArray, recency: FloatArray, age: FloatArray
     ) -> FloatArray:
@@ -81,7 +86,12 @@ class BuyTillYouDie:
         """Maximise both likelihoods over what is known before the cut; the horizon plays no part."""
         known = summarise(bought, cut)
         self.parameters_ = maximise(
-            self.law.log_likelihood, self.law.start, known.frequency, known.recency, known.age
+            self.law.log_likelihood,
+            self.law.start,
+            known.frequency,
+            known.recency,
+            known.age,
+            largest=self.law.largest,
         )
         self.spend_ = GammaGamma.fitted(*self._amounts(bought, cut))
         return self

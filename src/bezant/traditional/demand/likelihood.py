@@ -18,6 +18,11 @@ SMALLEST, LARGEST = -12.0, 12.0
 def maximise(
     log_likelihood: Callable[..., FloatArray], start: Parameters, *columns: FloatArray
 ) -> Parameters:
+    log_likelihood: Callable[..., FloatArray],
+    start: tuple[float, ...],
+    *columns: FloatArray,
+    largest: float | tuple[float, ...] = LARGEST,
+) -> tuple[float, ...]:
     """Return the parameters above 0 that maximise the mean log-likelihood.
 
     Parameters
@@ -28,6 +33,8 @@ def maximise(
         Where to begin.
     *columns : float arrays of shape (n,)
         Equal rows are computed once and weighted.
+    largest : float or tuple of float, default 12
+        Upper bounds of the logarithms of the parameters.
 
     Raises
     ------
@@ -42,7 +49,7 @@ def maximise(
 
     def loss(logarithms: FloatArray) -> float:
         with np.errstate(all="ignore"):
-            values = log_likelihood(np.exp(np.clip(logarithms, SMALLEST, LARGEST)), *rows)
+            values = log_likelihood(np.exp(np.clip(logarithms, SMALLEST, largest)), *rows)
         mean = float(np.average(values, weights=weights))
         return -mean if np.isfinite(mean) else 1e10
 
@@ -52,4 +59,4 @@ def maximise(
             loss, point, method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-10, "maxiter": 4_000}
         )
         point = found.x
-    return tuple(float(v) for v in np.exp(np.clip(point, SMALLEST, LARGEST)))
+    return tuple(float(v) for v in np.exp(np.clip(point, SMALLEST, largest)))

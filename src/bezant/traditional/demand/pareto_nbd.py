@@ -24,6 +24,8 @@ class ParetoNbd:
     key: ClassVar[str] = "pareto_nbd"
     name: ClassVar[str] = "Pareto/NBD"
     start: ClassVar[Parameters] = (0.5, 10.0, 0.6, 12.0)
+    # A gamma law of shape 55 is as good as one rate for all; beyond, hyp2f1 can take minutes a call.
+    largest: ClassVar[Parameters] = (4.0, 12.0, 4.0, 12.0)
 
     @staticmethod
     def log_left_over_alive(

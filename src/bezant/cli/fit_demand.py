@@ -1,0 +1,133 @@
+"""``bezant fit demand``: how often, for how much, and whether at all customers buy next."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from bezant.cli.console import out as console
+from bezant.cli.console import print_json, refuse_unwritable, show
+from bezant.cli.fit import Epochs, Seed, Size, SizeName
+from bezant.cli.sources import AsJson, File, read_source
+
+if TYPE_CHECKING:
+    from bezant.desks.demand import CustomerDemand
+    from bezant.evidence.demand import DemandEvaluation
+
+EXAMPLE = (
+    "Example: bezant fit demand purchases.csv --amount amount --until 1997-10-01 --horizon 39W "
+    "--out models/demand --write expected.csv"
+)
+
+
+def fit_demand(
+    file: File,
+    customer: Annotated[str, typer.Option("--customer", metavar="COLUMN", help="Who bought.")] = "customer",
+    time: Annotated[str, typer.Option("--time", metavar="COLUMN", help="When.")] = "time",
+    amount: Annotated[
+        str | None,
+        typer.Option("--amount", metavar="COLUMN", help="For how much; without it no spend is predicted."),
+    ] = None,
+    horizon: Annotated[
+        str, typer.Option("--horizon", metavar="TIME", help="How far ahead: 39W, 90D, 6M, 1Y.")
+    ] = "39W",
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="DATE", help="Purchases before this day count, no more."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the model goes.")] = Path(
+        "models/demand"
+    ),
+    write: Annotated[
+        Path | None,
+        typer.Option("--write", metavar="CSV", help="Write what is expected of each customer there."),
+    ] = None,
+    segments: Annotated[
+        int | None, typer.Option("--segments", min=2, help="Groups of customers to show; 6 if not given.")
+    ] = None,
+    size: Size = SizeName.TINY,
+    epochs: Epochs = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model of customers' purchases, spend and activity over a horizon, and judge it.
+
+    The file holds one row a purchase. The saved model holds the purchases too, so that it can be asked again.
+    """
+    for path in (out, write):
+        if path is not None:
+            refuse_unwritable(path, source=file)
+    from bezant.desks.demand import CustomerDemand
+
+    demand = CustomerDemand(
+        horizon=horizon,
+        customer=customer,
+        time=time,
+        amount=amount,
+        size=size.value,
+        training=None if epochs is None else {"max_epochs": epochs},
+        random_state=seed,
+    )
+    demand.fit(read_source(file, raw=True), until)
+    demand.save(out)
+    if write is not None:
+        _write(demand, write)
+    if as_json:
+        print_json(
+            {
+                "model": str(out),
+                "notes": list(demand.notes_),
+                "evaluation": json.loads(demand.evaluation_.to_json()),
+            }
+        )
+        return
+    _show(demand, segments, out)
+
+
+def _write(demand: CustomerDemand, path: Path) -> None:
+    """Write what is expected of each customer, whole or not at all."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    from bezant.artifacts import write_whole
+
+    buffer = pa.BufferOutputStream()
+    csv.write_csv(demand.predict(), buffer)
+    write_whole(path, buffer.getvalue().to_pybytes())
+
+
+def _show(demand: CustomerDemand, segments: int | None, out: Path) -> None:
+    console().print(_figures(demand.evaluation_))
+    show()
+    show(demand.evaluation_.verdict, "bold")
+    groups = demand.segments(segments).to_pydict()
+    show()
+    for rule, share, count in zip(groups["rule"], groups["share"], groups["expected_count"], strict=True):
+        show(f"{share:6.1%} of the customers are expected to buy {count:.2f} times: {rule}")
+    show()
+    for note in (*demand.evaluation_.notes, *demand.notes_):
+        show(note, "dim")
+    show(f"Model   {out}")
+
+
+def _figures(judged: DemandEvaluation) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column(f"{judged.rows:,} customers held out")
+    shown = {
+        "deviance": ("deviance", ".4f"),
+        "activity_auc": ("AUC active", ".3f"),
+        "rmse": ("RMSE", ".3f"),
+        "total_error": ("total", "+.1%"),
+        "spend_rmse": ("RMSE spend", ".2f"),
+        "spend_total_error": ("total spend", "+.1%"),
+    }
+    for title, _ in shown.values():
+        table.add_column(title, justify="right", no_wrap=True)
+    for model, by in judged.figures.items():
+        figures = (format(by[name].value, form) for name, (_, form) in shown.items())
+        table.add_row(model, *figures, style="bold" if model == judged.large else "")
+    return table
