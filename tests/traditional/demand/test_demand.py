@@ -205,7 +205,7 @@ def test_impossible_customers_purchases_and_answers_are_refused():
 
 def test_customers_who_all_buy_at_one_rate_are_fitted_within_the_bounds_of_the_shapes():
     """Without bounds the shapes run off to infinity, where one likelihood can take minutes."""
-    x, t, age, _ = simulated("bg", 150)
+    x, t, _, _ = simulated("bg", 150)
     days = np.repeat(np.arange(len(x)), x.astype(int) + 1)
     place = np.concatenate([np.arange(int(n) + 1) for n in x])
     steps = np.repeat(np.where(x > 0, 7 * t / np.maximum(x, 1), 0), x.astype(int) + 1)
