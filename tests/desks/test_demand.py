@@ -184,11 +184,14 @@ def test_windows_keep_to_the_known_period_and_to_the_proportion():
 def test_levels_put_the_totals_where_they_were():
     rows = demand_rows(purchases(read_table(log()), amount="amount"), Window(UNTIL, 20.0), laws())
     n = len(rows.names)
-    happened = Outlook(np.full(n, 0.9), np.full(n, 25.0), np.full(n, 0.3))
+    expected = rows.expected["bg_nbd"]
+    happened = Outlook(1.3 * expected.count, 0.8 * expected.spend, 0.9 * expected.active)
     trust = Trust("bg_nbd", (1.0, 1.0, 1.0)).levelled(rows, np.zeros((n, 3)), happened)
     found = trust.outlook(rows, np.zeros((n, 3)))
-    assert found.count.mean() == pytest.approx(0.9)
-    assert found.spend.mean() == pytest.approx(25.0)
+    assert trust.count == pytest.approx(1.3)
+    assert found.count.sum() == pytest.approx(happened.count.sum())
+    assert found.spend.sum() == pytest.approx(happened.spend.sum())
+    assert found.active.mean() == pytest.approx(happened.active.mean(), rel=1e-3)
 
 
 @pytest.mark.parametrize(("given_", "weeks"), [("39W", 39), ("14D", 2), ("1Y", 365.25 / 7), (6, 6)])
