@@ -191,7 +191,7 @@ def test_levels_put_the_totals_where_they_were():
     assert trust.count == pytest.approx(1.3)
     assert found.count.sum() == pytest.approx(happened.count.sum())
     assert found.spend.sum() == pytest.approx(happened.spend.sum())
-    assert found.active.mean() == pytest.approx(happened.active.mean(), rel=1e-3)
+    assert found.active.mean() == pytest.approx(happened.active.mean(), rel=0.02)
 
 
 @pytest.mark.parametrize(("given_", "weeks"), [("39W", 39), ("14D", 2), ("1Y", 365.25 / 7), (6, 6)])
