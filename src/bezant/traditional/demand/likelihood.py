@@ -16,13 +16,11 @@ SMALLEST, LARGEST = -12.0, 12.0
 
 
 def maximise(
-    log_likelihood: Callable[..., FloatArray], start: Parameters, *columns: FloatArray
-) -> Parameters:
     log_likelihood: Callable[..., FloatArray],
-    start: tuple[float, ...],
+    start: Parameters,
     *columns: FloatArray,
-    largest: float | tuple[float, ...] = LARGEST,
-) -> tuple[float, ...]:
+    largest: float | Parameters = LARGEST,
+) -> Parameters:
     """Return the parameters above 0 that maximise the mean log-likelihood.
 
     Parameters
