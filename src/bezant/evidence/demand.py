@@ -104,7 +104,8 @@ class DemandEvaluation:
 
     def __str__(self) -> str:
         heads = ["model", *LABELS.values()]
-        body = [[m, *(f"{by[f].value:.4f}" for f in LABELS)] for m, by in self.figures.items()]
+        named = sorted(self.figures.items(), key=lambda item: (item[0] != self.large, item[0]))
+        body = [[m, *(f"{by[f].value:.4f}" for f in LABELS)] for m, by in named]
         widths = [max(map(len, column)) for column in zip(heads, *body, strict=True)]
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (heads, *body)]
         return "\n".join([f"{self.rows:,} customers held out", "", *lines, "", self.verdict, *self.notes])
