@@ -20,6 +20,8 @@ from bezant.cli import (
     fit,
     fit_demand,
     fit_term_structure,
+    history,
+    plan,
     recommend,
     scoring,
     tune,
@@ -109,6 +111,10 @@ _fit.command("credit", epilog=fit.EXAMPLE)(fit.fit_credit)
 _fit.command("demand", epilog=fit_demand.EXAMPLE)(fit_demand.fit_demand)
 _fit.command("term-structure", epilog=fit_term_structure.EXAMPLE)(fit_term_structure.fit_term_structure)
 _fit.command("recommend", epilog=recommend.FIT_EXAMPLE)(recommend.fit_recommend)
+app.command("pretrain", epilog=history.PRETRAIN_EXAMPLE)(history.pretrain)
+app.command("embed", epilog=history.EMBED_EXAMPLE)(history.embed)
+app.command("surprise", epilog=history.SURPRISE_EXAMPLE)(history.surprise)
+app.command("plan", epilog=plan.EXAMPLE)(plan.plan)
 app.add_typer(_tune, name="tune")
 _tune.command("credit", epilog=tune.EXAMPLE)(tune.tune_credit)
 app.command("predict", epilog=scoring.PREDICT_EXAMPLE)(scoring.predict)

@@ -195,19 +195,22 @@ def fields_of(numbers: Tensor, cardinalities: tuple[int, ...], bins: int) -> Fie
     scale = RobustScale(numbers.shape[1])
     scale.learn(numbers)
     edges = quantile_edges(scale(numbers), bins)
-    long = max(cardinalities, default=0) > FEW_VALUES
-    fields = FieldEmbedding(
-        FieldConfig(
-            n_bins=tuple(len(e) - 1 for e in edges),
-            cardinalities=cardinalities,
-            embedded=tuple(range(len(cardinalities))),
-            number_width=SHORT,
-            category_width=LONG if long else SHORT,
-            most_pairs=0,
-            most_ratios=0,
-        )
-    )
+    fields = FieldEmbedding(record_fields(tuple(len(e) - 1 for e in edges), cardinalities))
     fields.scale.load_state_dict(scale.state_dict())
     if fields.numbers is not None:
         fields.numbers.learn(edges)
     return fields
+
+
+def record_fields(n_bins: tuple[int, ...], cardinalities: tuple[int, ...]) -> FieldConfig:
+    """Return how records become vectors: numbers of so many bins, categories of so many codes."""
+    long = max(cardinalities, default=0) > FEW_VALUES
+    return FieldConfig(
+        n_bins=n_bins,
+        cardinalities=cardinalities,
+        embedded=tuple(range(len(cardinalities))),
+        number_width=SHORT,
+        category_width=LONG if long else SHORT,
+        most_pairs=0,
+        most_ratios=0,
+    )

@@ -1,0 +1,222 @@
+"""What pretraining gives where labels are few: who of CDNOW's customers buys again within 39 weeks?
+
+Run it with ``python -m bezant.benchmarks.pretraining``. Each seed draws customers, holds 30 % of them out,
+and learns from 1 %, 10 % and all labels of the others; pretraining reads the others' purchases before the cut
+and no label. Beside the network stand logistic regression and LightGBM on recency, frequency and money of the
+same labelled customers. Then each term of pretraining is switched off in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from scipy.stats import t as students_t
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+from bezant.benchmarks.demand import CUT, WEEKS
+from bezant.datasets import load_table
+from bezant.desks.credit import CreditRisk
+from bezant.desks.history_model import HistoryModel
+from bezant.histories import with_records
+from bezant.metrics.classification import roc_auc
+from bezant.network.history import TERMS, Term
+from bezant.network.sizes import SizeName
+from bezant.schema import RECORDS
+from bezant.traditional.demand import purchases, summarise
+from bezant.traditional.demand.boosting import features
+from bezant.types import FloatArray, IntArray
+
+SHARES, HELD_OUT, ABLATED = (0.01, 0.1, 1.0), 0.3, 0.1
+"""Shares of the labels, of the customers who judge, and of the labels with which terms are compared."""
+
+BARE, STARTED = "network, not pretrained", "network, pretrained"
+LOGISTIC, BOOSTED = "logistic regression, RFM", "LightGBM, RFM"
+VECTORS = "logistic regression, RFM and vectors"
+
+Figures = dict[tuple[str, float], list[float]]
+"""AUC of each seed by model and share of the labels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Customers:
+    """Customers of one draw.
+
+    Attributes
+    ----------
+    rows : pyarrow.Table
+        n rows: the cut, by which the time since the last record is known, and the records before it.
+    rfm : float array, shape (n, 7)
+        Recency, frequency, money.
+    active : float array, shape (n,)
+        1 if anything is bought in the weeks after the cut.
+    learning, judging : int arrays
+        Places.
+    """
+
+    rows: pa.Table
+    rfm: FloatArray
+    active: FloatArray
+    learning: IntArray
+    judging: IntArray
+
+    def labelled(self, share: float, seed: int) -> IntArray:
+        """Return the places of so many of those who are learned from, both outcomes in proportion."""
+        random = np.random.default_rng(seed)
+        drawn = []
+        for outcome in (0, 1):
+            own = self.learning[self.active[self.learning] == outcome]
+            drawn.append(random.permutation(own)[: max(round(share * len(own)), 5)])
+        return np.sort(np.concatenate(drawn))
+
+
+def draw_customers(data: str, count: int, seed: int) -> Customers:
+    """Draw so many customers who bought before the cut."""
+    events = load_table(data)
+    bought = purchases(events, amount="amount")
+    summary = summarise(bought, CUT)
+    random = np.random.default_rng(seed)
+    chosen = random.permutation(len(summary))[:count]
+    after, _ = bought.between(CUT, CUT + np.timedelta64(7 * WEEKS, "D"), summary.names)
+    cut = pa.array(np.full(len(chosen), CUT.astype("datetime64[us]")))
+    rows = pa.table({"customer": summary.names[chosen], "cut": cut})
+    rows = with_records(rows, events, entity="customer", time="time", until="cut")
+    judged = round(HELD_OUT * len(chosen))
+    return Customers(
+        rows.select(["cut", RECORDS]),
+        features(summary, WEEKS)[chosen],
+        (after[chosen] > 0).astype(np.float64),
+        np.arange(judged, len(chosen)),
+        np.arange(judged),
+    )
+
+
+def traditional(customers: Customers, places: IntArray) -> dict[str, float]:
+    """Return the AUC of the models on recency, frequency and money."""
+    import lightgbm
+
+    x, y, judging = customers.rfm, customers.active, customers.judging
+    boosted = lightgbm.LGBMClassifier(
+        n_estimators=150,
+        learning_rate=0.03,
+        num_leaves=8,
+        min_child_samples=min(50, max(len(places) // 20, 5)),
+        n_jobs=1,
+        verbose=-1,
+    ).fit(x[places], y[places])
+    p = np.asarray(boosted.predict_proba(x[judging]))[:, 1]
+    return {LOGISTIC: regression(x, customers, places), BOOSTED: roc_auc(y[judging], p)}
+
+
+def regression(x: FloatArray, customers: Customers, places: IntArray) -> float:
+    """Return the AUC of a logistic regression on the ranks of features, shape (n, f)."""
+    spread = QuantileTransformer(n_quantiles=min(200, len(places)), output_distribution="normal")
+    model = make_pipeline(spread, StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
+    model.fit(x[places], customers.active[places])
+    return roc_auc(customers.active[customers.judging], model.predict_proba(x[customers.judging])[:, 1])
+
+
+def network(
+    customers: Customers, places: IntArray, start: HistoryModel | None, size: SizeName, seed: int
+) -> float:
+    """Return the AUC of the network on records alone."""
+    risk = CreditRisk(
+        time="cut", size=size, benchmark=False, pretrained=start, progress=False, random_state=seed
+    )
+    risk.fit(customers.rows.take(pa.array(places)), customers.active[places])
+    p = risk.predict_proba(customers.rows.take(pa.array(customers.judging)))[:, 1]
+    return roc_auc(customers.active[customers.judging], p)
+
+
+def pretrained(
+    customers: Customers, size: SizeName, seed: int, terms: Sequence[Term] = TERMS
+) -> HistoryModel:
+    """Pretrain on the customers who are learned from, without their labels."""
+    model = HistoryModel(size=size, terms=tuple(terms), progress=False, random_state=seed)
+    return model.pretrain(customers.rows.take(pa.array(customers.learning)))
+
+
+def vectors(model: HistoryModel, customers: Customers) -> FloatArray:
+    """Return the vectors of all customers, float64 (n, R)."""
+    found = model.embed(customers.rows)
+    return np.stack([column.to_numpy() for column in found.columns], 1).astype(np.float64)
+
+
+def one_seed(
+    data: str, count: int, size: SizeName, seed: int, ablation: bool
+) -> Iterator[tuple[str, float, float]]:
+    """Yield model, share of the labels and AUC of one draw."""
+    customers = draw_customers(data, count, seed)
+    model = pretrained(customers, size, seed)
+    both = np.hstack([customers.rfm, vectors(model, customers)])
+    for share in SHARES:
+        places = customers.labelled(share, seed)
+        for name, auc in traditional(customers, places).items():
+            yield name, share, auc
+        yield VECTORS, share, regression(both, customers, places)
+        yield BARE, share, network(customers, places, None, size, seed)
+        yield STARTED, share, network(customers, places, model, size, seed)
+    if ablation:
+        places = customers.labelled(ABLATED, seed)
+        for term in TERMS:
+            model = pretrained(customers, size, seed, [t for t in TERMS if t != term])
+            yield f"{STARTED}, without {term!r}", ABLATED, network(customers, places, model, size, seed)
+
+
+def interval(values: Sequence[float]) -> str:
+    """Return the mean with its 95 % interval over seeds, by Student's t."""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return f"{mean:.3f}"
+    half = students_t.ppf(0.975, len(values) - 1) * float(np.std(values, ddof=1)) / np.sqrt(len(values))
+    return f"{mean:.3f} ± {half:.3f}"
+
+
+def table(figures: Figures) -> Iterator[str]:
+    """Yield the lines of the table."""
+    yield "| AUC | " + " | ".join(f"{share:.0%} of the labels" for share in SHARES) + " |"
+    yield "|---|" + "---|" * len(SHARES)
+    for name in dict.fromkeys(name for name, _ in figures):
+        cells = (figures.get((name, share)) for share in SHARES)
+        yield f"| {name} | " + " | ".join(interval(c) if c else "" for c in cells) + " |"
+
+
+def compare(
+    data: str, count: int, size: SizeName, seeds: Sequence[int], *, ablation: bool = True
+) -> Iterator[str]:
+    """Yield each figure when it is known, then the table."""
+    figures: Figures = {}
+    for seed in seeds:
+        for name, share, auc in one_seed(data, count, size, seed, ablation):
+            figures.setdefault((name, share), []).append(auc)
+            yield f"seed {seed}, {share:.0%} of the labels, {name}: {auc:.4f}"
+    judged = round(HELD_OUT * count)
+    yield f"\n{data}, {count:,} customers, {judged:,} of them held out; size {size!r}, {len(seeds)} seeds\n"
+    yield from table(figures)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="cdnow", choices=("cdnow", "cdnow-sample"))
+    parser.add_argument("--customers", type=int, default=23_570, help="So many are drawn.")
+    parser.add_argument("--size", default="tiny", choices=("tiny", "small", "base"))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--no-ablation", action="store_true")
+    given = parser.parse_args()
+    logging.getLogger("bezant").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message="X does not have valid feature names")
+    how = (given.data, given.customers, given.size, range(given.seeds))
+    for line in compare(*how, ablation=not given.no_ablation):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""``bezant pretrain | embed | surprise`` from end to end on purchases that ship inside."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bezant as bz
+from loans import run
+
+HOW = ("--size", "tiny", "--epochs", "1", "--entity", "who", "--time", "when")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Purchases of 120 customers, and a model of them."""
+    folder = tmp_path_factory.mktemp("history")
+    events = bz.datasets.load("cdnow-sample").rename(columns={"customer": "who", "time": "when"})
+    few = events[events["who"].isin(events["who"].unique()[:120])]
+    few.to_csv(folder / "events.csv", index=False)
+    assert run("pretrain", str(folder / "events.csv"), *HOW, "--out", str(folder / "model")) == 0
+    return folder
+
+
+def test_vectors_are_those_of_the_model(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, file, out = (str(folder / name) for name in ("model", "events.csv", "vectors.parquet"))
+    assert run("embed", model, file, "--out", out) == 0
+    assert "120 rows" in capsys.readouterr().out
+    written, expected = pd.read_parquet(out), bz.load(model).embed(pd.read_csv(file))
+    np.testing.assert_allclose(written["h0"], expected["h0"], rtol=1e-6)
+    assert written.columns.tolist() == expected.columns.tolist()
+
+
+def test_surprise_has_a_row_for_each_event(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, file, out = (str(folder / name) for name in ("model", "events.csv", "surprise.csv"))
+    assert run("surprise", model, file, "--out", out, "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    written = pd.read_csv(out)
+    assert said["rows"] == len(written) == len(pd.read_csv(file))
+    assert {"who", "when", "surprise", "surprise_gap"} <= set(written.columns)
+
+
+def test_a_column_that_is_not_there_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = folder / "nothing"
+    file = str(folder / "events.csv")
+    assert run("pretrain", file, "--entity", "card", "--time", "when", "--out", str(out)) == 2
+    assert "'card'" in capsys.readouterr().err
+    assert run("pretrain", file, *HOW, "--drop", "x", "--out", str(out)) == 2
+    assert not out.exists()
+
+
+def test_what_is_no_history_model_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(folder / "none.csv")
+    assert run("embed", str(folder / "absent"), str(folder / "events.csv"), "--out", out) == 2
+    assert "bezant pretrain" in capsys.readouterr().err
