@@ -18,7 +18,7 @@ import pytest
 import bezant
 
 DOCS = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
-RUN = ("customers", "loss")
+RUN = ("customers", "histories", "loss")
 """Pages whose blocks run one after the other, in seconds."""
 
 BLOCKS = [

@@ -57,3 +57,45 @@ def test_what_is_no_history_model_is_refused(folder: Path, capsys: pytest.Captur
     out = str(folder / "none.csv")
     assert run("embed", str(folder / "absent"), str(folder / "events.csv"), "--out", out) == 2
     assert "bezant pretrain" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def rows(folder: Path) -> Path:
+    """The customers with a day on which they are looked at, and whether they bought afterwards."""
+    events = pd.read_csv(folder / "events.csv")
+    cut = "1997-06-01"
+    known = events["who"].unique()
+    again = np.isin(known, events["who"][events["when"] >= cut]).astype(int)
+    pd.DataFrame({"who": known, "cut": cut, "first": known % 7, "again": again}).to_csv(
+        folder / "rows.csv", index=False
+    )
+    return folder / "rows.csv"
+
+
+def test_credit_with_records_is_fitted_and_scores(
+    folder: Path, rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, scores, model = (str(folder / name) for name in ("credit", "scores.csv", "model"))
+    how = ("--records", str(folder / "events.csv"), "--entity", "who", "--record-time", "when")
+    fit = ("--target", "again", "--time", "cut", "--size", "tiny", "--epochs", "1", "--no-benchmark")
+    start = ("--pretrained", model, "--adapt", "frozen")
+    assert run("fit", "credit", str(rows), *fit, *how, *start, "--out", out) == 0
+    assert "adapt='frozen'" in " ".join(capsys.readouterr().out.split())
+    assert run("predict", out, str(rows), *how, "--out", scores) == 0
+    table = pd.read_csv(rows)
+    joined = bz.with_records(
+        table, pd.read_csv(folder / "events.csv"), entity="who", time="when", until="cut"
+    )
+    expected = bz.load(out).predict_proba(joined.drop(columns="who"))[:, 1]
+    np.testing.assert_allclose(pd.read_csv(scores)["probability"], expected, rtol=1e-5)
+
+
+def test_half_of_what_records_need_is_refused(
+    folder: Path, rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(folder / "nothing")
+    how = ("--records", str(folder / "events.csv"), "--target", "again", "--out", out)
+    assert run("fit", "credit", str(rows), *how) == 2
+    assert "--entity" in capsys.readouterr().err
+    assert run("fit", "credit", str(rows), *how, "--entity", "x", "--record-time", "when") == 2
+    assert "'x'" in capsys.readouterr().err

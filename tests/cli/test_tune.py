@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import bezant
-from bezant.cli import fit
+from bezant.cli import tracking
 from loans import loans, run, write
 
 HOW = ("--target", "default", "--time", "approved", "--epochs", "1", "--no-benchmark")
@@ -85,4 +85,4 @@ def test_an_unusable_address_is_refused_before_the_file_is_read(
 
 def test_without_the_flag_mlflow_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bezant.desks.tracking.tracking_client", lambda _: pytest.fail("touched"))
-    fit.refuse_untrackable(None)
+    tracking.refuse_untrackable(None)

@@ -12,6 +12,7 @@ import typer
 
 from bezant.cli.console import print_json, refuse_unwritable, say, show
 from bezant.cli.data import data_line, schema_of, two_columns
+from bezant.cli.records import Adapt, AdaptName, Entity, Pretrained, RecordsFile, RecordTime, TypedRecords
 from bezant.cli.sources import (
     FEWEST_ROWS,
     AsJson,
@@ -28,6 +29,7 @@ from bezant.cli.sources import (
     refers_to_nothing,
     split_rows,
 )
+from bezant.cli.tracking import Mlflow, refuse_untrackable, track
 from bezant.schema import Schema
 from bezant.types import InputError
 
@@ -87,10 +89,6 @@ Epochs = Annotated[
     int | None,
     typer.Option("--epochs", min=1, help="Passes over the rows at most; it stops by itself earlier."),
 ]
-Mlflow = Annotated[
-    str | None,
-    typer.Option("--mlflow", metavar="URI", help="Track in MLflow as well, such as sqlite:///mlflow.db."),
-]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed repeats the fit.")]
 
 
@@ -127,6 +125,11 @@ def fit_credit(
             "--leaks", help="Columns that seem to know the outcome: say so, leave them out, or stop."
         ),
     ] = LeaksChoice.REPORT,
+    records: RecordsFile = None,
+    entity: Entity = None,
+    record_time: RecordTime = None,
+    pretrained: Pretrained = None,
+    adapt: Adapt = AdaptName.AUTO,
     schema: Annotated[
         Path | None,
         typer.Option(metavar="JSON", help="What the columns mean, from bezant check --save-schema."),
@@ -168,7 +171,10 @@ def fit_credit(
         if path is not None:
             refuse_unwritable(path, source=file)
     refuse_untrackable(mlflow)
-    if is_streamed(file, in_memory):
+    typed = TypedRecords(records, entity, record_time)
+    if typed.file is not None and in_memory is False:
+        raise InputError("Rows with records are read into memory; leave --stream or --records out.")
+    if is_streamed(file, in_memory or typed.file is not None or None):
         _fit_in_pieces(
             file,
             LargeFit(target, time, positive, tuple(drop or ()), cutoff, out, checkpoint, mlflow, as_json),
@@ -184,7 +190,7 @@ def fit_credit(
         return
     if scratch is not None:
         say(f"Nothing is written to {str(scratch)!r}: the rows are read into memory.", "dim")
-    rows = read_labelled(file, target, time=time, positive=positive, drop=drop or ())
+    rows = typed.labelled(read_labelled(file, target, time=time, positive=positive, drop=drop or ()))
     meaning = None if schema is None else schema_of(rows, schema)
     train, test = split_rows(rows, cutoff, meaning) if cutoff else (rows, None)
     refuse_few(train)
@@ -197,6 +203,8 @@ def fit_credit(
         benchmark="full" if textbook else benchmark,
         schema=meaning,
         training=training_config(optimizer, epochs, seed),
+        pretrained=pretrained,
+        adapt=adapt.value,
         leaks=leaks.value,
         checkpoint=state,
         random_state=seed,
@@ -283,21 +291,6 @@ def make_risk(rows: Labelled, **settings: Any) -> CreditRisk:
     from bezant.desks.credit import CreditRisk
 
     return CreditRisk(time=rows.time, **settings)
-
-
-def refuse_untrackable(uri: str | None) -> None:
-    """Say before the fit, not after it, that MLflow is missing or does not answer."""
-    if uri is not None:
-        from bezant.desks.tracking import tracking_client
-
-        tracking_client(uri)
-
-
-def track(risk: CreditRisk, uri: str, **more: Any) -> None:
-    """Write a fit to MLflow, and say under which name."""
-    from bezant.desks.tracking import EXPERIMENT, log_fit
-
-    say(f"MLflow: run {log_fit(risk, uri, **more)} of the experiment {EXPERIMENT!r} in {uri}.", "dim")
 
 
 def refuse_few(rows: Labelled) -> None:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import typer
 
 from bezant.cli.console import print_json, refuse_unwritable, say, show
+from bezant.cli.records import Entity, RecordsFile, RecordTime, TypedRecords
 from bezant.cli.sources import (
     AsJson,
     Cutoff,
@@ -66,6 +67,9 @@ def predict(
     column: Annotated[
         str, typer.Option("--column", metavar="NAME", help="Name of the column of scores.")
     ] = PROBABILITY,
+    records: RecordsFile = None,
+    entity: Entity = None,
+    record_time: RecordTime = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the probability of default of every row, in the order of the file.
@@ -79,9 +83,10 @@ def predict(
     refuse_unwritable(out, source=file)
     if keep and identifiers:
         raise InputError("--keep copies all columns already; leave --id out.")
+    typed = TypedRecords(records, entity, record_time)
     risk = load_scorer(model)
     started = clock.perf_counter()
-    rows = _score_file(risk, file, out, None if keep else tuple(identifiers or ()), column)
+    rows = _score_file(risk, file, out, None if keep else tuple(identifiers or ()), column, typed)
     seconds = clock.perf_counter() - started
     if as_json:
         print_json({"out": str(out), "rows": rows, "seconds": seconds, "rows_per_second": rows / seconds})
@@ -89,17 +94,20 @@ def predict(
         show(f"{rows:,} rows in {seconds:.1f} s ({rows / seconds:,.0f} rows a second): {out}")
 
 
-def _score_file(risk: Scorer, file: str, out: Path, kept: tuple[str, ...] | None, column: str) -> int:
+def _score_file(
+    risk: Scorer, file: str, out: Path, kept: tuple[str, ...] | None, column: str, typed: TypedRecords
+) -> int:
     """Score a file in pieces into another and return the number of rows."""
     from bezant.histories.readers import BatchWriter
 
+    records, until = typed.read(), getattr(getattr(risk, "schema_", None), "time", None)
     with BatchWriter(out) as writer:
         for table in _counted(scan_source(file, BATCH_ROWS)):
             names = list(table.column_names if kept is None else kept)
             for name in names:
                 if name not in table.column_names:
                     raise unknown_column(name, table.column_names)
-            scores = _scores(risk, table, column)
+            scores = _scores(risk, typed.joined(table, records, until), column)
             for name in scores:
                 if name in names:
                     raise InputError(

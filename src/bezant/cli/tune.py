@@ -15,15 +15,13 @@ from bezant.cli.data import schema_of, two_columns
 from bezant.cli.fit import (
     Epochs,
     LeaksChoice,
-    Mlflow,
     Seed,
     make_risk,
     refuse_few,
-    refuse_untrackable,
     show_notes,
-    track,
 )
 from bezant.cli.sources import AsJson, Drop, File, Labelled, Positive, Target, Time, read_labelled
+from bezant.cli.tracking import Mlflow, refuse_untrackable, track
 
 if TYPE_CHECKING:
     from bezant.desks.credit import CreditRisk

@@ -1,0 +1,47 @@
+"""The benchmark of pretraining draws its customers soundly and prints every model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bezant.benchmarks import pretraining
+from bezant.network.history import TERMS
+from bezant.schema import RECORDS
+
+
+@pytest.fixture(scope="module")
+def customers() -> pretraining.Customers:
+    return pretraining.draw_customers("cdnow-sample", 400, 0)
+
+
+def test_those_who_judge_are_not_learned_from(customers: pretraining.Customers) -> None:
+    assert len(customers.judging) == 120
+    assert not set(customers.judging) & set(customers.learning)
+    few, all_of_them = (customers.labelled(share, 0) for share in (0.1, 1.0))
+    assert set(few) <= set(customers.learning)
+    assert sorted(all_of_them) == sorted(customers.learning)
+    rate = customers.active[customers.learning].mean()
+    assert customers.active[few].mean() == pytest.approx(rate, abs=0.03)
+
+
+def test_no_record_is_of_the_cut_or_later(customers: pretraining.Customers) -> None:
+    lists = customers.rows[RECORDS].to_pylist()
+    latest = max(np.datetime64(record["time"]) for own in lists for record in own)
+    assert latest < pretraining.CUT
+
+
+def test_the_table_has_a_row_for_every_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretraining, "network", lambda *given: 0.7)
+    monkeypatch.setattr(pretraining, "pretrained", lambda *given: None)
+    monkeypatch.setattr(pretraining, "vectors", lambda model, customers: customers.rfm[:, :2])
+    lines = list(pretraining.compare("cdnow-sample", 600, "tiny", range(2)))
+    rows = [line for line in lines if line.startswith("| ") and "±" in line]
+    assert len(rows) == 5 + len(TERMS)
+    assert any(pretraining.LOGISTIC in row for row in rows)
+    assert "0.700 ± 0.000" in rows[-1]
+
+
+def test_the_interval_is_students() -> None:
+    assert pretraining.interval([0.7, 0.8]) == f"0.750 ± {12.7062 * 0.0707107 / 2**0.5:.3f}"
+    assert pretraining.interval([0.7]) == "0.700"
