@@ -36,7 +36,7 @@ def test_parameters_are_those_of_a_network_learned_from_records(size: SizeName, 
     records = Records(
         torch.randn(n, 2, generator=generator),
         torch.randint(0, values, (n, 1), generator=generator, dtype=torch.int32),
-        torch.arange(n).repeat(1) * 1_000_000,
+        torch.arange(n) * 1_000_000,
         torch.arange(0, n, 10),
         torch.full((n // 10,), 10),
         torch.full((n // 10,), n * 1_000_000),

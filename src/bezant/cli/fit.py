@@ -172,9 +172,10 @@ def fit_credit(
             refuse_unwritable(path, source=file)
     refuse_untrackable(mlflow)
     typed = TypedRecords(records, entity, record_time)
-    if typed.file is not None and in_memory is False:
-        raise InputError("Rows with records are read into memory; leave --stream or --records out.")
-    if is_streamed(file, in_memory or typed.file is not None or None):
+    with_records = typed.file is not None or pretrained is not None
+    if with_records and in_memory is False:
+        raise InputError("Rows with records are read into memory; leave --stream out.")
+    if is_streamed(file, True if with_records else in_memory):
         _fit_in_pieces(
             file,
             LargeFit(target, time, positive, tuple(drop or ()), cutoff, out, checkpoint, mlflow, as_json),

@@ -34,7 +34,7 @@ class CategoryEmbedding(nn.Module):
         self.hide = hide
         sizes = torch.tensor(cardinalities, dtype=torch.int64)
         self.register_buffer("starts", (sizes.cumsum(0) - sizes), persistent=False)
-        self.vectors = nn.Embedding(max(int(sizes.sum()), 1), width)
+        self.vectors = nn.Embedding(max(sum(cardinalities), 1), width)
         nn.init.normal_(self.vectors.weight, std=width**-0.5)
 
     def forward(self, codes: Tensor) -> Tensor:
