@@ -47,6 +47,10 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         "predict",
         "evaluate",
         "report",
+        "pretrain",
+        "embed",
+        "surprise",
+        "plan",
         "update",
         "export",
         "compare-optimizers",
@@ -56,7 +60,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_every_command_has_an_example() -> None:
     sections = reference().split("\n## ")[1:]
-    assert len(sections) == 17
+    assert len(sections) == 21
     assert all("Example: `bezant " in section for section in sections)
 
 

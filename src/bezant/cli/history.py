@@ -125,8 +125,8 @@ def _write(
     learned = load_history_model(path)
     from bezant.histories.readers import BatchWriter
 
-    table = answer(learned, read_source(events))
-    with BatchWriter(out) as writer:
+    with BatchWriter(out) as writer:  # which refuses a name it cannot write before the long work
+        table = answer(learned, read_source(events))
         writer.write(table)
     if as_json:
         print_json({"out": str(out), "rows": table.num_rows, "columns": table.column_names})
