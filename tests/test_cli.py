@@ -60,7 +60,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_every_command_has_an_example() -> None:
     sections = reference().split("\n## ")[1:]
-    assert len(sections) == 23
+    assert len(sections) == 24
     assert all("Example: `bezant " in section for section in sections)
 
 
