@@ -8,6 +8,7 @@ from bezant.desks.history_model import HistoryModel
 from bezant.desks.loading import load
 from bezant.desks.macro_overlay import MacroOverlay, fit_macro_overlay
 from bezant.desks.market_risk import MarketRisk
+from bezant.desks.markets import MarketForecaster
 from bezant.desks.optimizers import compare_optimizers
 from bezant.desks.recommender import ProductRecommender
 from bezant.desks.severity import LossSeverity
@@ -24,6 +25,7 @@ __all__ = [
     "HistoryModel",
     "LossSeverity",
     "MacroOverlay",
+    "MarketForecaster",
     "MarketRisk",
     "PDTermStructure",
     "ProductRecommender",

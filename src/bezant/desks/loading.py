@@ -11,6 +11,7 @@ from bezant.desks.credit import CreditRisk
 from bezant.desks.demand import CustomerDemand
 from bezant.desks.expected_loss import ExpectedLoss
 from bezant.desks.history_model import HistoryModel
+from bezant.desks.markets import MarketForecaster
 from bezant.desks.recommender import ProductRecommender
 from bezant.desks.severity import LossSeverity
 from bezant.desks.term_structure import PDTermStructure
@@ -25,6 +26,7 @@ DESKS: dict[str, Any] = {
         ExpectedLoss,
         HistoryModel,
         LossSeverity,
+        MarketForecaster,
         PDTermStructure,
         ProductRecommender,
     )

@@ -262,7 +262,9 @@ class MarketDeep:
                 begin = max(end - self.window, span.start)
                 starts.append(begin)
                 lengths.append(end - begin)
-        return _records(bars, np.column_stack([examples.inputs, targets]), np.array(starts), np.array(lengths))
+        return _records(
+            bars, np.column_stack([examples.inputs, targets]), np.array(starts), np.array(lengths)
+        )
 
     def _ending_at(self, bars: Bars, examples: MarketExamples, rows: IntArray) -> Records:
         starts = np.maximum(rows - self.window + 1, bars.offsets[bars.owner[rows]])

@@ -123,7 +123,7 @@ class MarketModels:
         }
 
     def read(self, tensors: Mapping[str, Tensor], document: Mapping[str, Any], bars: Bars) -> Self:
-        """Take over what :meth:`tensors` and :meth:`document` gave; estimate traditional parts on the bars."""
+        """Take over what :meth:`tensors` and :meth:`document` gave; bars fit traditional parts again."""
         large = self._large().read(tensors, document["large"])
         self.horizons_, self.levels_, self.cut_ = large.horizons_, large.levels_, large.cut_
         self.models_ = {LARGE: large}

@@ -37,9 +37,7 @@ class Outcome:
     times: int
 
     @classmethod
-    def of(
-        cls, bars: Bars, rows: IntArray, horizons: Sequence[int], scales: Mapping[str, float]
-    ) -> Outcome:
+    def of(cls, bars: Bars, rows: IntArray, horizons: Sequence[int], scales: Mapping[str, float]) -> Outcome:
         """Measure what came after some rows, all of whose horizons have ended."""
         variance = np.nan_to_num(best_variance(bars))
         ahead = [
@@ -105,9 +103,7 @@ class Combination:
         quantiles = np.maximum.accumulate(mean.quantiles + unit * self.correction, axis=2)
         # The tail beyond a quantile keeps its length when the quantile moves.
         shortfall = np.minimum(mean.shortfall + quantiles - mean.quantiles, quantiles)
-        up = np.clip(
-            mean.up + up_of(quantiles, mean.levels) - up_of(mean.quantiles, mean.levels), 0.0, 1.0
-        )
+        up = np.clip(mean.up + up_of(quantiles, mean.levels) - up_of(mean.quantiles, mean.levels), 0.0, 1.0)
         return dataclasses.replace(mean, variance=variance, quantiles=quantiles, shortfall=shortfall, up=up)
 
     def document(self) -> dict[str, Any]:
@@ -152,8 +148,8 @@ def _shrunk(weights: FloatArray, pull: float) -> tuple[float, ...]:
 def _conformal(found: MarketForecast, outcome: Outcome) -> FloatArray:
     """Return what brings each quantile to its level on held-out origins, in units of volatility, shrunk.
 
-    Romano, Patterson and Candes (2019), "Conformalized quantile regression", one-sided at each level; where few
-    independent changes lie beyond a quantile, what they ask for is mostly chance.
+    Romano, Patterson and Candes (2019), "Conformalized quantile regression", one-sided at each level; where
+    few independent changes lie beyond a quantile, what they ask for is mostly chance.
     """
     correction = np.zeros(found.quantiles.shape[1:])
     for k, horizon in enumerate(found.horizons):
