@@ -130,7 +130,7 @@ class MarketDeep:
         self, bars: Bars, *, horizons: Sequence[int] = HORIZONS, levels: Sequence[float] = LEVELS
     ) -> Self:
         """Train on all bars but the last ones, which stop it."""
-        refuse_short(bars.take(np.arange(*_longest(bars))), FEWEST + max(horizons), "The large model")
+        refuse_young(bars, horizons)
         self.horizons_, self.levels_ = tuple(horizons), tuple(levels)
         examples = MarketExamples.of(market_features(bars))
         targets = examples.targets(bars, self.horizons_)
@@ -281,6 +281,13 @@ class MarketDeep:
             raise InputError(f"The volatility is not known at {lost} of {len(rows)} origins; begin later.")
 
 
+def refuse_young(bars: Bars, horizons: Sequence[int]) -> None:
+    """Raise an :class:`~bezant.types.InputError` if even the longest history is too short to learn from."""
+    longest = int(np.argmax(np.diff(bars.offsets)))
+    own = bars.only(str(bars.assets[longest]))
+    refuse_short(own, FEWEST + max(horizons), "The large model")
+
+
 def cut_of(bars: Bars, share: float = HELD_OUT) -> np.datetime64:
     """Return the first of the last times, a share of all distinct ones."""
     times = np.unique(bars.time)
@@ -328,12 +335,6 @@ def mean_of(quantiles: FloatArray, levels: Sequence[float]) -> FloatArray:
     edges = np.concatenate([quantiles[..., :1], quantiles, quantiles[..., -1:]], axis=-1)
     mean: FloatArray = ((edges[..., 1:] + edges[..., :-1]) / 2 * weight).sum(axis=-1)
     return mean
-
-
-def _longest(bars: Bars) -> tuple[int, int]:
-    """Return the rows of the asset with the longest history: others may be younger."""
-    k = int(np.argmax(np.diff(bars.offsets)))
-    return int(bars.offsets[k]), int(bars.offsets[k + 1])
 
 
 def _records(bars: Bars, numbers: AnyArray, starts: IntArray, lengths: IntArray) -> Records:

@@ -12,6 +12,7 @@ from bezant.desks.market_network import (
     MarketDeep,
     cut_of,
     ended_before,
+    refuse_young,
     return_scales,
     trimmed,
 )
@@ -80,6 +81,7 @@ class MarketModels:
     ) -> Self:
         """Fit all parts, weigh them on the last times, and fit the traditional ones again on all bars."""
         self.horizons_, self.levels_ = tuple(horizons), tuple(levels)
+        refuse_young(bars, self.horizons_)
         self.cut_ = cut_of(bars)
         rows = _origins(bars, self.cut_, self.horizons_)
         large = self._large().fit(bars, horizons=horizons, levels=levels)
