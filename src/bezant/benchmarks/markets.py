@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bezant.datasets import load_table
+from bezant.desks.market_parts import MarketModels
 from bezant.histories.market import Bars, garman_klass, read_bars, with_covariates
 from bezant.metrics.market import diebold_mariano, fz0, pinball, qlike
 from bezant.traditional.markets import (
@@ -83,6 +84,7 @@ MODELS: dict[str, Entrant] = {
     "gamma-HAR": Entrant(lambda: Har(form="gamma")),
     "gamma-HAR, 4 means": Entrant(lambda: Har(form="gamma", windows=(1, 5, 22, 66))),
     "LightGBM": Entrant(MarketBoosting, refit_every=500),
+    "bezant": Entrant(MarketModels, refit_every=500),
 }
 """Models of daily prices by name; those of the GARCH kind and EWMA draw filtered residuals (FHS)."""
 
