@@ -22,8 +22,8 @@ def table(n: int = 3000) -> tuple[pa.Table, np.ndarray]:
 
 def test_a_few_values_earn_a_twin_in_a_large_table_only() -> None:
     X, y = table()
-    assert choose_twins(X, SCHEMA, y, small_rows=3000) == ("staff", "term")
-    assert choose_twins(X, SCHEMA, y, small_rows=3001) == ("term",)
+    assert choose_twins(X, SCHEMA, y, small=False) == ("staff", "term")
+    assert choose_twins(X, SCHEMA, y, small=True) == ("term",)
 
 
 def test_a_gain_by_chance_is_no_gain_in_a_small_table() -> None:
@@ -32,7 +32,7 @@ def test_a_gain_by_chance_is_no_gain_in_a_small_table() -> None:
     for _ in range(20):
         noise = pa.table({n: draw.integers(0, 40, 1000).astype(float) for n in ("staff", "term", "amount")})
         y = (draw.random(1000) < 0.3).astype(float)
-        found["small"] += len(choose_twins(noise, SCHEMA, y, small_rows=20_000))
-        found["large"] += len(choose_twins(noise, SCHEMA, y, small_rows=0))
+        found["small"] += len(choose_twins(noise, SCHEMA, y, small=True))
+        found["large"] += len(choose_twins(noise, SCHEMA, y, small=False))
     assert found["small"] <= 2
     assert found["large"] >= 10

@@ -8,6 +8,7 @@ similar summaries, those of different rows different ones (CoLES: Babaev et al. 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -146,7 +147,8 @@ class HistoryNetwork(nn.Module):
             return float(self.surprise(batch.records).mean())
         training = self.training
         self.eval()
-        with torch.random.fork_rng(devices=[]):
+        devices = [self.start.device] if self.start.is_cuda else []
+        with torch.random.fork_rng(devices=devices):
             torch.manual_seed(0)  # hide the same every time
             window = self.config.records.window
             pieces = by_length(batch.records.lengths.clamp(max=window), AT_ONCE)
@@ -189,8 +191,8 @@ class HistoryNetwork(nn.Module):
     def _within(self, near: Records, targets: FieldTargets) -> Tensor:
         """Return the negative log-density of numbers within their bins, (N, P): uniform, with heavy tails.
 
-        A value beyond all that training saw lies in the outermost bin, and is the less likely the further
-        beyond it is, in widths of that bin.
+        Half of an outermost bin's probability lies beyond all that training saw, the less the further, in
+        widths of that bin: the density adds up to one.
         """
         if not self.numbers:
             return near.numbers
@@ -199,8 +201,13 @@ class HistoryNetwork(nn.Module):
         known = targets.bins.clamp(max=self.config.classes - 1)
         width = widths.gather(1, known.T).T
         beyond = (values - self.bounds[:, -1]).clamp(min=0) + (self.bounds[:, 0] - values).clamp(min=0)
-        nats = width.log() + 2 * (beyond / width).log1p()
+        outermost = (known == 0) | (self.bounds[:, -1:].T <= self._upper(known))
+        nats = width.log() + outermost * math.log(2.0) + 2 * (beyond / width).log1p()
         return torch.where(values.isnan(), 0.0, nats)
+
+    def _upper(self, bins: Tensor) -> Tensor:
+        """Return the upper bound of each bin (N, P)."""
+        return self.bounds[:, 1:].gather(1, bins.T).T
 
     def _next(self, h: Tensor, near: Records, targets: FieldTargets) -> Tensor:
         """Return the negative log-likelihood of each record given those before it, by field, (N, F + 1)."""
@@ -271,7 +278,8 @@ class HistoryNetwork(nn.Module):
         training = self.training
         self.eval()
         pieces = windows(records.lengths, self.config.records.window)
-        found = torch.empty(int(records.lengths.sum()), self.next.fields)
+        device = records.times.device
+        found = torch.empty(int(records.lengths.sum()), self.next.fields, device=device)
         ends = records.lengths.cumsum(0) - records.lengths
         for part in by_length(pieces.lengths, AT_ONCE):
             row, begin, length, skip = (t.index_select(0, part) for t in pieces.tensors())
@@ -287,7 +295,7 @@ class HistoryNetwork(nn.Module):
             targets = self.targets(own)
             losses = self._next(h, own, targets)
             losses[:, : self.numbers] += self._within(own, targets)
-            place = torch.arange(len(losses)) - own.starts.repeat_interleave(length)
+            place = torch.arange(len(losses), device=device) - own.starts.repeat_interleave(length)
             kept = place >= skip.repeat_interleave(length)
             into = (ends.index_select(0, row) + begin).repeat_interleave(length) + place
             found[into[kept]] = losses[kept].float()
@@ -338,12 +346,13 @@ def windows(lengths: Tensor, window: int) -> RowWindows:
     step = max(window // 2, 1)
     beyond = (lengths - window).clamp(min=0)
     counts = torch.where(lengths > 0, 1 + (beyond + step - 1) // step, 0)
-    row = torch.arange(len(lengths)).repeat_interleave(counts)
-    number = torch.arange(len(row)) - (counts.cumsum(0) - counts).repeat_interleave(counts)
+    device = lengths.device
+    row = torch.arange(len(lengths), device=device).repeat_interleave(counts)
+    number = torch.arange(len(row), device=device) - (counts.cumsum(0) - counts).repeat_interleave(counts)
     begin = number * step
     own = lengths.index_select(0, row)
     skip = torch.where(number > 0, window - step, 0)
-    return RowWindows(row, begin, torch.minimum(own - begin, torch.tensor(window)), skip)
+    return RowWindows(row, begin, (own - begin).clamp(max=window), skip)
 
 
 def learn_history(records: Records, config: HistoryConfig) -> HistoryNetwork:

@@ -54,6 +54,9 @@ class TablePlan(BaseModel):
         What reads the rows' records was learned without labels; not a part of the plan's document.
     adapt : {"frozen", "lora", "full"}, optional
         What of it is trained further; if not given it depends on the number of rows.
+    small : bool, optional
+        Whether the table counts as a small one; if not given it depends on the number of rows. What depends
+        on it is the same in a fit to a part of the rows, which chooses the epoch for the fit to all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -65,6 +68,7 @@ class TablePlan(BaseModel):
     refit: bool = True
     pretrained: PretrainedRecords | None = Field(default=None, exclude=True)
     adapt: Adapt | None = None
+    small: bool | None = None
 
     def adaptation(self, rows: int) -> Adapt:
         """Return what of a pretrained summary is trained further with so many labelled rows."""
@@ -99,7 +103,8 @@ class TablePlan(BaseModel):
     def resolved(self, rows: int) -> TablePlan:
         """Return the plan with all that depends on the number of rows filled in."""
         network, statistics = self.network, STATISTICS_FROM
-        if rows < SMALL_ROWS and network.size in SMALL_SIZES:
+        small = rows < SMALL_ROWS if self.small is None else self.small
+        if small and network.size in SMALL_SIZES:
             given = network.model_fields_set
             fits = {"groups": network.trunk == "tabm", "additive": network.head == "binary"}
             wished = {k: v for k, v in SMALL.items() if k not in given and fits.get(k, True)}
@@ -107,6 +112,8 @@ class TablePlan(BaseModel):
         return self.model_copy(
             update={
                 "network": network,
+                "adapt": None if self.pretrained is None else self.adaptation(rows),
+                "small": small,
                 "training": self.training.resolved(rows),
                 "statistics_from": self.statistics_from or statistics,
                 "least_rows_a_value": self.least_rows_a_value or int(np.clip(rows // 2000, 2, 20)),

@@ -33,7 +33,7 @@ from bezant.network.sizes import SizeName
 from bezant.schema import Schema
 from bezant.training.additive_share import answers_apart, best_share, share_note
 from bezant.training.loop import Observer, TrainingRun, train
-from bezant.training.plan import EMBEDDED_UP_TO, SMALL_ROWS, SMALL_SIZES, TablePlan
+from bezant.training.plan import EMBEDDED_UP_TO, SMALL_SIZES, TablePlan
 from bezant.training.rows import Rows
 from bezant.training.twins import choose_twins
 from bezant.types import FloatArray, IntArray
@@ -261,7 +261,7 @@ def prepare(
         folds = torch.from_numpy(stratified_folds(halves(y), FOLDS, plan.training.seed))
         started = None
         if plan.pretrained is not None and encoding.records is not None:
-            started = plan.pretrained.start(plan.adaptation(len(y)))
+            started = plan.pretrained.start(plan.adapt or plan.adaptation(len(y)))
         network, rows = learn_network(batch_of(table, encoding, y), folds, config, started)
     return encoding, network, rows
 
@@ -276,7 +276,7 @@ def prepare_encoding(
     encoding = learn_encoding(
         table,
         schema,
-        twins=choose_twins(table, schema, halves(y), SMALL_ROWS),
+        twins=choose_twins(table, schema, halves(y), small=bool(plan.small)),
         min_count=least,
         records=plan.pretrained.encoding if plan.pretrained is not None else None,
     )
@@ -295,7 +295,7 @@ def prepare_encoding(
         network = network.model_copy(update={"records": None})
     else:
         found = FieldConfig(n_bins=(), cardinalities=encoding.records.cardinalities)
-        size: SizeName = "tiny" if len(y) < SMALL_ROWS and network.size in SMALL_SIZES else network.size
+        size: SizeName = "tiny" if plan.small and network.size in SMALL_SIZES else network.size
         wish = network.records or RecordsConfig(backbone=BackboneConfig(size=size))
         network = network.model_copy(
             # An answer that knows nothing of the records would have its share for their being ignored.

@@ -17,14 +17,13 @@ SMALL_TWIN_GAIN = 4.0
 """The same for all rows of a small table together, so that the two meet at 20,000 rows."""
 
 
-def choose_twins(table: pa.Table, schema: Schema, labels: FloatArray, small_rows: int) -> tuple[str, ...]:
+def choose_twins(table: pa.Table, schema: Schema, labels: FloatArray, *, small: bool) -> tuple[str, ...]:
     """Return the number fields whose exact values say more about the target than their bins do.
 
     In a large table a number of up to ten values gets a twin anyway. In a small one it must earn it: bins as
     narrow as its values say the same, and a second set of weights is one more way to learn the noise.
     """
     chosen = []
-    small = len(labels) < small_rows
     for field in schema.inputs:
         if field.kind is not Kind.NUMBER:
             continue
