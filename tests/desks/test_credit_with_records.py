@@ -48,3 +48,19 @@ def test_records_alone_can_be_learned_from(
 def test_rows_without_the_column_are_refused(fitted: bz.CreditRisk) -> None:
     with pytest.raises(InputError, match="with_records"):
         fitted.predict_proba(pa.table({"x": [1.0]}))
+
+
+def test_records_that_are_not_before_their_row_are_said_or_refused() -> None:
+    events = bz.datasets.load("cdnow-sample")
+    first = events.groupby("customer")["time"].min().rename("seen").reset_index().head(200)
+    table = bz.with_records(first, events, entity="customer", time="time").drop(columns="customer")
+    again = (np.arange(len(table)) % 3 == 0).astype(float)
+    with pytest.raises(InputError, match="records are not before 'seen'"):
+        bz.CreditRisk(time="seen", benchmark=False, leaks="refuse").fit(table, again)
+
+
+def test_what_is_trained_of_a_pretrained_summary_does_not_depend_on_the_fold() -> None:
+    from bezant.training.plan import TablePlan
+
+    plan = TablePlan().resolved(20_500)
+    assert plan.resolved(17_400).small is plan.small is False

@@ -145,7 +145,8 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         rows = cut_in_windows(records, self.window)
         order = torch.randperm(len(records), generator=torch.Generator().manual_seed(seed))
         held = torch.zeros(len(records), dtype=torch.bool)
-        held[order[: int(len(order) * HELD_OUT)]] = True
+        several = order[records.lengths.index_select(0, order) > 1]
+        held[several[: int(len(several) * HELD_OUT)]] = True
         training = self._training(seed, len(rows))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ from bezant.training.loop import Observer
 from bezant.training.progress import shown
 from bezant.training.table import fit_table
 from bezant.types import AnyArray
+
+RECORDS_NOTE = (
+    "The network reads the rows' records; the traditional models, the importance of columns and the additive "
+    "part of a small table's answer are of the rows' other columns alone."
+)
 
 
 def fit_in_memory(risk: Any, table: pa.Table, labels: AnyArray, *, large: str) -> None:
@@ -54,6 +60,8 @@ def fit_in_memory(risk: Any, table: pa.Table, labels: AnyArray, *, large: str) -
         records=pretrained.schema if pretrained is not None else None,
     )
     adapt = None if risk.adapt == "auto" else risk.adapt
+    if intake.schema.records is not None:
+        intake = replace(intake, notes=(*intake.notes, RECORDS_NOTE))
     plan = plan_of(risk, "binary", seed).model_copy(update={"pretrained": pretrained, "adapt": adapt})
     folder = Path(risk.checkpoint) if risk.checkpoint is not None else None
 

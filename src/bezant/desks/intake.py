@@ -13,7 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from bezant.evidence.checks import CheckReport, check
 from bezant.histories import read_table
-from bezant.schema import Role, Schema, infer_schema, unknown_column
+from bezant.schema import Role, Schema, flattened, infer_schema, unknown_column
 from bezant.splits import out_of_time_indices, stratified
 from bezant.types import AnyArray, FloatArray, Frame, InputError, IntArray
 
@@ -145,6 +145,7 @@ def take_in(
     schema = schema.select(Role.INPUT, Role.TIME)
     conformed = schema.conform(table)
     notes = [*conformed.notes, *(f"Column {f.name!r}: {f.note}." for f in schema.fields if f.note)]
+    notes.extend(_of_later_records(conformed.table, schema, leaks))
     typed = conformed.table.take(seen)
     decisive = check(typed, schema, y[seen], random_state=seed)
     report = check(conformed.table, schema, y, random_state=seed) if len(held_out) else decisive
@@ -188,6 +189,30 @@ def times_of(table: pa.Table, time: str | None, schema: Schema | None) -> AnyArr
             "rows; fill it in or leave those rows out."
         )
     return np.asarray(column.to_numpy())
+
+
+def _of_later_records(table: pa.Table, schema: Schema, leaks: Leaks) -> list[str]:
+    """Say, or refuse, that records are not before the moment of their row: they may tell its outcome.
+
+    Raises
+    ------
+    InputError
+        If there are some and ``leaks`` is "refuse".
+    """
+    if schema.records is None or schema.time is None or schema.records.time is None:
+        return []
+    offsets, flat = flattened(table)
+    moments = np.repeat(table[schema.time].to_numpy(), np.diff(offsets))
+    late = int((flat[schema.records.time].to_numpy() >= moments).sum())
+    if not late:
+        return []
+    said = (
+        f"{late} of {flat.num_rows} records are not before {schema.time!r} of their row and may tell its "
+        f"outcome; give until={schema.time!r} to bezant.with_records."
+    )
+    if leaks == "refuse":
+        raise InputError(said)
+    return [said]
 
 
 def _without(schema: Schema, table: pa.Table, report: CheckReport, leaks: Leaks) -> tuple[Schema, list[str]]:

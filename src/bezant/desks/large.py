@@ -22,7 +22,7 @@ from bezant.desks.intake import Intake, take_in
 from bezant.desks.labels import as_events, classes_among, label_values, missing_labels, refuse_missing_labels
 from bezant.desks.settings import plan_of, seed_of, set_names
 from bezant.histories import ParquetRows, parquet_rows, read_table
-from bezant.schema import Role, Schema, infer_schema, unknown_column
+from bezant.schema import RECORDS, Role, Schema, infer_schema, unknown_column
 from bezant.splits import out_of_time_indices
 from bezant.training.loop import Observer
 from bezant.training.progress import shown
@@ -101,6 +101,10 @@ def fit_in_pieces(risk: Any, rows: ParquetRows, target: str, *, large: str) -> N
     InputError
         If something about the rows prevents a fit; one sentence says what and how to mend it.
     """
+    if RECORDS in rows.columns:
+        raise InputError(
+            f"Rows with a column {RECORDS!r} are fitted in memory only; give in_memory=True, or leave it out."
+        )
     seed = seed_of(risk)
     if risk.scratch is not None and not Path(risk.scratch).is_dir():
         raise InputError(f"There is no folder {str(risk.scratch)!r} for temporary files; make it first.")

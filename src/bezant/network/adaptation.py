@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from bezant.network.record_encoder import RecordSummary
+from bezant.types import InputError
 
 Adapt = Literal["frozen", "lora", "full"]
 
@@ -39,13 +40,27 @@ def adapt(summary: RecordSummary, how: Adapt) -> None:
         Pretrained.
     how : {"frozen", "lora", "full"}
         Nothing; a step of rank 8 beside each matrix of the backbone; everything.
+
+    Raises
+    ------
+    InputError
+        If it is "lora" and the backbone is no transformer.
     """
+    if how == "lora" and not can_be_lora(summary):
+        raise InputError(
+            "adapt='lora' is for a pretrained transformer, whose matrices stand alone; give 'full', say."
+        )
     if how == "full":
         return
     summary.requires_grad_(False)
     if how == "lora":
         for layer in _linear_layers(summary):
             parametrize.register_parametrization(layer, "weight", _LowRank(layer.weight, RANK))
+
+
+def can_be_lora(summary: RecordSummary) -> bool:
+    """Tell whether the matrices of a summary's backbone are linear layers of their own."""
+    return summary.encoder.config.backbone.kind == "transformer"
 
 
 def settle(network: nn.Module) -> None:

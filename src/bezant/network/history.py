@@ -201,7 +201,7 @@ class HistoryNetwork(nn.Module):
         known = targets.bins.clamp(max=self.config.classes - 1)
         width = widths.gather(1, known.T).T
         beyond = (values - self.bounds[:, -1]).clamp(min=0) + (self.bounds[:, 0] - values).clamp(min=0)
-        outermost = (known == 0) | (self.bounds[:, -1:].T <= self._upper(known))
+        outermost = (known == 0) | (self._upper(known) >= self.bounds[:, -1:].T)
         nats = width.log() + outermost * math.log(2.0) + 2 * (beyond / width).log1p()
         return torch.where(values.isnan(), 0.0, nats)
 

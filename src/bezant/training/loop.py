@@ -306,7 +306,9 @@ class _Run:
             return
         held_out = self.held_out.tensors() if self.held_out is not None else ()
         settings = f"{self.config.model_dump_json()} {self.last_epoch} {self.processes.number}"
-        tensors = (*self.rows.tensors(), *held_out, *self.state.average)
+        # All weights, those that are not trained too: the trained ones are steps beside them.
+        weights = self.network.state_dict().values()
+        tensors = (*self.rows.tensors(), *held_out, *weights)
         self.identity = checkpoints.fingerprint(tensors, settings)
         saved = checkpoints.read(self.path, self.identity)
         if saved is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from bezant.network.adaptation import Adapt
+from bezant.network.adaptation import Adapt, can_be_lora
 from bezant.network.model import NetworkConfig
 from bezant.network.pretrained import PretrainedRecords
 from bezant.training.config import TrainingConfig
@@ -74,7 +74,8 @@ class TablePlan(BaseModel):
         """Return what of a pretrained summary is trained further with so many labelled rows."""
         if self.adapt is not None:
             return self.adapt
-        return "frozen" if rows < FROZEN_ROWS else "lora" if rows < LORA_ROWS else "full"
+        few: Adapt = "lora" if self.pretrained is None or can_be_lora(self.pretrained.summary) else "full"
+        return "frozen" if rows < FROZEN_ROWS else few if rows < LORA_ROWS else "full"
 
     def adaptation_note(self, rows: int) -> tuple[str, ...]:
         """Say what of a pretrained summary was trained further."""
