@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import hypothesis.strategies as st
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -271,3 +272,13 @@ def test_inference_reads_a_hundred_thousand_rows_in_little_time():
 @pytest.mark.parametrize("text", ["E3", "e10", ".", "+", "-E-2", ".E3", "A61"])
 def test_a_code_that_ends_like_an_exponent_is_no_number(text: str, fmt: NumberFormat) -> None:
     assert parse_numbers(pa.array([text, "7"]), fmt).to_pylist() == [None, 7.0]
+
+
+def test_records_that_are_text_are_noted() -> None:
+    table = pa.table({"records": ["[{'a': 1}]", "[]"], "x": [1.0, 2.0]})
+    assert "it holds text, not lists of records" in infer_schema(table).field("records").note
+
+
+def test_only_a_table_of_pyarrow_is_inferred_from() -> None:
+    with pytest.raises(InputError, match=r"give a pyarrow\.Table; bezant\.check and fit read any frame"):
+        infer_schema(pd.DataFrame({"a": [1]}))

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 import bezant as bz
+from bezant.desks.intake import take_in
 from bezant.types import FloatArray, InputError
 
 QUICK = {"max_epochs": 4, "batch_size": 128}
@@ -64,3 +65,13 @@ def test_what_is_trained_of_a_pretrained_summary_does_not_depend_on_the_fold() -
 
     plan = TablePlan().resolved(20_500)
     assert plan.resolved(17_400).small is plan.small is False
+
+
+def test_rows_without_a_record_are_counted(customers: tuple[pa.Table, FloatArray]) -> None:
+    table, again = customers
+    lists = [None if place % 3 else own for place, own in enumerate(table["records"][:90].to_pylist())]
+    some = pa.table({"records": pa.array(lists, table["records"].type)})
+    taken = take_in(some, again[:90], time=None, schema=None, leaks="report", seed=0)
+    assert "60 of 90 rows have no record." in taken.notes
+    whole = take_in(table[:90], again[:90], time=None, schema=None, leaks="report", seed=0)
+    assert not any("no record" in note for note in whole.notes)

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from sklearn.exceptions import NotFittedError
 
 import bezant as bz
+from bezant.desks.history_model import pretrained_records
 from bezant.types import InputError
 
 QUICK = {"max_epochs": 4, "batch_size": 64}
@@ -145,3 +147,40 @@ def test_events_without_a_second_record_are_refused() -> None:
 def test_a_frame_without_its_columns_is_refused(events: pd.DataFrame) -> None:
     with pytest.raises(InputError, match="'customer'"):
         bz.HistoryModel(size="tiny").pretrain(events.rename(columns={"customer": "who"}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"size": "huge"}, r"^size is one of 'tiny', .*, not 'huge'"),
+        ({"backbone": "gpt"}, r"^backbone is one of .*'transformer', not 'gpt'"),
+        ({"window": 0}, r"^window is a whole number from 1 on, not 0"),
+        ({"terms": ("next", "next")}, r"^terms is a tuple of some of 'masked', .*each once"),
+        ({"terms": ("later",)}, r"^terms is a tuple of some of 'masked'"),
+        ({"terms": "next"}, r"^terms is a tuple of some of 'masked'"),
+        ({"terms": ()}, r"^terms is a tuple of some of 'masked'"),
+    ],
+)
+def test_each_setting_has_its_own_sentence(
+    settings: dict[str, object], sentence: str, events: pd.DataFrame
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        bz.HistoryModel(**settings).pretrain(events)
+
+
+def test_no_events_are_no_histories(events: pd.DataFrame) -> None:
+    with pytest.raises(InputError, match=r"^The frame of events has no rows"):
+        bz.HistoryModel().pretrain(events[:0])
+    with pytest.raises(InputError, match=r"^There are no histories"):
+        bz.HistoryModel().pretrain(pa.table({"records": pa.array([], pa.list_(pa.struct([])))}))
+
+
+def test_a_model_that_has_learned_nothing_says_how_to_pretrain_it(events: pd.DataFrame) -> None:
+    for use in (lambda m: m.embed(events), lambda m: m.surprise(events), lambda m: m.pretrained()):
+        with pytest.raises(NotFittedError, match=r"pretrain it first: model\.pretrain\(events\)"):
+            use(bz.HistoryModel())
+
+
+def test_a_desk_starts_from_a_model_or_a_folder_only() -> None:
+    with pytest.raises(InputError, match=r"^pretrained is a HistoryModel or the folder .*, not 3;"):
+        pretrained_records(3)

@@ -83,3 +83,32 @@ def test_rows_that_have_records_are_refused() -> None:
     rows = pa.table({"who": [1], "records": [1]})
     with pytest.raises(InputError, match="rename"):
         bz.with_records(rows, _events([1], [0]), entity="who", time="at")
+
+
+@pytest.mark.parametrize("setting", ["entity", "time", "until"])
+def test_a_list_of_names_is_refused(setting: str) -> None:
+    names = {"entity": "who", "time": "at", setting: ["who"]}
+    with pytest.raises(InputError, match=rf"^{setting} is the name of one column, not \['who'\]"):
+        bz.with_records(pa.table({"who": [1]}), _events([1], [0]), **names)
+
+
+def test_the_table_that_lacks_a_column_is_named() -> None:
+    rows, events = pa.table({"who": [1]}), _events([1], [0])
+    with pytest.raises(InputError, match="no column 'whom' in the rows; did you mean 'who'"):
+        bz.with_records(rows, events, entity="whom", time="at")
+    with pytest.raises(InputError, match="no column 'who' in the records"):
+        bz.with_records(rows, events.drop_columns(["who"]), entity="who", time="at")
+
+
+def test_a_row_without_its_entity_is_refused() -> None:
+    rows = pa.table({"who": [1, None, None]})
+    with pytest.raises(InputError, match="'who' is missing in 2 of 3 rows"):
+        bz.with_records(rows, _events([1], [0]), entity="who", time="at")
+
+
+@pytest.mark.parametrize("until", [None, "until"])
+def test_no_records_at_all_give_every_row_an_empty_list(until: str | None) -> None:
+    rows = pd.DataFrame({"who": [2, 1], "until": [_day(0), _day(1)]})
+    empty = pd.DataFrame({"who": [], "at": [], "amount": []})
+    found = bz.with_records(rows, empty, entity="who", time="at", until=until)
+    assert [len(lists) for lists in found["records"]] == [0, 0]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +28,7 @@ from bezant.network.record_encoder import RecordsConfig
 from bezant.network.records import Records
 from bezant.network.sizes import SizeName
 from bezant.schema import RECORDS, Schema, infer_schema
+from bezant.schema.words import listed
 from bezant.training.config import TrainingConfig, read_config
 from bezant.training.loop import TrainingRun, train
 from bezant.training.progress import ProgressChoice, shown
@@ -38,6 +39,9 @@ STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 800, 2, 60
 
 HELD_OUT = 0.1
 """Share of the histories that choose the epoch."""
+
+
+NOT_PRETRAINED = "This %(name)s has learned nothing yet; pretrain it first: model.pretrain(events)."
 
 
 class HistoryModel(BaseEstimator):  # type: ignore[misc]
@@ -131,6 +135,8 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         seed = seed_of(self)
         config = self._config()
         table, _ = rows_of(histories, self.entity, self.time)
+        if not table.num_rows:
+            raise InputError("There are no histories; give at least one with two records.")
         table = table.select([RECORDS])
         inferred = infer_schema(table)
         assert inferred.records is not None
@@ -172,29 +178,34 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         return self.pretrain(X)
 
     def _config(self) -> HistoryConfig:
+        self._refuse_unknown_settings()
         backbone = self.backbone
         if not isinstance(backbone, BackboneConfig):
-            try:
-                backbone = BackboneConfig(kind=backbone, size=self.size)
-            except ValueError as error:
-                raise InputError(
-                    f"backbone is 'transformer', 'cnn' or 'rnn', not {backbone!r}, and size {self.size!r} "
-                    "one of 'tiny', 'small', 'base', 'large', 'xl'."
-                ) from error
+            backbone = BackboneConfig(kind=backbone, size=self.size)
         if not backbone.causal:
             raise InputError(
                 "A history model reads from the past to the present; give it a causal backbone, such as "
                 "BackboneConfig(kind='cnn')."
             )
-        try:
-            return HistoryConfig(
-                records=RecordsConfig(backbone=backbone, window=self.window), terms=tuple(self.terms)
-            )
-        except ValueError as error:
+        return HistoryConfig(
+            records=RecordsConfig(backbone=backbone, window=self.window), terms=tuple(self.terms)
+        )
+
+    def _refuse_unknown_settings(self) -> None:
+        """Say in one sentence what a setting may be, before any work."""
+        if not isinstance(self.backbone, BackboneConfig):
+            for name, allowed in (("backbone", get_args(BackboneKind)), ("size", get_args(SizeName))):
+                given = getattr(self, name)
+                if not isinstance(given, str) or given not in allowed:
+                    raise InputError(f"{name} is one of {listed(allowed)}, not {given!r}.")
+        if isinstance(self.window, bool) or not isinstance(self.window, int) or self.window < 1:
+            raise InputError(f"window is a whole number from 1 on, not {self.window!r}; 256 is usual.")
+        terms = self.terms
+        known = isinstance(terms, list | tuple) and all(isinstance(t, str) and t in TERMS for t in terms)
+        if not known or not terms or len(set(terms)) < len(terms):
             raise InputError(
-                f"terms are some of {TERMS}, each once, and window at least 1; not {self.terms!r} and "
-                f"{self.window!r}."
-            ) from error
+                f"terms is a tuple of some of {listed(TERMS)}, each once, not {terms!r}; all are usual."
+            )
 
     def _fields(self, config: HistoryConfig, encoding: Encoding) -> RecordsConfig:
         assert encoding.records is not None
@@ -238,7 +249,7 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         frame
             Of the input's kind: the entity, where the input has one, and the columns ``h0``, ``h1``, ...
         """
-        check_is_fitted(self, "network_")
+        check_is_fitted(self, "network_", msg=NOT_PRETRAINED)
         table, keys = rows_of(histories, self.entity, self.time)
         vectors = self.network_.embed(self._records(table)).numpy()
         columns: dict[str, Any] = {} if keys is None else {self.entity: keys}
@@ -255,7 +266,7 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
             one, ``row`` (the place of the history), the time, ``surprise`` (the sum of the rest) and, for
             each field and the time since the record before, its own negative log-likelihood in nats.
         """
-        check_is_fitted(self, "network_")
+        check_is_fitted(self, "network_", msg=NOT_PRETRAINED)
         table, keys = rows_of(histories, self.entity, self.time)
         records = self._records(table)
         found = self.network_.surprise(records).numpy()
@@ -280,7 +291,7 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
 
     def pretrained(self) -> PretrainedRecords:
         """Return what a desk starts from."""
-        check_is_fitted(self, "network_")
+        check_is_fitted(self, "network_", msg=NOT_PRETRAINED)
         assert self.encoding_.records is not None
         return PretrainedRecords(self.schema_, self.encoding_.records, self.network_.summary)
 
@@ -288,7 +299,7 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
 
     def save(self, path: str | Path) -> Path:
         """Write the model to a folder, whole or not at all; :func:`bezant.load` reads it."""
-        check_is_fitted(self, "network_")
+        check_is_fitted(self, "network_", msg=NOT_PRETRAINED)
         given = {k: v for k, v in self.get_params(deep=False).items() if k != "progress"}
         for name in ("training", "backbone"):
             if hasattr(given[name], "model_dump"):
@@ -340,8 +351,19 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
 
 
 def pretrained_records(given: HistoryModel | str | Path | None) -> PretrainedRecords | None:
-    """Return what a desk starts from, of a model or of the folder it was saved to."""
+    """Return what a desk starts from, of a model or of the folder it was saved to.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
     if given is None:
         return None
+    if not isinstance(given, HistoryModel | str | Path):
+        raise InputError(
+            f"pretrained is a HistoryModel or the folder it was saved to, not {given!r}; None starts "
+            "from nothing."
+        )
     model = given if isinstance(given, HistoryModel) else HistoryModel.from_pretrained(given)
     return model.pretrained()

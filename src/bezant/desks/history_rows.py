@@ -20,7 +20,7 @@ def rows_of(histories: Frame | Histories, entity: str, time: str) -> tuple[pa.Ta
     Raises
     ------
     InputError
-        If it is neither a frame with that column, nor of events.
+        If it is neither a frame with that column, nor of events, or there is no event.
     """
     if isinstance(histories, Histories):
         if histories.records is None or histories.records_schema is None:
@@ -40,6 +40,8 @@ def rows_of(histories: Frame | Histories, entity: str, time: str) -> tuple[pa.Ta
             f"The table of {table.num_rows} rows has no column {missing[0]!r}; name the columns of the "
             "entity and the time of the events, or add records to rows with bezant.with_records."
         )
+    if not table.num_rows:
+        raise InputError("The frame of events has no rows; give at least one event.")
     keys = table[entity].drop_null().unique()
     given = with_records(pa.table({entity: keys}), table, entity=entity, time=time)
     return given, given[entity]

@@ -13,7 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from bezant.evidence.checks import CheckReport, check
 from bezant.histories import read_table
-from bezant.schema import Role, Schema, flattened, infer_schema, unknown_column
+from bezant.schema import RECORDS, Role, Schema, flattened, infer_schema, unknown_column
 from bezant.splits import out_of_time_indices, stratified
 from bezant.types import AnyArray, FloatArray, Frame, InputError, IntArray
 
@@ -146,6 +146,8 @@ def take_in(
     conformed = schema.conform(table)
     notes = [*conformed.notes, *(f"Column {f.name!r}: {f.note}." for f in schema.fields if f.note)]
     notes.extend(_of_later_records(conformed.table, schema, leaks))
+    if schema.records is not None:
+        notes.extend(_said_of_rows_without_records(conformed.table[RECORDS]))
     typed = conformed.table.take(seen)
     decisive = check(typed, schema, y[seen], random_state=seed)
     report = check(conformed.table, schema, y, random_state=seed) if len(held_out) else decisive
@@ -158,6 +160,11 @@ def take_in(
         )
     kept = schema.select(Role.INPUT, Role.TIME)
     return Intake(conformed.table.select(list(kept.columns)), kept, times, held_out, report, tuple(notes))
+
+
+def _said_of_rows_without_records(column: pa.ChunkedArray) -> list[str]:
+    without = int(pc.sum(pc.equal(pc.fill_null(pc.list_value_length(column), 0), 0)).as_py() or 0)
+    return [f"{without:,} of {len(column):,} rows have no record."] if without else []
 
 
 def held_out_rows(y: FloatArray, times: AnyArray | None, share: float, seed: int) -> IntArray:

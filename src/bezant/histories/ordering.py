@@ -34,9 +34,9 @@ def group_and_sort(
     rows : int64 array of m rows
     offsets : int64 array of shape (n + 1,)
     """
-    _refuse_missing(owners, entity, "profiles")
-    _refuse_missing(entities, entity, "records")
-    _refuse_missing(times, time, "records")
+    refuse_missing(owners, entity, "profiles")
+    refuse_missing(entities, entity, "records")
+    refuse_missing(times, time, "records")
     twice = len(owners) - len(pc.unique(owners))
     if twice:
         raise InputError(
@@ -65,7 +65,8 @@ def _sorted_rows(owners: pa.ChunkedArray, entities: pa.ChunkedArray, times: pa.C
         return connection.sql(_SORTED).to_arrow_table()
 
 
-def _refuse_missing(column: pa.ChunkedArray, name: str, what: str) -> None:
+def refuse_missing(column: pa.ChunkedArray, name: str, what: str) -> None:
+    """Refuse a column of ``what`` ("rows", say) in which something is missing."""
     if column.null_count:
         raise InputError(
             f"Column {name!r} is missing in {column.null_count} of {len(column)} {what}; fill it or leave "

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bezant.histories.ordering import group_and_sort
+from bezant.histories.ordering import group_and_sort, refuse_missing
 from bezant.histories.readers import read_table
 from bezant.histories.readers.frames import is_pandas, like_input
 from bezant.schema import RECORDS, Kind, Role, Schema, infer_schema, listed_again, unknown_column
@@ -24,7 +24,7 @@ def with_records(rows: Frame, records: Frame, *, entity: str, time: str, until: 
         Applications or customers. An entity may stand in several rows.
     records : frame with m rows
         Statements, payments, transactions, purchases: in any order; those of the same time keep their order,
-        those of entities that no row has are left out.
+        those of entities that no row has are left out. None at all gives every row an empty list.
     entity : str
         Column of both that says whose they are. Compared as text: 3, 3.0 and "3" are one.
     time : str
@@ -42,21 +42,22 @@ def with_records(rows: Frame, records: Frame, *, entity: str, time: str, until: 
     Raises
     ------
     InputError
-        If a column is not there, an entity, a time or a moment is missing, or ``rows`` has that column.
+        If a name is no text or no column, an entity, a time or a moment is missing, or ``rows`` has that column.
     """
     table, events = read_table(rows), read_table(records)
-    for name, where in ((entity, table), (entity, events), (time, events), (until, table)):
-        if name is not None and name not in where.column_names:
-            raise unknown_column(name, where.column_names)
+    _refuse_unknown_names(table, events, entity, time, until)
     if RECORDS in table.column_names:
         raise InputError(f"The {table.num_rows} rows have a column {RECORDS!r} already; rename it.")
-    schema = infer_schema(events, time=time, identifiers=[entity], kinds={entity: Kind.TEXT})
-    keys = _keys(table, entity)
-    own = _keys(events, entity)
-    known = pc.is_in(own, value_set=pc.unique(keys.drop_null()))
-    known = pc.or_(known, pc.is_null(own))  # those without one are refused below
-    events, own = events.filter(known), own.filter(known)
-    times = _times(events, schema, time)
+    keys, own = _keys(table, entity), _keys(events, entity)
+    refuse_missing(keys, entity, "rows")
+    refuse_missing(own, entity, "records")
+    if events.num_rows:
+        schema = infer_schema(events, time=time, identifiers=[entity], kinds={entity: Kind.TEXT})
+        known = pc.is_in(own, value_set=pc.unique(keys))
+        events, own = events.filter(known), own.filter(known)
+        times = _times(events, schema, time)
+    else:
+        times = pa.chunked_array([pa.array([], pa.timestamp("us"))])
     owners = pc.unique(keys)
     order, offsets = group_and_sort(owners, own, times, entity, time)
     moments = None if until is None else _moments(table, until)
@@ -69,6 +70,18 @@ def with_records(rows: Frame, records: Frame, *, entity: str, time: str, until: 
     flat = pa.table({time: times.take(taken), **{n: events[n].take(taken) for n in rest}})
     ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     return _with_column(rows, table, listed_again(ends, flat))
+
+
+def _refuse_unknown_names(
+    table: pa.Table, events: pa.Table, entity: str, time: str, until: str | None
+) -> None:
+    for what, name in (("entity", entity), ("time", time), ("until", until)):
+        if not isinstance(name, str) and not (what == "until" and name is None):
+            raise InputError(f"{what} is the name of one column, not {name!r}; give it as a text.")
+    rows, records = (table, "the rows"), (events, "the records")
+    for column, (where, called) in ((entity, rows), (entity, records), (time, records), (until, rows)):
+        if column is not None and column not in where.column_names:
+            raise unknown_column(column, where.column_names, called)
 
 
 def _keys(table: pa.Table, entity: str) -> pa.ChunkedArray:

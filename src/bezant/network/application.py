@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from bezant.network.application_records import row_with_records
 from bezant.network.batch import Batch
 from bezant.network.fields.encoding import FIRST_KNOWN, LARGEST, MISSING, UNKNOWN
 from bezant.network.recalibration import days_of
@@ -83,13 +84,7 @@ class ApplicationScorer:
 
     def _score_with_records(self, values: Mapping[str, Any]) -> float:
         """Score through a table of one row: reading the records takes the time, not the table."""
-        try:
-            row = pa.Table.from_pylist([dict(values)])
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise InputError(
-                f"The application cannot be read as one row with a list of records: {error}."
-            ) from error
-        return float(self._model.score_table(row)[0])
+        return float(self._model.score_table(row_with_records(values, self._model.schema))[0])
 
     def _days(self, read: Mapping[str, _Value]) -> FloatArray | None:
         """The application's own time, where the recalibration follows a trend."""

@@ -24,7 +24,16 @@ from bezant.schema.fields import (
 )
 from bezant.schema.records import RECORDS, flattened, has_records
 from bezant.schema.schema import Schema
-from bezant.schema.values import as_text, is_instant, parse_numbers, parse_times, plain, total, trimmed
+from bezant.schema.values import (
+    as_text,
+    is_instant,
+    parse_numbers,
+    parse_times,
+    plain,
+    total,
+    trimmed,
+    unreadable,
+)
 from bezant.schema.words import listed, refuse_duplicate_names, unknown_column
 from bezant.types import InputError
 
@@ -113,10 +122,7 @@ def _infer_typed(column: pa.ChunkedArray, name: str, kind: Kind | None) -> Field
         return Field(name=name, kind=Kind.TIME, note=f"times of the zone {zone}, kept as UTC" if zone else "")
     if pa.types.is_integer(given) or pa.types.is_floating(given) or pa.types.is_decimal(given):
         return Field(name=name, kind=kind or Kind.NUMBER)
-    raise InputError(
-        f"Column {name!r} holds values of the type {given} in its {len(column)} rows, which is neither a "
-        "number, a text, a truth value nor a time; turn it into one of these or leave it out."
-    )
+    raise unreadable(column, name)
 
 
 def _infer_time(column: pa.ChunkedArray, name: str, markers: tuple[str, ...], *, required: bool) -> Field:
@@ -239,9 +245,14 @@ def infer_schema(
     Raises
     ------
     InputError
-        If a named column does not exist, names repeat, the time column cannot be read as times, or
-        there is no row to learn the meaning of a text column from.
+        If it is no table of pyarrow, a named column does not exist, names repeat, the time column cannot be
+        read as times, or there is no row to learn the meaning of a text column from.
     """
+    if not isinstance(table, pa.Table):
+        raise InputError(
+            f"infer_schema reads a pyarrow.Table, not {type(table).__module__.split('.')[0]}."
+            f"{type(table).__name__}; give a pyarrow.Table; bezant.check and fit read any frame."
+        )
     refuse_duplicate_names(table.column_names)
     if has_records(table):
         rest = table.drop_columns([RECORDS])
@@ -277,6 +288,9 @@ def infer_schema(
             field = _infer_time(table[name], name, missing_markers, required=False)
         else:
             field = _infer_field(table[name], name, missing_markers, kind)
+            if name == RECORDS and pa.types.is_string(plain(table[name]).type):
+                said = "it holds text, not lists of records; bezant.with_records makes those"
+                field = field.model_copy(update={"note": f"{field.note}; {said}" if field.note else said})
         fields.append(field.model_copy(update={"role": role}))
     return Schema(fields=tuple(fields), missing_markers=missing_markers)
 

@@ -40,6 +40,8 @@ def read_column(
 ) -> tuple[pa.ChunkedArray, list[str]]:
     """Return the column as its kind's Arrow type, and what there is to say about it."""
     column = plain(column)
+    if not _is_readable(column.type, field.kind):
+        raise unreadable(column, field.name)
     if field.kind in (Kind.CATEGORY, Kind.TEXT):
         return as_text(column, markers), []
     if field.kind is Kind.TIME and not pa.types.is_temporal(column.type):
@@ -55,6 +57,27 @@ def read_column(
         values, lost, example = _read_typed(column, field.kind)
     said = _judge_lost(field, lost, example, rows=len(column), filled=len(values) - values.null_count + lost)
     return values, said + _said_of_infinities(column, field.name)
+
+
+def _is_readable(given: pa.DataType, kind: Kind) -> bool:
+    """Tell whether a column of this type may be read; as a text, whatever has one."""
+    if pa.types.is_nested(given):
+        return False
+    return kind is not Kind.NUMBER or is_single(given)
+
+
+def is_single(given: pa.DataType) -> bool:
+    """Tell whether a type holds numbers, texts, truth values or times."""
+    tests = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+    return pa.types.is_string(given) or is_instant(given) or any(test(given) for test in tests)
+
+
+def unreadable(column: pa.ChunkedArray, name: str) -> InputError:
+    """Return the error for a column of a type that means nothing to a model."""
+    return InputError(
+        f"Column {name!r} holds values of the type {column.type} in its {len(column)} rows, which is neither "
+        "a number, a text, a truth value nor a time; turn it into one of these or leave it out."
+    )
 
 
 def _judge_lost(field: Field, lost: int, example: object, *, rows: int, filled: int) -> list[str]:

@@ -15,6 +15,12 @@ def listed(names: Iterable[str], most: int = 12) -> str:
     return ", ".join(repr(n) for n in names[:most]) + more
 
 
+def brief(value: object) -> str:
+    """Return how a value is written, its beginning if that is long."""
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
 def columns_named(names: list[str]) -> str:
     """Return "Column 'a'" or "Columns 'a', 'b'"."""
     return f"Column{'s' if len(names) > 1 else ''} {listed(names)}"
@@ -40,12 +46,13 @@ def refuse_duplicate_names(names: Iterable[str]) -> None:
         )
 
 
-def unknown_column(name: str, names: Iterable[str]) -> InputError:
-    """Return the error for a column that does not exist, with the nearest names there are."""
+def unknown_column(name: str, names: Iterable[str], where: str = "") -> InputError:
+    """Return the error for a column that does not exist (in "the rows", say), with the nearest names."""
     names = list(names)
     near = nearest(name, names)
     hint = f"did you mean {near!r}?" if near else f"the columns are {listed(names)}."
-    return InputError(f"There is no column {name!r}; {hint}")
+    place = f" in {where}" if where else ""
+    return InputError(f"There is no column {name!r}{place}; {hint}")
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

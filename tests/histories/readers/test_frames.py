@@ -85,3 +85,15 @@ def test_the_input_is_not_changed():
     before = frame.copy(deep=True)
     from_frame(frame)
     pd.testing.assert_frame_equal(frame, before)
+
+
+@pytest.mark.parametrize(
+    ("cells", "sentence"),
+    [
+        ([[{"a": 1}], None, "oops", [{"a": 2}]], r"lists in 2 of 4 rows, but row 2 .* holds 'oops'"),
+        ([[{"a": 1}], [{"a": 2}], [{"a": "x"}], []], r"the list in row 2 .* \[\{'a': 'x'\}\]"),
+    ],
+)
+def test_the_row_that_spoils_a_column_of_lists_is_named(cells: list[object], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        from_frame(pd.DataFrame({"records": pd.Series(cells, dtype=object)}))

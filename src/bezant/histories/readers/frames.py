@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from bezant.schema import refuse_duplicate_names
+from bezant.schema.words import brief
 from bezant.types import AnyArray, Frame, InputError
 
 
@@ -57,18 +58,48 @@ def _from_pandas(frame: Any) -> pa.Table:
     refuse_duplicate_names(names)
     if not names:
         return pa.table({})
-    return pa.table([_from_series(frame.iloc[:, i]) for i in range(len(names))], names=names)
+    return pa.table([_from_series(frame.iloc[:, i], names[i]) for i in range(len(names))], names=names)
 
 
-def _from_series(series: Any) -> pa.Array | pa.ChunkedArray:
+def _from_series(series: Any, name: str) -> pa.Array | pa.ChunkedArray:
     """Convert one column; one that mixes numbers and texts becomes text, value by value."""
     try:
         return pa.array(series, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
         missing = series.isna().to_numpy()
         values = series.to_numpy(dtype=object)
+        _refuse_bad_lists(values, missing, name)
         texts = [None if gone else str(value) for value, gone in zip(values, missing, strict=True)]
         return pa.array(texts, pa.string())
+
+
+def _refuse_bad_lists(values: AnyArray, missing: AnyArray, name: str) -> None:
+    """Say which row stops a column of lists from being read; as text it would mean nothing."""
+    lists = np.array([isinstance(value, list | tuple | np.ndarray) for value in values])
+    others = np.flatnonzero(~lists & ~missing)
+    if lists.sum() <= len(others):
+        return
+    if len(others):
+        raise InputError(
+            f"Column {name!r} holds lists in {lists.sum()} of {len(values)} rows, but row {others[0]} "
+            f"(counted from 0) holds {brief(values[others[0]])}; give that row a list or leave it empty."
+        )
+    sound, bad = 0, len(values)  # so many rows can be read together, so many cannot
+    while bad - sound > 1:
+        middle = (sound + bad) // 2
+        sound, bad = (middle, bad) if _fits(values[:middle]) else (sound, middle)
+    raise InputError(
+        f"Column {name!r}: the list in row {bad - 1} (counted from 0) does not go with those before it: "
+        f"{brief(values[bad - 1])}; give all lists the same kind of values."
+    )
+
+
+def _fits(values: AnyArray) -> bool:
+    try:
+        pa.array(values, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        return False
+    return True
 
 
 def _from_arrays(arrays: Mapping[str, Any]) -> pa.Table:
