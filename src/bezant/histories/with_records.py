@@ -42,7 +42,7 @@ def with_records(rows: Frame, records: Frame, *, entity: str, time: str, until: 
     Raises
     ------
     InputError
-        If a name is no text or no column, an entity, a time or a moment is missing, or ``rows`` has that column.
+        If a name is no text or no column, an entity, a time or a moment is missing, or ``rows`` has records.
     """
     table, events = read_table(rows), read_table(records)
     _refuse_unknown_names(table, events, entity, time, until)
