@@ -71,3 +71,22 @@ def test_finer_realised_variance_is_added_up_and_an_unknown_period_is_refused(ba
     assert np.allclose(*(b.covariates["realised_variance"] for b in (weekly, monthly)))
     with pytest.raises(InputError, match="not of 'year'"):
         coarser(bars, "year")
+
+
+def test_a_close_at_midnight_ends_the_day_before_where_bars_are_within_the_day():
+    hours = np.arange("2020-01-31T01", "2020-02-03T01", dtype="datetime64[h]")  # closes 01:00 to 00:00
+    days = np.arange("2020-01-31", "2020-02-03", dtype="datetime64[D]")
+    bars = read_bars(
+        {
+            "asset": ["hourly"] * 72 + ["daily"] * 3,
+            "time": np.concatenate([hours.astype("datetime64[us]"), days.astype("datetime64[us]")]),
+            "close": np.linspace(100, 120, 75),
+        }
+    )
+    daily = coarser(bars, "day")
+    hourly = daily.only("hourly")
+    assert hourly.time.tolist() == hours[23::24].astype("datetime64[us]").tolist()
+    assert daily.only("daily").time.tolist() == bars.only("daily").time.tolist()
+    months = coarser(bars, "month")
+    assert months.only("hourly").time[0] == np.datetime64("2020-02-01T00")
+    assert months.only("daily").time[0] == np.datetime64("2020-01-31")

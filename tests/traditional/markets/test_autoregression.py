@@ -69,3 +69,15 @@ def test_other_times_are_no_panel():
     )
     with pytest.raises(InputError, match="'A' and 'B' have bars at other times"):
         Autoregression(joint=True, largest=2).fit(bars)
+
+
+@pytest.mark.parametrize("kept", [slice(0, 190), slice(5, 200)])
+def test_series_of_other_lengths_are_refused_together_and_taken_alone(kept):
+    whole = macro()
+    rows = np.concatenate([np.arange(200), whole.offsets[1] + np.arange(200)[kept]])
+    bars = whole.take(rows)
+    short, long = bars.assets[np.argsort(np.diff(bars.offsets))]
+    count = len(range(200)[kept])
+    with pytest.raises(InputError, match=f"'{short}' has {count} and '{long}' has 200; cut them"):
+        Autoregression(joint=True, largest=4).fit(bars)
+    assert len(Autoregression(largest=4).fit(bars).fitted_) == 2

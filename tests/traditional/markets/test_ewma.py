@@ -7,6 +7,7 @@ import pytest
 
 from bezant.histories.market import read_bars
 from bezant.traditional.markets import Ewma
+from bezant.types import InputError
 from market_support import drawn_bars
 
 
@@ -20,3 +21,13 @@ def test_the_variance_is_that_of_a_loop_and_grows_with_the_horizon():
             assert found.variance[0, 0] == pytest.approx(variance)
     assert found.variance[1, 0] == pytest.approx(variance)
     assert np.allclose(found.variance[:, 1] / found.variance[:, 0], 5, rtol=0.25)
+
+
+def test_the_earliest_origin_knows_nothing_later_and_earlier_ones_are_refused():
+    bars = read_bars(drawn_bars(300, ("A",)))
+    model = Ewma().fit(bars, horizons=(1,))
+    found = model.forecast(bars, np.array([22, 40]))
+    cut = model.forecast(bars.take(np.arange(23)), np.array([22]))
+    assert found.variance[0] == pytest.approx(cut.variance[0])
+    with pytest.raises(InputError, match="22 changes but 'A' has 2 of 3 origins with fewer"):
+        model.forecast(bars, np.array([5, 21, 22]))

@@ -9,6 +9,7 @@ from bezant.traditional.markets.filtered import simulate
 
 LEVELS = (0.01, 0.05, 0.5, 0.95)
 POOL = np.random.default_rng(1).standard_t(6, 3000) / np.sqrt(1.5)
+POOL = (POOL - POOL.mean()) / POOL.std()
 
 
 def step(variance, shock):
@@ -55,4 +56,20 @@ def test_every_residual_is_drawn_equally_often_whatever_their_number():
     skewed = np.concatenate([np.full(2999, -0.01), [30.0]])
     found = simulate(lambda v, s: v, skewed, np.array([1.0, 2.0]), 0.0, (2,), (0.5,), paths=6000)
     variance, _, _, _ = found.at(np.array([1.0]))
-    assert variance[0, 0] == pytest.approx(2 * skewed.var(), rel=0.01)
+    assert variance[0, 0] == pytest.approx(2, rel=0.01)
+
+
+def test_residuals_off_centre_and_scale_give_what_standardised_ones_give():
+    variances = np.array([1e-5, 1e-4])
+    plain, moved = (
+        simulate(step, pool, variances, 0.0, (1, 2, 10), LEVELS) for pool in (POOL, 0.3 + 1.4 * POOL)
+    )
+    for name in ("variance", "quantiles", "shortfall", "up"):
+        assert np.allclose(getattr(moved, name), getattr(plain, name), rtol=1e-9, atol=1e-12)
+    still = simulate(lambda v, s: v, 0.3 + 1.4 * POOL, variances, 0.0, (1, 2, 10), LEVELS, paths=6000)
+    assert np.allclose(still.variance, [[1, 2, 10]], rtol=0.05)
+
+
+def test_residuals_that_are_all_alike_spread_nothing():
+    found = simulate(lambda v, s: v, np.zeros(50), np.array([1.0, 2.0]), 0.0, (1, 3), LEVELS)
+    assert (found.quantiles == 0).all() and np.isfinite(found.variance).all()

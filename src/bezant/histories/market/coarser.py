@@ -9,7 +9,7 @@ import numpy as np
 
 from bezant.histories.market.bars import Bars
 from bezant.histories.market.variance import REALISED
-from bezant.types import FloatArray, InputError, IntArray
+from bezant.types import AnyArray, FloatArray, InputError, IntArray
 
 Period = Literal["day", "week", "month", "quarter"]
 
@@ -20,7 +20,9 @@ def coarser(bars: Bars, every: Period, *, overnight: bool = True) -> Bars:
     Parameters
     ----------
     bars : Bars
-        Shorter ones: minutes, hours, days.
+        Shorter ones: minutes, hours, days. An asset whose times are not all at midnight has bars within the
+        day, and the one that closes at midnight ends the day before. Days that are made of those close at
+        midnight and can't be told from dates: make weeks and months from the shorter bars at once.
     every : {"day", "week", "month", "quarter"}
         Weeks begin on Monday.
     overnight : bool, default True
@@ -61,12 +63,20 @@ def coarser(bars: Bars, every: Period, *, overnight: bool = True) -> Bars:
 
 
 def _period(bars: Bars, every: Period) -> IntArray:
-    days = bars.time.astype("datetime64[D]").astype(np.int64)
-    months = bars.time.astype("datetime64[M]").astype(np.int64)
+    time = _within(bars)
+    days = time.astype("datetime64[D]").astype(np.int64)
+    months = time.astype("datetime64[M]").astype(np.int64)
     keys = {"day": days, "week": (days + 3) // 7, "month": months, "quarter": months // 3}
     if every not in keys:
         raise InputError(f"Bars become those of a {', '.join(keys)}, not of {every!r}.")
     return keys[every]
+
+
+def _within(bars: Bars) -> AnyArray:
+    """Return a time within each bar: a close at midnight after bars within the day is of the day before."""
+    clock = bars.time != bars.time.astype("datetime64[D]")
+    intraday = np.logical_or.reduceat(clock, bars.offsets[:-1])[bars.owner]
+    return bars.time - intraday.astype("timedelta64[us]")
 
 
 def _scale(bars: Bars, last: IntArray, sizes: IntArray) -> FloatArray:

@@ -127,10 +127,18 @@ class Autoregression:
     def fit(
         self, bars: Bars, *, horizons: Sequence[int] = HORIZONS, levels: Sequence[float] = LEVELS
     ) -> Self:
-        """Choose the lags and estimate."""
+        """Choose the lags and estimate.
+
+        Raises
+        ------
+        InputError
+            If an asset has too few bars, or, where they are joint, other times or another number of them.
+        """
         count = len(bars.assets) if self.joint else 1
         refuse_short(bars, 2 * (self.largest * count + 1) + 2, self.name)
         self.horizons_, self.levels_ = tuple(horizons), tuple(levels)
+        if self.joint:
+            _refuse_unequal(bars)
         self.groups_ = _groups(bars, self.joint)
         self.fitted_ = [fit_lags(_changes(bars, group)[1:], self.largest) for group in self.groups_]
         chosen = sorted({len(fitted.lags) for fitted in self.fitted_})
@@ -163,6 +171,16 @@ class Autoregression:
 def _groups(bars: Bars, joint: bool) -> list[tuple[str, ...]]:
     names = [str(asset) for asset in bars.assets]
     return [tuple(names)] if joint else [(name,) for name in names]
+
+
+def _refuse_unequal(bars: Bars) -> None:
+    sizes = np.diff(bars.offsets)
+    short, long = int(np.argmin(sizes)), int(np.argmax(sizes))
+    if sizes[short] < sizes[long]:
+        raise InputError(
+            f"One vector autoregression needs the same bars of every asset but "
+            f"{str(bars.assets[short])!r} has {sizes[short]} and {str(bars.assets[long])!r} has {sizes[long]}; cut them to their common time."
+        )
 
 
 def _changes(bars: Bars, group: tuple[str, ...]) -> FloatArray:

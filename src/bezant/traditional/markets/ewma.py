@@ -13,11 +13,11 @@ from bezant.traditional.markets.forecast import HORIZONS, LEVELS, MarketForecast
 from bezant.traditional.markets.model import fitted_for, refuse_short
 from bezant.traditional.markets.volatility import VolatilityState, volatility_state
 from bezant.traditional.model import refuse_unfitted
-from bezant.types import FloatArray, IntArray
+from bezant.types import FloatArray, InputError, IntArray
 
 FEWEST = 100
 FIRST = 22
-"""Changes whose mean square starts the recursion."""
+"""Changes whose mean square starts the recursion; an origin before them would see its own future."""
 LEAST = 0.01
 """Least variance as a share of its mean in the past: prices that do not move for weeks are no certainty."""
 
@@ -68,16 +68,28 @@ class Ewma:
         return self
 
     def forecast(self, bars: Bars, rows: IntArray) -> MarketForecast:
-        """Filter up to each origin and draw its residuals forward."""
+        """Filter up to each origin and draw its residuals forward.
+
+        Raises
+        ------
+        InputError
+            If an origin has fewer than 22 changes behind it, or its asset was not there in ``fit``.
+        """
         refuse_unfitted(self, "states_", self.name)
 
         def answer(asset: str, own: Bars, local: IntArray) -> MarketForecast:
             state: VolatilityState = fitted_for(self.states_, asset, self.name)
+            if len(local) and local.min() < FIRST:
+                raise InputError(
+                    f"EWMA starts from {FIRST} changes but {asset!r} has {int((local < FIRST).sum())} of "
+                    f"{len(local)} origins with fewer; begin later."
+                )
             return state.forecast(own, local, self.horizons_, self.levels_)
 
         return by_asset(bars, rows, answer)
 
     def _variances(self, floor: float, residuals: FloatArray) -> FloatArray:
+        """Entries before the 22nd know later changes by their start: they serve the fit alone."""
         from scipy.signal import lfilter
 
         first = max(float(np.mean(residuals[:FIRST] ** 2)), floor)

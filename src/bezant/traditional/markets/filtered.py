@@ -85,7 +85,8 @@ def simulate(
     step : callable
         The recursion.
     pool : float array of shape (p,)
-        Standardised residuals of the past.
+        Residuals of the past over their volatility. They are brought to mean 0 and mean square 1 here, so
+        that the variance means the same over every horizon.
     variances : float array
         Variances of the past; the grid goes from half the least to four times the largest.
     drift : float
@@ -99,6 +100,7 @@ def simulate(
     Barone-Adesi, Giannopoulos and Vosper (1999), "VaR without correlations for portfolios of derivative
     securities", Journal of Futures Markets 19(5).
     """
+    pool = (pool - pool.mean()) / (pool.std() or 1.0)  # residuals that are all alike stay 0
     grid = np.linspace(np.log(variances.min() / 2), np.log(variances.max() * 4), GRID)
     start = np.exp(grid)[:, None]
     totals = _totals(step, start, _draws(pool, paths, max(horizons), random_state), horizons)
