@@ -14,7 +14,7 @@ from bezant.histories import like_input
 from bezant.histories.market import Bars
 from bezant.histories.readers.frames import is_pandas
 from bezant.traditional.markets import MarketForecast
-from bezant.types import Frame
+from bezant.types import AnyArray, Frame
 
 SERIES = ("close", "open", "high", "low", "volume", "factor")
 
@@ -65,7 +65,7 @@ def bars_to_tensors(bars: Bars) -> dict[str, Tensor]:
     """Return the numbers of bars by name."""
     series = {name: values for name in SERIES if (values := getattr(bars, name)) is not None}
     series |= {f"covariate.{name}": values for name, values in bars.covariates.items()}
-    arrays = {name: np.array(values, np.float64) for name, values in series.items()}
+    arrays: dict[str, AnyArray] = {n: np.array(values, np.float64) for n, values in series.items()}
     arrays |= {"time": bars.time.astype("datetime64[us]").astype(np.int64), "offsets": bars.offsets.copy()}
     return {name: torch.from_numpy(values) for name, values in arrays.items()}
 

@@ -72,6 +72,12 @@ class MarketNetwork(nn.Module):
     its horizon in units of the volatility at the bar times the root of the horizon.
     """
 
+    centre: Tensor
+    spread: Tensor
+    level: Tensor
+    base_middle: Tensor
+    base_steps: Tensor
+
     def __init__(self, config: MarketNetworkConfig) -> None:
         super().__init__()
         self.config = config
@@ -163,7 +169,7 @@ class MarketNetwork(nn.Module):
         """Return pinball loss plus QLIKE, the mean over members, of what is known."""
         assert batch.records is not None
         numbers = batch.records.gathered().numbers[:, self.config.inputs :]
-        change, variance = numbers.split(len(self.config.horizons), 1)  # (N, h) each
+        change, variance = torch.split(numbers, len(self.config.horizons), 1)  # (N, h) each
         return self._pinball(output[..., 1:], change) + self._qlike(output[..., 0], variance)
 
     def _pinball(self, quantiles: Tensor, change: Tensor) -> Tensor:
