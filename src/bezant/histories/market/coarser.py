@@ -76,7 +76,8 @@ def _within(bars: Bars) -> AnyArray:
     """Return a time within each bar: a close at midnight after bars within the day is of the day before."""
     clock = bars.time != bars.time.astype("datetime64[D]")
     intraday = np.logical_or.reduceat(clock, bars.offsets[:-1])[bars.owner]
-    return bars.time - intraday.astype("timedelta64[us]")
+    within: AnyArray = bars.time - intraday.astype("timedelta64[us]")
+    return within
 
 
 def _scale(bars: Bars, last: IntArray, sizes: IntArray) -> FloatArray:

@@ -178,8 +178,9 @@ def _refuse_unequal(bars: Bars) -> None:
     short, long = int(np.argmin(sizes)), int(np.argmax(sizes))
     if sizes[short] < sizes[long]:
         raise InputError(
-            f"One vector autoregression needs the same bars of every asset but "
-            f"{str(bars.assets[short])!r} has {sizes[short]} and {str(bars.assets[long])!r} has {sizes[long]}; cut them to their common time."
+            "One vector autoregression needs the same bars of every asset but "
+            f"{str(bars.assets[short])!r} has {sizes[short]} and {str(bars.assets[long])!r} has "
+            f"{sizes[long]}; cut them to their common time."
         )
 
 
