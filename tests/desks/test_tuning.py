@@ -122,7 +122,7 @@ def test_without_optuna_the_line_to_install_it_is_given(monkeypatch: Any) -> Non
 
 
 def test_trials_that_fall_behind_are_given_up() -> None:
-    found = tune(X.iloc[::2], Y.iloc[::2], time=TIME, max_epochs=4, trials=8)
+    found = tune(X.iloc[::2], Y.iloc[::2], time=TIME, max_epochs=4, trials=14)
     states = [row["state"] for row in found.trials.to_pylist()]
     assert states[:5] == ["complete"] * 5  # too few to compare with
     assert "pruned" in states

@@ -141,6 +141,7 @@ def test_the_best_epochs_weights_are_kept_and_training_stops_early() -> None:
 def test_every_optimizer_lowers_the_loss_on_real_rows(optimizer: str) -> None:
     make, held_out = prepared(400)
     network, rows = make()
+    network.give_share(0.0)  # of the additive member, which is not trained by steps
     before = network.judge(rows), network.judge(held_out)
     epochs = 40 if optimizer == "gd" else 8
     config = TrainingConfig(optimizer=optimizer, max_epochs=epochs, batch_size=32, averaging=0.0)

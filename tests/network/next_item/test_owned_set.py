@@ -29,7 +29,7 @@ def test_the_answer_does_not_know_what_was_hidden():
     batch = batch_of()
     network = learn_owned_set(batch, OwnedSetConfig(products=6, members=3, width=8), (3,)).eval()
     one = batch.rows(torch.tensor([3]))
-    hidden = [network(one)[0] for _ in range(40)]
+    hidden = [network(one)[0].detach() for _ in range(40)]
     owned = one.target[0].nonzero()[:, 0]
     left = one.target.repeat(len(owned), 1)
     left[torch.arange(len(owned)), owned] = 0
