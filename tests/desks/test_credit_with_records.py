@@ -60,7 +60,7 @@ def test_records_that_are_not_before_their_row_are_said_or_refused() -> None:
         bz.CreditRisk(time="seen", benchmark=False, leaks="refuse").fit(table, again)
 
 
-def test_what_is_trained_of_a_pretrained_summary_does_not_depend_on_the_fold() -> None:
+def test_whether_a_table_is_small_is_decided_once_and_not_by_a_fold() -> None:
     from bezant.training.plan import TablePlan
 
     plan = TablePlan().resolved(20_500)

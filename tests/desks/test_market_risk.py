@@ -79,15 +79,22 @@ def test_a_backtest_judges_days_after_the_fit(forecaster: SimpleNamespace) -> No
     assert "filtered" in found.sentence
 
 
-def test_what_comes_later_does_not_move_an_earlier_days_var(forecaster: SimpleNamespace, bars: Bars) -> None:
-    cut = np.unique(bars.time)[-10]
-    early = SimpleNamespace(models_=forecaster.models_, bars_=bars.until(cut))
-    garbage = pd.DataFrame({"time": bars.time, "asset": bars.assets[bars.owner], "close": bars.close})
-    garbage.loc[garbage["time"] > cut, "close"] *= 3
-    later = SimpleNamespace(models_=forecaster.models_, bars_=read_bars(garbage))
-    before = MarketRisk(early).var(POSITIONS)
-    rest = read_bars(garbage[garbage["time"] <= cut])
-    assert MarketRisk(SimpleNamespace(models_=later.models_, bars_=rest)).var(POSITIONS) == before
+def test_what_comes_later_does_not_move_an_earlier_days_var(
+    forecaster: SimpleNamespace, bars: Bars, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounds: list[np.ndarray] = []
+
+    def kept(y: object, var: np.ndarray, es: object, **_: object) -> None:
+        bounds.append(var)
+
+    monkeypatch.setattr("bezant.desks.market_risk.backtest_risk", kept)
+    frame = pd.DataFrame({"time": bars.time, "asset": bars.assets[bars.owner], "close": bars.close})
+    frame.loc[frame["time"] > np.unique(bars.time)[-10], "close"] *= 3
+    for known in (bars, read_bars(frame)):
+        risk = MarketRisk(SimpleNamespace(models_=forecaster.models_, bars_=known))
+        risk.backtest(POSITIONS, 0.99, days=100)
+    np.testing.assert_array_equal(bounds[0][:90], bounds[1][:90])
+    assert (bounds[0][92:] != bounds[1][92:]).any()
 
 
 def test_an_unknown_asset_is_named(forecaster: SimpleNamespace) -> None:
