@@ -22,7 +22,7 @@ import torch
 import bezant
 from bezant.artifacts import FORMAT_VERSION, MANIFEST, TENSORS, _sealed, load_folder, save_folder, write_whole
 from bezant.datasets import load
-from bezant.desks.credit import CreditRisk
+from bezant.desks.credit.credit_risk import CreditRisk
 from bezant.types import ArtifactError, InputError
 
 TRIES = 1000

@@ -41,13 +41,13 @@ main()
 
 # Buffers as much smaller than the usual ones as these rows are fewer than those of a fit in pieces.
 FIT = """
-from bezant.desks import large
+from bezant.desks.credit import large
 from bezant.training import rows, streamed
 
 large.PIECE_ROWS, large.EXCERPT_ROWS, large.HELD_OUT_ROWS = 8192, 4000, 1000
 streamed.SAMPLE_ROWS, rows.BUFFER_ROWS, rows.BLOCK_ROWS = 4000, 8192, 512
 
-from bezant.desks.credit import CreditRisk
+from bezant.desks.credit.credit_risk import CreditRisk
 from bezant.histories import ParquetRows
 
 CreditRisk(

@@ -16,7 +16,7 @@ import pandas as pd
 
 from bezant.artifacts import FORMAT_VERSION
 from bezant.datasets import load
-from bezant.desks.credit import CreditRisk
+from bezant.desks.credit.credit_risk import CreditRisk
 from bezant.histories import read_table
 from bezant.training.config import TrainingConfig
 

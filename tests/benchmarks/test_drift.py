@@ -9,7 +9,7 @@ import pytest
 
 from bezant.benchmarks import drift
 from bezant.datasets import load
-from bezant.desks.walk_forward import WalkForward, YearFigures
+from bezant.desks.walk.forward import WalkForward, YearFigures
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import bezant
-from bezant.desks import large
+from bezant.desks.credit import large
 from bezant.training import streamed
 from loans import loans, run, write
 

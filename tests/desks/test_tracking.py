@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 import bezant
-from bezant.desks.credit import CreditRisk
+from bezant.desks.credit.credit_risk import CreditRisk
 from bezant.desks.tracking import log_fit, tracking_client
 from bezant.types import InputError, MissingExtraError
 from training_support import COLUMNS

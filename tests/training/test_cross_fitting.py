@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bezant.desks.intake import take_in
+from bezant.desks.estimators.intake import take_in
 from bezant.metrics.target_statistics import stratified_folds
 from bezant.network.calibration import Calibration
 from bezant.network.model import NetworkConfig

@@ -22,7 +22,7 @@ import torch
 import bezant.training.table
 import training_support
 from bezant.datasets import load
-from bezant.desks.credit import CreditRisk
+from bezant.desks.credit.credit_risk import CreditRisk
 from bezant.training.config import TrainingConfig
 from bezant.training.loop import Progress, train
 

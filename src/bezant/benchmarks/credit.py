@@ -20,10 +20,10 @@ import numpy as np
 import pyarrow as pa
 
 from bezant.benchmarks.tasks import ALL, FOLDS, CreditTask, Part
-from bezant.desks.benchmarks import fit_benchmarks, refuse_missing
-from bezant.desks.credit import LARGE, CreditRisk
-from bezant.desks.intake import take_in
-from bezant.desks.settings import ordering_times
+from bezant.desks.credit.credit_risk import LARGE, CreditRisk
+from bezant.desks.estimators.intake import take_in
+from bezant.desks.estimators.rivals import fit_benchmarks, refuse_missing
+from bezant.desks.estimators.settings import ordering_times
 from bezant.histories import read_table
 from bezant.metrics.classification import log_loss, roc_auc
 from bezant.metrics.target_statistics import stratified_folds

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from bezant.datasets import load_table
-from bezant.desks.demand import CustomerDemand
+from bezant.desks.customers.demand import CustomerDemand
 from bezant.metrics.counts import activity_auc, calibration_error, poisson_deviance, total_error
 from bezant.metrics.regression import rmse
 from bezant.traditional.demand import (
@@ -37,7 +37,7 @@ SEEDS = (0, 1, 2)
 
 
 class LargeDemand:
-    """The desk's model, :class:`bezant.desks.demand.CustomerDemand`, among the traditional ones."""
+    """The desk's model, :class:`bezant.desks.customers.demand.CustomerDemand`, among the traditional ones."""
 
     key: ClassVar[str] = "bezant"
     name: ClassVar[str] = "bezant"

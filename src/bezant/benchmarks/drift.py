@@ -16,8 +16,8 @@ import numpy as np
 
 from bezant.benchmarks.page import versions
 from bezant.benchmarks.timing import SNAPSHOT, inputs, loans
-from bezant.desks.credit import LARGE, CreditRisk
-from bezant.desks.walk_forward import POLICIES, WalkForward, walk_forward
+from bezant.desks.credit.credit_risk import LARGE, CreditRisk
+from bezant.desks.walk.forward import POLICIES, WalkForward, walk_forward
 from bezant.histories import labels_as_of
 from bezant.reports.drift import drift_picture
 

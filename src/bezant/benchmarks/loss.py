@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bezant.datasets import load_table
-from bezant.desks.credit import CreditRisk
-from bezant.desks.expected_loss import ExpectedLoss
-from bezant.desks.severity import LARGE, LossSeverity
+from bezant.desks.credit.credit_risk import CreditRisk
+from bezant.desks.loss.expected_loss import ExpectedLoss
+from bezant.desks.loss.severity import LARGE, LossSeverity
 from bezant.evidence.portfolio import PortfolioLoss
 from bezant.metrics.regression import REGRESSION, skill
 from bezant.reports.losses import loss_by_vintage

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bezant.datasets import load_table
-from bezant.desks.market_parts import MarketModels
+from bezant.desks.markets.parts import MarketModels
 from bezant.histories.market import Bars, garman_klass, read_bars, with_covariates
 from bezant.metrics.market import diebold_mariano, fz0, pinball, qlike
 from bezant.traditional.markets import (

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 
 from bezant.benchmarks.credit import BAR, Figure, TaskResult
-from bezant.desks.credit import LARGE
+from bezant.desks.credit.credit_risk import LARGE
 
 PACKAGES = ("bezant", "torch", "lightgbm", "catboost", "optbinning", "scikit-learn", "numpy")
 

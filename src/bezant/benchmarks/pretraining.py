@@ -23,8 +23,8 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from bezant.benchmarks.demand import CUT, WEEKS
 from bezant.datasets import load_table
-from bezant.desks.credit import CreditRisk
-from bezant.desks.history_model import HistoryModel
+from bezant.desks.credit.credit_risk import CreditRisk
+from bezant.desks.pretraining.history_model import HistoryModel
 from bezant.histories import with_records
 from bezant.metrics.classification import roc_auc
 from bezant.network.history import TERMS, Term

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from bezant import datasets
-from bezant.desks.intake import take_in
+from bezant.desks.estimators.intake import take_in
 from bezant.histories import read_table
 from bezant.network.model import NetworkConfig
 from bezant.training.config import TrainingConfig

@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from bezant.benchmarks.sequence_speed import speed_part
 from bezant.datasets import load_table, task
-from bezant.desks.next_product import NextProduct
-from bezant.desks.owned_product import OwnedProduct
+from bezant.desks.customers.next_product import NextProduct
+from bezant.desks.customers.owned_product import OwnedProduct
 from bezant.metrics import ranking
 from bezant.network.fields.encoding import Encoded
 from bezant.traditional.recommendation import (

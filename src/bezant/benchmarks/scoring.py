@@ -20,7 +20,7 @@ import pyarrow as pa
 import torch
 
 from bezant.datasets import load
-from bezant.desks.credit import CreditRisk
+from bezant.desks.credit.credit_risk import CreditRisk
 from bezant.histories import read_table
 from bezant.network.onnx import OUTPUT, onnx_model
 from bezant.types import AnyArray, FloatArray, InputError

@@ -30,8 +30,8 @@ import pyarrow as pa
 import torch
 
 from bezant.benchmarks.generated_loans import generate
-from bezant.desks.credit import CreditRisk
-from bezant.desks.intake import held_out_rows, times_of
+from bezant.desks.credit.credit_risk import CreditRisk
+from bezant.desks.estimators.intake import held_out_rows, times_of
 from bezant.histories import ParquetRows, read_table
 from bezant.metrics.classification import roc_auc
 from bezant.reports.size import CostPoint, cost_picture

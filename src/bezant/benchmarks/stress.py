@@ -25,9 +25,9 @@ import pandas as pd
 import pyarrow as pa
 
 from bezant.datasets import load, task
-from bezant.desks.macro_overlay import fit_macro_overlay
-from bezant.desks.stress import Scenario, stress_test
-from bezant.desks.term_structure import PDTermStructure
+from bezant.desks.over_time.macro_overlay import fit_macro_overlay
+from bezant.desks.over_time.stress import Scenario, stress_test
+from bezant.desks.over_time.term_structure import PDTermStructure
 from bezant.histories import LabelsAsOf, join_as_of, labels_as_of, read_table
 from bezant.network.sizes import SizeName
 from bezant.types import BoolArray, MissingExtraError

@@ -16,7 +16,7 @@ import torch
 from torch.optim import AdamW
 
 from bezant import datasets
-from bezant.desks.intake import take_in
+from bezant.desks.estimators.intake import take_in
 from bezant.histories import read_table
 from bezant.network.batch import Batch
 from bezant.network.model import Network, NetworkConfig

@@ -29,10 +29,10 @@ import pandas as pd
 
 from bezant.datasets import DATASETS
 from bezant.datasets.cache import cached_table
-from bezant.desks.credit import CreditRisk
-from bezant.desks.durations import at_months
-from bezant.desks.levels import at_level
-from bezant.desks.term_structure import LARGE, PDTermStructure
+from bezant.desks.credit.credit_risk import CreditRisk
+from bezant.desks.over_time.durations import at_months
+from bezant.desks.over_time.levels import at_level
+from bezant.desks.over_time.term_structure import LARGE, PDTermStructure
 from bezant.histories import labels_as_of
 from bezant.histories.labels_as_of import LabelsAsOf
 from bezant.metrics.classification import log_loss, roc_auc

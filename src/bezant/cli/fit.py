@@ -34,7 +34,7 @@ from bezant.schema import Schema
 from bezant.types import InputError
 
 if TYPE_CHECKING:
-    from bezant.desks.credit import CreditRisk
+    from bezant.desks.credit.credit_risk import CreditRisk
     from bezant.evidence.evaluation import Evaluation
     from bezant.training.config import TrainingConfig
 
@@ -244,7 +244,7 @@ def is_streamed(file: str, in_memory: bool | None) -> bool:
     """Tell whether rows are read in pieces: large Parquet files, or with --stream those of any size."""
     if in_memory:
         return False
-    from bezant.desks.large import is_large
+    from bezant.desks.credit.large import is_large
     from bezant.histories import parquet_rows
 
     unread = is_dataset(file) or refers_to_nothing(file)
@@ -258,8 +258,8 @@ def is_streamed(file: str, in_memory: bool | None) -> bool:
 
 def _fit_in_pieces(file: str, typed: LargeFit, **settings: Any) -> None:
     """Fit to Parquet files that are larger than memory; what cannot be done with them is refused first."""
-    from bezant.desks.credit import CreditRisk
-    from bezant.desks.large import count_labels
+    from bezant.desks.credit.credit_risk import CreditRisk
+    from bezant.desks.credit.large import count_labels
     from bezant.histories import ParquetRows
 
     if typed.cutoff is not None:
@@ -289,7 +289,7 @@ def _fit_in_pieces(file: str, typed: LargeFit, **settings: Any) -> None:
 
 def make_risk(rows: Labelled, **settings: Any) -> CreditRisk:
     """Return an unfitted estimator for these rows."""
-    from bezant.desks.credit import CreditRisk
+    from bezant.desks.credit.credit_risk import CreditRisk
 
     return CreditRisk(time=rows.time, **settings)
 

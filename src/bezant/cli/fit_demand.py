@@ -15,7 +15,7 @@ from bezant.cli.fit import Epochs, Seed, Size, SizeName
 from bezant.cli.sources import AsJson, File, read_source
 
 if TYPE_CHECKING:
-    from bezant.desks.demand import CustomerDemand
+    from bezant.desks.customers.demand import CustomerDemand
     from bezant.evidence.demand import DemandEvaluation
 
 EXAMPLE = (
@@ -61,7 +61,7 @@ def fit_demand(
     for path in (out, write):
         if path is not None:
             refuse_unwritable(path, source=file)
-    from bezant.desks.demand import CustomerDemand
+    from bezant.desks.customers.demand import CustomerDemand
 
     demand = CustomerDemand(
         horizon=horizon,

@@ -18,7 +18,7 @@ from bezant.types import InputError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from bezant.desks.term_structure import PDTermStructure
+    from bezant.desks.over_time.term_structure import PDTermStructure
     from bezant.evidence.timing import TimingEvaluation
     from bezant.histories import LabelsAsOf
 
@@ -58,7 +58,7 @@ def fit_term_structure(
     """
     refuse_unwritable(out, source=file)
     table, labels = _read(file, originated, defaulted, known_on, drop or [])
-    from bezant.desks.term_structure import PDTermStructure
+    from bezant.desks.over_time.term_structure import PDTermStructure
 
     curves = PDTermStructure(
         time=originated, period=period, horizon=horizon, size=size.value, random_state=seed

@@ -20,7 +20,7 @@ from bezant.types import InputError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from bezant.desks.history_model import HistoryModel
+    from bezant.desks.pretraining.history_model import HistoryModel
 
 PRETRAIN_EXAMPLE = (
     "Example: bezant pretrain cdnow-sample --entity customer --time time --out models/customers"
@@ -79,7 +79,7 @@ def pretrain(
     'bezant fit credit --pretrained' starts from.
     """
     refuse_unwritable(out, source=events)
-    from bezant.desks.history_model import HistoryModel
+    from bezant.desks.pretraining.history_model import HistoryModel
 
     chosen: dict[str, Any] = {"terms": tuple(t.value for t in terms)} if terms else {}
     model = HistoryModel(
@@ -153,6 +153,6 @@ def load_history_model(path: Path) -> HistoryModel:
     """Open a pretrained model; one sentence says why it cannot be."""
     if not path.is_dir():
         raise InputError(f"There is no model {str(path)!r}; name a folder that 'bezant pretrain' wrote.")
-    from bezant.desks.history_model import HistoryModel
+    from bezant.desks.pretraining.history_model import HistoryModel
 
     return HistoryModel.from_pretrained(path)

@@ -64,7 +64,7 @@ def fit_recommend(
     refuse_unwritable(out, source=file)
     table = _without(read_source(file, raw=True), drop or [])
     beside = [None if f is None else read_source(f, raw=True) for f in (profiles, products)]
-    from bezant.desks.recommender import ProductRecommender
+    from bezant.desks.customers.recommender import ProductRecommender
 
     model = ProductRecommender(
         customer=customer,
@@ -114,8 +114,8 @@ def recommend(
 ) -> None:
     """Write ranked products for each customer: customer, product, rank, score, basis."""
     refuse_unwritable(out)
+    from bezant.desks.customers.recommender import ProductRecommender
     from bezant.desks.loading import load
-    from bezant.desks.recommender import ProductRecommender
     from bezant.histories.readers import BatchWriter, read_table
 
     loaded = load(model)

@@ -31,10 +31,10 @@ from bezant.schema import unknown_column
 from bezant.types import InputError
 
 if TYPE_CHECKING:
-    from bezant.desks.credit import CreditRisk
-    from bezant.desks.expected_loss import ExpectedLoss
-    from bezant.desks.severity import LossSeverity
-    from bezant.desks.term_structure import PDTermStructure
+    from bezant.desks.credit.credit_risk import CreditRisk
+    from bezant.desks.loss.expected_loss import ExpectedLoss
+    from bezant.desks.loss.severity import LossSeverity
+    from bezant.desks.over_time.term_structure import PDTermStructure
 
     Scorer = CreditRisk | PDTermStructure | LossSeverity | ExpectedLoss
 
@@ -124,9 +124,9 @@ def _score_file(
 
 def _scores(model: Scorer, table: pa.Table, column: str) -> dict[str, Any]:
     """Return the columns of scores by name: one, one for each age, or those of an expected loss."""
-    from bezant.desks.expected_loss import ExpectedLoss
-    from bezant.desks.severity import LossSeverity
-    from bezant.desks.term_structure import MONTHS, PDTermStructure
+    from bezant.desks.loss.expected_loss import ExpectedLoss
+    from bezant.desks.loss.severity import LossSeverity
+    from bezant.desks.over_time.term_structure import MONTHS, PDTermStructure
 
     if isinstance(model, ExpectedLoss):
         return model.columns_of(table)
@@ -153,7 +153,7 @@ def _counted(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
 
 def load_model(path: Path) -> CreditRisk:
     """Load a saved model of the probability of default; one sentence says why it cannot be."""
-    from bezant.desks.credit import CreditRisk
+    from bezant.desks.credit.credit_risk import CreditRisk
 
     model = load_scorer(path)
     if not isinstance(model, CreditRisk):
@@ -171,10 +171,10 @@ def load_scorer(path: Path) -> Scorer:
         raise InputError(
             f"{str(path)!r} is a file, but a model is a folder; name the folder that 'bezant fit' wrote."
         )
-    from bezant.desks.credit import CreditRisk
-    from bezant.desks.expected_loss import ExpectedLoss
-    from bezant.desks.severity import LossSeverity
-    from bezant.desks.term_structure import PDTermStructure
+    from bezant.desks.credit.credit_risk import CreditRisk
+    from bezant.desks.loss.expected_loss import ExpectedLoss
+    from bezant.desks.loss.severity import LossSeverity
+    from bezant.desks.over_time.term_structure import PDTermStructure
 
     model = bezant.load(path)
     if not isinstance(model, CreditRisk | PDTermStructure | LossSeverity | ExpectedLoss):

@@ -9,7 +9,7 @@ import typer
 from bezant.cli.console import say
 
 if TYPE_CHECKING:
-    from bezant.desks.credit import CreditRisk
+    from bezant.desks.credit.credit_risk import CreditRisk
 
 Mlflow = Annotated[
     str | None,

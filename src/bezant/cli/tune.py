@@ -24,8 +24,8 @@ from bezant.cli.sources import AsJson, Drop, File, Labelled, Positive, Target, T
 from bezant.cli.tracking import Mlflow, refuse_untrackable, track
 
 if TYPE_CHECKING:
-    from bezant.desks.credit import CreditRisk
-    from bezant.desks.tuning import Tuning
+    from bezant.desks.credit.credit_risk import CreditRisk
+    from bezant.desks.tuning.tuning import Tuning
     from bezant.evidence.evaluation import Evaluation
 
 EXAMPLE = (
@@ -84,7 +84,7 @@ def tune_credit(
     refuse_few(rows)
     for note in rows.notes:
         say(note, "dim")
-    from bezant.desks.tuning import judge, tune
+    from bezant.desks.tuning.tuning import judge, tune
 
     kept = study or out.with_name(out.name + ".study.db")
     common: dict[str, Any] = {"schema": meaning, "leaks": leaks.value}
@@ -121,7 +121,7 @@ def _fit_and_save(
     risk: CreditRisk, rows: Labelled, positive: str | None, found: Tuning, judged: Evaluation, out: Path
 ) -> None:
     """Fit to all rows and save; how the settings were found is in the model's notes."""
-    from bezant.desks.tuning import helped
+    from bezant.desks.tuning.tuning import helped
 
     risk.fit(rows.table, rows.y)
     outcome = {"column": rows.target} | ({"event": positive} if positive else {})
@@ -133,7 +133,7 @@ def _fit_and_save(
 
 
 def _show(risk: CreditRisk, found: Tuning, judged: Evaluation, out: Path, study: Path, as_json: bool) -> None:
-    from bezant.desks.tuning import helped
+    from bezant.desks.tuning.tuning import helped
 
     if as_json:
         print_json(

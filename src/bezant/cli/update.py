@@ -13,7 +13,7 @@ from bezant.cli.scoring import Model, load_model, rows_to_judge
 from bezant.cli.sources import AsJson, Cutoff, File, Labelled, Positive, Target
 
 if TYPE_CHECKING:
-    from bezant.desks.credit import CreditRisk
+    from bezant.desks.credit.credit_risk import CreditRisk
 
 EXAMPLE = "Example: bezant update models/loans loans-2005.csv --target default --out models/loans-2006"
 RECALIBRATE_EXAMPLE = "Example: bezant recalibrate models/loans recent.csv --out models/loans-2006"
@@ -52,8 +52,8 @@ def update(
         )
         return
     from bezant.cli.tables import show_evaluation
-    from bezant.desks.recalibrating import RECALIBRATED
-    from bezant.desks.updating import UPDATED
+    from bezant.desks.credit.recalibrating import RECALIBRATED
+    from bezant.desks.credit.updating import UPDATED
 
     if risk.evaluation_ is not None:
         show_evaluation(risk.evaluation_)

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from bezant.artifacts import load_folder
-from bezant.desks.blend import Blend
-from bezant.desks.credit import CreditRisk
-from bezant.desks.demand import CustomerDemand
-from bezant.desks.expected_loss import ExpectedLoss
-from bezant.desks.history_model import HistoryModel
-from bezant.desks.markets import MarketForecaster
-from bezant.desks.recommender import ProductRecommender
-from bezant.desks.severity import LossSeverity
-from bezant.desks.term_structure import PDTermStructure
+from bezant.desks.credit.blend import Blend
+from bezant.desks.credit.credit_risk import CreditRisk
+from bezant.desks.customers.demand import CustomerDemand
+from bezant.desks.customers.recommender import ProductRecommender
+from bezant.desks.loss.expected_loss import ExpectedLoss
+from bezant.desks.loss.severity import LossSeverity
+from bezant.desks.markets.forecaster import MarketForecaster
+from bezant.desks.over_time.term_structure import PDTermStructure
+from bezant.desks.pretraining.history_model import HistoryModel
 from bezant.types import ArtifactError
 
 DESKS: dict[str, Any] = {

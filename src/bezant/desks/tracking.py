@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 from sklearn.utils.validation import check_is_fitted
 
-from bezant.desks.credit import CreditRisk
+from bezant.desks.credit.credit_risk import CreditRisk
 from bezant.evidence.evaluation import Evaluation
 from bezant.types import InputError, MissingExtraError
 

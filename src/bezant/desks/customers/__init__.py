@@ -1,0 +1,1 @@
+"""What customers need next, how often they buy and for how much."""

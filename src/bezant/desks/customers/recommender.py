@@ -1,0 +1,441 @@
+"""What a customer needs next: ranked products, why each, under the rules of the business."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from bezant.artifacts import save_folder
+from bezant.desks.customers.events import CustomerEvents
+from bezant.desks.customers.judging import judge
+from bezant.desks.customers.next_product import NextProduct
+from bezant.desks.customers.owned_product import OwnedProduct
+from bezant.desks.customers.recommended import (
+    Asked,
+    because_of,
+    frame_like,
+    kind_of_frame,
+    saved_events,
+)
+from bezant.desks.customers.recommending import (
+    Filter,
+    attribute_vectors,
+    borrowed,
+    choose,
+    eligible,
+    numbered,
+)
+from bezant.desks.customers.saved import documents_of, restored
+from bezant.desks.customers.tables import Intake, plain_names, read_customers
+from bezant.desks.estimators.settings import seed_of
+from bezant.network.backbones import BackboneConfig, BackboneKind
+from bezant.network.sizes import SIZES, SizeName
+from bezant.training.config import TrainingConfig, read_config
+from bezant.training.progress import shown
+from bezant.types import FloatArray, Frame, InputError
+
+ProgressChoice = Any
+LAST_RECORDS = 30
+"""Of a customer's records so many of the latest are tried as reasons."""
+
+
+class ProductRecommender(BaseEstimator):  # type: ignore[misc]
+    """Recommend products from what customers took, when, and who they are.
+
+    Events with times are read by a causal network whose log-probabilities are weighed beside statistics of
+    which products come together (:class:`bezant.desks.customers.next_product.NextProduct`). Events without
+    are sets: a network learns which product a set lacks
+    (:class:`bezant.desks.customers.owned_product.OwnedProduct`).
+
+    Parameters
+    ----------
+    customer, product, time : str, default "customer", "product", "time"
+        Columns of the events. Without the column ``time``, or with None, the events are sets.
+    size : {"tiny", "small", "base", "large", "xl"}, default "tiny"
+        Of the network over events; of products, what came last says more than a larger network.
+    backbone : {"transformer", "cnn", "rnn"}, default "transformer"
+        What mixes the events.
+    window : int, default 100
+        Events read at once.
+    members : int, default 1
+        Networks over events that are averaged; each is trained by itself.
+    training : TrainingConfig or mapping, optional
+        How to train.
+    benchmark : bool, default True
+        Hold out each customer's last new product (of sets: one at random), and judge the model beside
+        popularity, sequential rules (of sets: LightGBM, one model a product) before the final fit.
+    progress : {"auto", True, False}, default "auto"
+        Show a progress bar on standard error; "auto" does if that is a terminal.
+    random_state : int, optional
+        Repeats a fit exactly, on one machine with one number of threads. None is 0.
+
+    Attributes
+    ----------
+    customers_, products_ : pyarrow.Array
+        Names, in order.
+    evaluation_ : RankingEvaluation or None
+        Held-out figures beside the traditional models'; None without ``benchmark`` or where too few customers
+        could be held out.
+    notes_ : tuple of str
+        Everything that was skipped, imputed, truncated or replaced.
+
+    Examples
+    --------
+    >>> import bezant as bz
+    >>> ratings = bz.datasets.load("movielens-100k")
+    >>> films = bz.ProductRecommender(customer="user", product="item").fit(ratings.drop(columns="rating"))
+    >>> films.recommend([1, 2], k=3)
+    """
+
+    def __init__(
+        self,
+        *,
+        customer: str = "customer",
+        product: str = "product",
+        time: str | None = "time",
+        size: SizeName = "tiny",
+        backbone: BackboneKind = "transformer",
+        window: int = 100,
+        members: int = 1,
+        training: TrainingConfig | Mapping[str, Any] | None = None,
+        benchmark: bool = True,
+        progress: ProgressChoice = "auto",
+        random_state: int | None = None,
+    ) -> None:
+        self.customer, self.product, self.time = customer, product, time
+        self.size, self.backbone, self.window, self.members = size, backbone, window, members
+        self.training, self.benchmark, self.progress = training, benchmark, progress
+        self.random_state = random_state
+
+    # --------------------------------------------------------------------------------------- fitting
+
+    def fit(self, events: Frame, profiles: Frame | None = None, *, products: Frame | None = None) -> Self:
+        """Learn from what customers took.
+
+        Parameters
+        ----------
+        events : frame with m rows, or a file
+            One row an event: customer, product, time, and any further fields, which are read as inputs: what
+            is known only later must not be among them.
+        profiles : frame, optional
+            One row a customer. Customers without events are recommended to by their profile.
+        products : frame, optional
+            One row a product with its attributes. Products that nobody has taken get the scores of those that
+            are most like them.
+
+        Raises
+        ------
+        InputError
+            If a setting is unknown, there are no events, a value that must be there is missing, or there
+            are fewer than two products.
+        """
+        self._refuse_unknown_settings()
+        intake = read_customers(
+            events, profiles, products, customer=self.customer, product=self.product, time=self.time
+        )
+        if len(intake.products) < 2:
+            raise InputError(
+                f"The {len(intake.data.events.product)} events name {len(intake.products)} product; give two "
+                "at least, for there is nothing to rank."
+            )
+        self._take(intake, kind_of_frame(events))
+        taken = np.bincount(intake.data.events.product, minlength=len(intake.products)) > 0
+        known = _only(intake.data, taken)
+        self.known_products_ = np.flatnonzero(taken)
+        notes, self.evaluation_ = [*intake.notes], None
+        cards = intake.fields.cardinalities, intake.profile.cardinalities
+        with shown("Training", self.progress) as observe:
+            if self.benchmark:
+                model, self.evaluation_, said = judge(lambda: self._model(observe), known, cards, self._seed)
+                notes += said
+            else:
+                model = None
+            self.model_ = (
+                self._model(observe).fit_customers(known, *cards) if model is None else model.refit(known)
+            )
+        self.notes_ = (*notes, *self.model_.notes_, *self._cold_notes(taken))
+        return self
+
+    @property
+    def _seed(self) -> int:
+        return seed_of(self)
+
+    def _refuse_unknown_settings(self) -> None:
+        if self.size not in SIZES:
+            raise InputError(f"size is one of {', '.join(map(repr, SIZES))}, not {self.size!r}.")
+        if self.backbone not in ("transformer", "cnn", "rnn"):
+            raise InputError(f"backbone is 'transformer', 'cnn' or 'rnn', not {self.backbone!r}.")
+        for name in ("window", "members"):
+            given = getattr(self, name)
+            if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+                raise InputError(f"{name} is a whole number from 1 on, not {given!r}.")
+        seed_of(self)
+
+    def _model(self, observe: Any) -> NextProduct | OwnedProduct:
+        training = self.training
+        if training is not None and not isinstance(training, TrainingConfig):
+            training = read_config(training)
+        if not self.in_time_:
+            return OwnedProduct(training=training, random_state=self._seed, observe=observe)
+        return NextProduct(
+            backbone=BackboneConfig(kind=self.backbone, size=self.size, dropout=0.2),
+            window=self.window,
+            members=self.members,
+            training=training,
+            random_state=self._seed,
+            observe=observe,
+        )
+
+    def _take(self, intake: Intake, kind: str) -> None:
+        self.customers_, self.products_ = intake.customers, intake.products
+        self.data_, self.in_time_, self.frame_kind_ = intake.data, intake.in_time, kind
+        self.attributes_ = intake.attributes
+        self.has_profiles_ = bool(intake.data.profile.numbers.shape[1] + intake.data.profile.codes.shape[1])
+
+    def _cold_notes(self, taken: Any) -> list[str]:
+        notes = []
+        cold, empty = int((~taken).sum()), int((np.diff(self.data_.events.offsets) == 0).sum())
+        if cold:
+            notes.append(
+                f"{cold} of {len(taken)} products have no event: each has the mean score of the most similar "
+                "others by attributes."
+            )
+        if empty:
+            notes.append(f"{empty} of {len(self.data_)} customers have no event: they are judged by profile.")
+        notes.append(
+            "Customers who are not known, or have neither events nor a profile, are recommended what most "
+            "customers took; the column 'basis' says so."
+        )
+        return notes
+
+    # ---------------------------------------------------------------------------------- recommending
+
+    def recommend(
+        self,
+        customers: Any = None,
+        k: int = 10,
+        exclude_owned: bool = True,
+        filters: Filter | Sequence[Filter] | None = None,
+        *,
+        family: str | Mapping[Any, Any] | None = None,
+        most_per_family: int = 1,
+        diversity: float = 0.0,
+        because: bool = False,
+    ) -> Frame:
+        """Return the products that each customer will most probably take next.
+
+        Parameters
+        ----------
+        customers : sequence, optional
+            Names; all of the fit if not given.
+        k : int, default 10
+            Products a customer; fewer where fewer are allowed.
+        exclude_owned : bool, default True
+            Leave out what a customer has taken before.
+        filters : callable, mapping, collection, or a list of these, optional
+            Rules, all of which must allow a product: ``rule(customer, product)``, a mapping of products to
+            whether they may be recommended (those not in it may), or the only products that may.
+        family : str or mapping, optional
+            A column of the products' attributes, or a mapping of products to their families.
+        most_per_family : int, default 1
+            At most so many products of a family in a list.
+        diversity : float, default 0
+            How much likeness to the products above counts against one, 0 to 1 (maximal marginal relevance).
+        because : bool, default False
+            Add a column with the customer's earlier product without which the recommendation would fall most;
+            see :meth:`because`.
+
+        Returns
+        -------
+        frame
+            Of the kind the events had: customer, product, rank, score (log-odds, but for a constant a
+            customer), basis ("events", "profile" or "popularity").
+
+        Raises
+        ------
+        InputError
+            If k, a rule or a family is not usable.
+        """
+        asked, lists, scores = self._lists(
+            customers, k, exclude_owned, filters, family, most_per_family, diversity
+        )
+        row, place = np.nonzero(lists >= 0)
+        product = lists[row, place]
+        columns: dict[str, Any] = {
+            self.customer: asked.names.take(pa.array(row)),
+            self.product: self.products_.take(pa.array(product)),
+            "rank": pa.array(place + 1),
+            "score": pa.array(scores[row, product]),
+            "basis": asked.basis.take(pa.array(row)),
+        }
+        if because:
+            found = because_of(self._scores, asked.data, row, product, LAST_RECORDS, 1)
+            reason = pa.array([f[0][0] if f else None for f in found], pa.int64())
+            columns["because"] = self.products_.take(reason)
+        return frame_like(self.frame_kind_, columns)
+
+    def because(
+        self, customers: Any = None, k: int = 10, records: int = 3, exclude_owned: bool = True
+    ) -> Frame:
+        """Return the records that led to each recommendation.
+
+        A record's effect is by how much the product's lead over the mean of all products shrinks if the
+        record had not been (leave-one-out: exact, whatever the model).
+
+        Parameters
+        ----------
+        customers, k, exclude_owned
+            As of :meth:`recommend`.
+        records : int, default 3
+            At most so many a recommendation, those with the greatest positive effects among the customer's 30
+            latest.
+
+        Returns
+        -------
+        frame
+            customer, product, rank, because (the product of the record), time (days since 1970, where events
+            have times), effect.
+        """
+        asked, lists, _ = self._lists(customers, k, exclude_owned, None, None, 1, 0.0)
+        row, place = np.nonzero(lists >= 0)
+        product = lists[row, place]
+        found = because_of(self._scores, asked.data, row, product, LAST_RECORDS, records)
+        pair = np.repeat(np.arange(len(row)), [len(f) for f in found])
+        said = [(one, day, effect) for f in found for one, day, effect in f]
+        columns: dict[str, Any] = {
+            self.customer: asked.names.take(pa.array(row[pair])),
+            self.product: self.products_.take(pa.array(product[pair])),
+            "rank": pa.array(place[pair] + 1),
+            "because": self.products_.take(pa.array([s[0] for s in said], pa.int64())),
+        }
+        if self.in_time_:
+            columns["time"] = pa.array([s[1] for s in said], pa.float64())
+        columns["effect"] = pa.array([s[2] for s in said], pa.float64())
+        return frame_like(self.frame_kind_, columns)
+
+    def _lists(
+        self,
+        customers: Any,
+        k: int,
+        exclude_owned: bool,
+        filters: Any,
+        family: Any,
+        most_per_family: int,
+        diversity: float,
+    ) -> tuple[Asked, Any, FloatArray]:
+        check_is_fitted(self, "model_")
+        for name, given in (("k", k), ("most_per_family", most_per_family)):
+            if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1:
+                raise InputError(f"{name} is a whole number from 1 on, not {given!r}.")
+        if not 0 <= diversity <= 1:
+            raise InputError(f"diversity is from 0 to 1, not {diversity!r}; 0.3 is usual.")
+        asked = self._asked(customers)
+        allowed = eligible(filters, asked.names.to_pylist(), self.products_.to_pylist())
+        if exclude_owned:
+            allowed &= ~asked.data.events.owned()
+        scores = self._scores(asked.data)
+        vectors = self._vectors() if diversity else None
+        families = None if family is None else self._families(family)
+        lists = choose(
+            scores,
+            allowed,
+            int(k),
+            families=families,
+            most_per_family=int(most_per_family),
+            diversity=diversity,
+            vectors=vectors,
+        )
+        return asked, lists, scores
+
+    def _asked(self, customers: Any) -> Asked:
+        """Return the customers asked for; those that are not known have no events and an empty profile."""
+        names = self.customers_
+        if customers is not None:
+            column = (
+                customers
+                if isinstance(customers, pa.Array | pa.ChunkedArray)
+                else pa.array(list(customers), from_pandas=True)
+            )
+            names = plain_names(column) if len(column) else self.customers_.slice(0, 0)
+            if names.null_count:
+                raise InputError(f"{names.null_count} of {len(names)} customers asked for have no name.")
+            if names.type != self.customers_.type:
+                raise InputError(
+                    f"The {len(names)} customers asked for are {names.type}, but those of the fit are "
+                    f"{self.customers_.type}; turn one into the other."
+                )
+        return Asked.of(names, self.customers_, self.data_, self.has_profiles_)
+
+    def _scores(self, data: CustomerEvents) -> FloatArray:
+        """Return the scores of all products, cold ones included, shape (n, p)."""
+        known = self.known_products_
+        place = np.full(len(self.products_), -1)
+        place[known] = np.arange(len(known))
+        own = data.with_products(place[data.events.product], len(known))
+        scores = np.full((len(data), len(self.products_)), -np.inf)
+        scores[:, known] = self.model_.scores_of(own)
+        lost = Asked.without_basis(data, self.has_profiles_)
+        popularity = np.bincount(self.data_.events.product, minlength=len(self.products_))[known]
+        scores[np.ix_(lost, known)] = np.log1p(popularity) - np.log1p(popularity).max()
+        cold = np.setdiff1d(np.arange(len(self.products_)), known)
+        if len(cold):
+            assert self.attributes_ is not None
+            scores = borrowed(scores, cold, attribute_vectors(self.attributes_))
+        return scores
+
+    def _vectors(self) -> FloatArray:
+        if self.attributes_ is not None:
+            return attribute_vectors(self.attributes_)
+        return np.asarray(self.model_.vectors)
+
+    def _families(self, family: str | Mapping[Any, Any]) -> Any:
+        if isinstance(family, Mapping):
+            return numbered([family.get(p) for p in self.products_.to_pylist()])[0]
+        if self.attributes_ is None or family not in self.attributes_.column_names:
+            known = [] if self.attributes_ is None else self.attributes_.column_names
+            raise InputError(
+                f"There is no attribute {family!r} of the {len(self.products_)} products, only {known}; fit "
+                "with products= that has it, or give a mapping of products to families."
+            )
+        return numbered(self.attributes_[family].to_pylist())[0]
+
+    # ---------------------------------------------------------------------------------------- saving
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model with its customers' events to a folder; :func:`bezant.load` reads it.
+
+        The folder holds customers' data: keep it as the events themselves are kept.
+        """
+        save_folder(path, self.tensors(), self.documents())
+        return Path(path)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return every tensor by name, ready to be saved."""
+        check_is_fitted(self, "model_")
+        own = {f"data.{k}": torch.from_numpy(np.array(v)) for k, v in saved_events(self.data_).items()}
+        return {**own, **{f"model.{k}": v for k, v in self.model_.tensors().items()}}
+
+    def documents(self) -> dict[str, Any]:
+        """Return everything but the tensors as JSON-ready values, by file."""
+        check_is_fitted(self, "model_")
+        return documents_of(self)
+
+    @classmethod
+    def restore(cls, tensors: Mapping[str, Tensor], documents: Mapping[str, Any]) -> Self:
+        """Build the estimator again from what :meth:`save` wrote; use :func:`bezant.load`."""
+        fitted = cls(**documents["parameters"])
+        restored(fitted, tensors, documents)
+        return fitted
+
+
+def _only(data: CustomerEvents, taken: Any) -> CustomerEvents:
+    """Number the products that somebody has taken anew, without the others."""
+    return data.with_products((np.cumsum(taken) - 1)[data.events.product], int(taken.sum()))

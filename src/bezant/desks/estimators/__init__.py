@@ -1,0 +1,1 @@
+"""What the estimators of every desk share: rows in, labels, settings, rivals, what is remembered."""

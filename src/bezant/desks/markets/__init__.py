@@ -1,0 +1,1 @@
+"""Distributions of market changes, and the risk of positions."""

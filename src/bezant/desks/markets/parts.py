@@ -1,0 +1,172 @@
+"""The large model and traditional ones as one model of markets, weighted by what held-out origins say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from torch import Tensor
+
+from bezant.desks.markets.network import (
+    MarketDeep,
+    cut_of,
+    ended_before,
+    refuse_young,
+    return_scales,
+    trimmed,
+)
+from bezant.desks.markets.weights import Combination, Outcome
+from bezant.histories.market import MEMORY, Bars
+from bezant.network.backbones import BackboneKind
+from bezant.network.sizes import SizeName
+from bezant.traditional.markets import (
+    HORIZONS,
+    LEVELS,
+    Garch,
+    Har,
+    MarketBoosting,
+    MarketForecast,
+    MarketModel,
+)
+from bezant.traditional.model import refuse_unfitted
+from bezant.training.config import TrainingConfig
+from bezant.types import InputError, IntArray, MissingExtraError
+
+LARGE = "large model"
+TRADITIONAL: dict[str, Callable[[], MarketModel]] = {
+    "gamma-HAR": lambda: Har(form="gamma", windows=(1, 5, 22, 66)),
+    "GJR-GARCH-t": lambda: Garch(kind="gjr"),
+    "LightGBM": MarketBoosting,
+}
+"""What the large model is averaged with, by name."""
+FEWEST_ORIGINS = 20
+SHORT_MEMORY = ("LightGBM",)
+"""Models that look back no further than features do: they are given the last bars only."""
+
+
+class MarketModels:
+    """A model of markets made of several.
+
+    Parts are fitted on what came before the last 15 % of times, asked for those, and weighted by what came
+    then; traditional ones are then fitted again on all bars. The large model is not: those times chose its
+    epoch.
+
+    Parameters
+    ----------
+    backbone, size, window, training, random_state
+        Of the large model (:class:`~bezant.desks.markets.network.MarketDeep`).
+    combine : bool, default True
+        False for the large model alone, corrected.
+    """
+
+    key: ClassVar[str] = "market_models"
+    name: ClassVar[str] = "bezant: large model, HAR, GARCH, LightGBM"
+
+    def __init__(
+        self,
+        *,
+        backbone: BackboneKind = "rnn",
+        size: SizeName = "small",
+        window: int = 256,
+        training: TrainingConfig | None = None,
+        combine: bool = True,
+        random_state: int = 0,
+    ) -> None:
+        self.backbone, self.size, self.window = backbone, size, window
+        self.training, self.combine, self.random_state = training, combine, random_state
+
+    def fit(
+        self, bars: Bars, *, horizons: Sequence[int] = HORIZONS, levels: Sequence[float] = LEVELS
+    ) -> Self:
+        """Fit all parts, weigh them on the last times, and fit the traditional ones again on all bars."""
+        self.horizons_, self.levels_ = tuple(horizons), tuple(levels)
+        refuse_young(bars, self.horizons_)
+        self.cut_ = cut_of(bars)
+        rows = _origins(bars, self.cut_, self.horizons_)
+        large = self._large().fit(bars, horizons=horizons, levels=levels)
+        notes = [*large.notes_]
+        early = bars.take(np.flatnonzero(bars.time < self.cut_))
+        rows = rows[np.isin(bars.assets[bars.owner[rows]], early.assets)]
+        self.models_: dict[str, MarketModel] = {LARGE: large}
+        self.held_out_ = {LARGE: large.forecast(bars, rows)}
+        for name, make in TRADITIONAL.items() if self.combine else ():
+            try:
+                model = make().fit(early, horizons=horizons, levels=levels)
+                self.held_out_[name] = _asked(name, model, bars, rows)
+                self.models_[name] = make().fit(bars, horizons=horizons, levels=levels)
+            except (InputError, MissingExtraError) as error:
+                self.held_out_.pop(name, None)
+                notes.append(f"{name} takes no part: {error}")
+                continue
+            notes += [f"{name}: {note}" for note in self.models_[name].notes_]
+        self.outcome_ = Outcome.of(bars, rows, self.horizons_, return_scales(bars, bars.time < self.cut_))
+        self.combination_ = Combination.learn(list(self.held_out_.values()), self.outcome_)
+        self.rows_, self.notes_ = rows, tuple(notes)
+        return self
+
+    def forecast(self, bars: Bars, rows: IntArray) -> MarketForecast:
+        """Ask every part and weigh the answers."""
+        refuse_unfitted(self, "models_", "The forecaster")
+        parts = [_asked(name, model, bars, np.asarray(rows)) for name, model in self.models_.items()]
+        return self.combination_.apply(parts)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the tensors of the large model."""
+        return self._deep.tensors()
+
+    def document(self) -> dict[str, Any]:
+        """Return everything else; of traditional parts their names, since bars fit them again."""
+        return {
+            "large": self._deep.document(),
+            "parts": list(self.models_),
+            "combination": self.combination_.document(),
+            "notes": list(self.notes_),
+        }
+
+    def read(self, tensors: Mapping[str, Tensor], document: Mapping[str, Any], bars: Bars) -> Self:
+        """Take over what :meth:`tensors` and :meth:`document` gave; bars fit traditional parts again."""
+        large = self._large().read(tensors, document["large"])
+        self.horizons_, self.levels_, self.cut_ = large.horizons_, large.levels_, large.cut_
+        self.models_ = {LARGE: large}
+        for name in document["parts"][1:]:
+            model = TRADITIONAL[name]()
+            self.models_[name] = model.fit(bars, horizons=self.horizons_, levels=self.levels_)
+        self.combination_ = Combination.restore(document["combination"])
+        self.notes_ = tuple(document["notes"])
+        return self
+
+    @property
+    def _deep(self) -> MarketDeep:
+        model = self.models_[LARGE]
+        assert isinstance(model, MarketDeep)
+        return model
+
+    def _large(self) -> MarketDeep:
+        return MarketDeep(
+            backbone=self.backbone,
+            size=self.size,
+            window=self.window,
+            training=self.training,
+            random_state=self.random_state,
+        )
+
+
+def _asked(name: str, model: MarketModel, bars: Bars, rows: IntArray) -> MarketForecast:
+    if name not in SHORT_MEMORY:
+        return model.forecast(bars, rows)
+    near, places = trimmed(bars, rows, MEMORY + 1)
+    found = model.forecast(near, places)
+    return found.take(np.arange(len(rows)), rows=rows)
+
+
+def _origins(bars: Bars, cut: np.datetime64, horizons: Sequence[int]) -> IntArray:
+    """Return the held-out rows whose horizons have all ended."""
+    ended = ended_before(bars, bars.time.max() + np.timedelta64(1, "us"), horizons).all(axis=1)
+    rows = np.flatnonzero((bars.time >= cut) & ended)
+    if len(rows) < FEWEST_ORIGINS:
+        raise InputError(
+            f"The last 15 % of the times hold {len(rows)} origins whose {max(horizons)} bars have ended, and "
+            f"{FEWEST_ORIGINS} are needed to weigh models; give a longer past or shorter horizons."
+        )
+    return rows

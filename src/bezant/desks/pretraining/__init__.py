@@ -1,0 +1,1 @@
+"""The model of histories that other desks start from."""

@@ -1,0 +1,369 @@
+"""The history model: pretrained without labels, for vectors, surprise, and every desk to start from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self, get_args
+
+import numpy as np
+import pyarrow as pa
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from bezant.artifacts import load_folder, save_folder
+from bezant.desks.estimators.settings import seed_of
+from bezant.desks.pretraining.history_rows import batch_of, cut_in_windows, encoded, frame_like, rows_of
+from bezant.histories import Histories, like_input
+from bezant.network.backbones import BackboneConfig, BackboneKind
+from bezant.network.fields.embedding import FieldConfig
+from bezant.network.fields.encoding import Encoding, learn_encoding
+from bezant.network.history import TERMS, HistoryConfig, HistoryNetwork, Term, learn_history
+from bezant.network.pretrained import PretrainedRecords
+from bezant.network.record_encoder import RecordsConfig
+from bezant.network.records import Records
+from bezant.network.sizes import SizeName
+from bezant.schema import RECORDS, Schema, infer_schema
+from bezant.schema.words import listed
+from bezant.training.config import TrainingConfig, read_config
+from bezant.training.loop import TrainingRun, train
+from bezant.training.progress import ProgressChoice, shown
+from bezant.types import ArtifactError, Frame, InputError
+
+STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 800, 2, 60
+"""Training needs steps: so many, in at least and at most so many passes."""
+
+HELD_OUT = 0.1
+"""Share of the histories that choose the epoch."""
+
+
+NOT_PRETRAINED = "This %(name)s has learned nothing yet; pretrain it first: model.pretrain(events)."
+
+
+class HistoryModel(BaseEstimator):  # type: ignore[misc]
+    """A large model of histories, learned without labels.
+
+    Parameters
+    ----------
+    entity, time : str, default "customer" and "time"
+        Columns of a frame of events that say whose each is, and when.
+    size : {"tiny", "small", "base", "large", "xl"}, default "small"
+        Size of the backbone.
+    backbone : {"transformer", "cnn", "rnn"} or BackboneConfig, default "transformer"
+        What mixes the records; it is causal.
+    window : int, default 256
+        Records read at once. Longer histories are trained on in windows that together hold every record, and
+        summarised by their latest window.
+    terms : tuple of {"masked", "next", "contrast"}
+        What is learned, all if not given: hidden fields, records and keys; the next record and when it comes;
+        which slices belong to one history.
+    training : TrainingConfig or mapping, optional
+        How to train.
+    progress : {"auto", True, False}, default "auto"
+        Show a progress bar on standard error.
+    random_state : int, optional
+        Repeats a fit exactly, on one machine with one number of threads. None is 0.
+
+    Attributes
+    ----------
+    network_ : HistoryNetwork
+    encoding_ : Encoding
+        How records become arrays.
+    schema_ : Schema
+        What the columns of the records mean.
+    history_ : TrainingRun
+    notes_ : tuple of str
+        Everything that was skipped, imputed, truncated or replaced.
+
+    Examples
+    --------
+    >>> import bezant as bz
+    >>> events = bz.datasets.load("cdnow-sample")
+    >>> model = bz.HistoryModel(size="tiny").pretrain(events)
+    >>> model.embed(events).shape
+    """
+
+    network_: HistoryNetwork
+    encoding_: Encoding
+    schema_: Schema
+    history_: TrainingRun
+    notes_: tuple[str, ...]
+
+    def __init__(
+        self,
+        *,
+        entity: str = "customer",
+        time: str = "time",
+        size: SizeName = "small",
+        backbone: BackboneKind | BackboneConfig = "transformer",
+        window: int = 256,
+        terms: Sequence[Term] = TERMS,
+        training: TrainingConfig | Mapping[str, Any] | None = None,
+        progress: ProgressChoice = "auto",
+        random_state: int | None = None,
+    ) -> None:
+        self.entity = entity
+        self.time = time
+        self.size = size
+        self.backbone = backbone
+        self.window = window
+        self.terms = terms
+        self.training = training
+        self.progress = progress
+        self.random_state = random_state
+
+    # ------------------------------------------------------------------------------------ pretraining
+
+    def pretrain(self, histories: Frame | Histories) -> Self:
+        """Learn from histories without labels.
+
+        Parameters
+        ----------
+        histories : frame of events, frame with a column of records, or Histories
+            Events in any order, with the columns ``entity`` and ``time`` and any others; or rows that
+            :func:`bezant.with_records` gave their records; or the container itself.
+
+        Raises
+        ------
+        InputError
+            If a column is not there, a time is missing, or no history has two records.
+        """
+        seed = seed_of(self)
+        config = self._config()
+        table, _ = rows_of(histories, self.entity, self.time)
+        if not table.num_rows:
+            raise InputError("There are no histories; give at least one with two records.")
+        table = table.select([RECORDS])
+        inferred = infer_schema(table)
+        assert inferred.records is not None
+        column, notes = inferred.records.conform_records(table)
+        typed = pa.table({RECORDS: column})
+        encoding = learn_encoding(typed, inferred)
+        records = encoded(encoding, typed)
+        if not len(records) or records.longest < 2:
+            raise InputError(
+                f"None of the {table.num_rows} histories has two records; there is nothing to learn from."
+            )
+        rows = cut_in_windows(records, self.window)
+        order = torch.randperm(len(records), generator=torch.Generator().manual_seed(seed))
+        held = torch.zeros(len(records), dtype=torch.bool)
+        several = order[records.lengths.index_select(0, order) > 1]
+        held[several[: int(len(several) * HELD_OUT)]] = True
+        training = self._training(seed, len(rows))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            known = records.rows((~held).nonzero()[:, 0])
+            network = learn_history(
+                known, config.model_copy(update={"records": self._fields(config, encoding)})
+            )
+        judged = held.nonzero()[:, 0] if held.any() else None
+        with shown("Pretraining", self.progress) as observe:
+            self.history_ = train(
+                network,
+                batch_of(cut_in_windows(known, self.window)),
+                batch_of(records.rows(judged)) if judged is not None else None,
+                training,
+                observe=observe,
+            )
+        self.network_, self.encoding_, self.schema_ = network.eval(), encoding, inferred.records
+        self.notes_ = (*notes, *self._notes(records, rows, known), *self.history_.notes)
+        return self
+
+    def fit(self, X: Frame | Histories, y: Any = None) -> Self:
+        """Learn from histories; scikit-learn's name for :meth:`pretrain`. ``y`` is not read."""
+        return self.pretrain(X)
+
+    def _config(self) -> HistoryConfig:
+        self._refuse_unknown_settings()
+        backbone = self.backbone
+        if not isinstance(backbone, BackboneConfig):
+            backbone = BackboneConfig(kind=backbone, size=self.size)
+        if not backbone.causal:
+            raise InputError(
+                "A history model reads from the past to the present; give it a causal backbone, such as "
+                "BackboneConfig(kind='cnn')."
+            )
+        return HistoryConfig(
+            records=RecordsConfig(backbone=backbone, window=self.window), terms=tuple(self.terms)
+        )
+
+    def _refuse_unknown_settings(self) -> None:
+        """Say in one sentence what a setting may be, before any work."""
+        if not isinstance(self.backbone, BackboneConfig):
+            for name, allowed in (("backbone", get_args(BackboneKind)), ("size", get_args(SizeName))):
+                given = getattr(self, name)
+                if not isinstance(given, str) or given not in allowed:
+                    raise InputError(f"{name} is one of {listed(allowed)}, not {given!r}.")
+        if isinstance(self.window, bool) or not isinstance(self.window, int) or self.window < 1:
+            raise InputError(f"window is a whole number from 1 on, not {self.window!r}; 256 is usual.")
+        terms = self.terms
+        known = isinstance(terms, list | tuple) and all(isinstance(t, str) and t in TERMS for t in terms)
+        if not known or not terms or len(set(terms)) < len(terms):
+            raise InputError(
+                f"terms is a tuple of some of {listed(TERMS)}, each once, not {terms!r}; all are usual."
+            )
+
+    def _fields(self, config: HistoryConfig, encoding: Encoding) -> RecordsConfig:
+        assert encoding.records is not None
+        found = FieldConfig(n_bins=(), cardinalities=encoding.records.cardinalities)
+        return config.records.model_copy(update={"fields": found})
+
+    def _training(self, seed: int, rows: int) -> TrainingConfig:
+        given = self.training if self.training is not None else {}
+        config = given if isinstance(given, TrainingConfig) else read_config(given)
+        batch = config.batch_size or int(np.clip(2 ** round(np.log2(max(rows, 2) / 32)), 16, 128))
+        epochs = config.max_epochs or int(
+            np.clip(round(STEPS * batch / max(rows, 1)), FEWEST_EPOCHS, MOST_EPOCHS)
+        )
+        rate = config.learning_rate or (0.002 if config.optimizer == "adamw" else None)
+        chosen = {"seed": seed, "batch_size": batch, "max_epochs": epochs, "learning_rate": rate}
+        return config.model_copy(update=chosen)
+
+    def _notes(self, records: Records, rows: Records, known: Records) -> tuple[str, ...]:
+        said = [
+            f"Learned from {int(known.lengths.sum()):,} records of {len(known):,} histories; "
+            f"{len(records) - len(known):,} others chose the epoch."
+        ]
+        none = int((records.lengths == 0).sum())
+        if none:
+            said.append(f"{none:,} of {len(records):,} histories have no record and taught nothing.")
+        longer = int((records.lengths > self.window).sum())
+        if longer:
+            said.append(
+                f"{longer:,} histories are longer than the window of {self.window} records: they were "
+                "learned from in windows, and their vectors are of the latest one."
+            )
+        return tuple(said)
+
+    # ---------------------------------------------------------------------------------------- using
+
+    def embed(self, histories: Frame | Histories) -> Frame:
+        """Return one vector a history.
+
+        Returns
+        -------
+        frame
+            Of the input's kind: the entity, where the input has one, and the columns ``h0``, ``h1``, ...
+        """
+        check_is_fitted(self, "network_", msg=NOT_PRETRAINED)
+        table, keys = rows_of(histories, self.entity, self.time)
+        vectors = self.network_.embed(self._records(table)).numpy()
+        columns: dict[str, Any] = {} if keys is None else {self.entity: keys}
+        columns |= {f"h{j}": vectors[:, j] for j in range(vectors.shape[1])}
+        return like_input(frame_like(histories), columns)
+
+    def surprise(self, histories: Frame | Histories) -> Frame:
+        """Return how unlikely each record was, given those before it.
+
+        Returns
+        -------
+        frame
+            Of the input's kind, a row for each record by history, then time: the entity, where the input has
+            one, ``row`` (the place of the history), the time, ``surprise`` (the sum of the rest) and, for
+            each field and the time since the record before, its own negative log-likelihood in nats.
+        """
+        check_is_fitted(self, "network_", msg=NOT_PRETRAINED)
+        table, keys = rows_of(histories, self.entity, self.time)
+        records = self._records(table)
+        found = self.network_.surprise(records).numpy()
+        row = np.repeat(np.arange(len(records)), records.lengths.numpy())
+        name = self.schema_.time
+        assert name is not None
+        columns: dict[str, Any] = {} if keys is None else {self.entity: keys.take(pa.array(row))}
+        times = pa.array(records.gathered().times.numpy()).cast(pa.timestamp("us"))
+        columns |= {"row": row, name: times, "surprise": found.sum(1)}
+        columns |= {f"surprise_{field}": found[:, j] for j, field in enumerate(self._fields_told())}
+        return like_input(frame_like(histories), columns)
+
+    def _fields_told(self) -> list[str]:
+        assert self.encoding_.records is not None
+        own = self.encoding_.records
+        numbers = [c.field if c.part == "value" else f"{c.field}_{c.part}" for c in own.numbers]
+        return [*numbers, *(c.field for c in own.codes), "gap"]
+
+    def _records(self, table: pa.Table) -> Records:
+        column, _ = self.schema_.conform_records(table.select([RECORDS]))
+        return encoded(self.encoding_, pa.table({RECORDS: column}))
+
+    def pretrained(self) -> PretrainedRecords:
+        """Return what a desk starts from."""
+        check_is_fitted(self, "network_", msg=NOT_PRETRAINED)
+        assert self.encoding_.records is not None
+        return PretrainedRecords(self.schema_, self.encoding_.records, self.network_.summary)
+
+    # --------------------------------------------------------------------------------------- saving
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model to a folder, whole or not at all; :func:`bezant.load` reads it."""
+        check_is_fitted(self, "network_", msg=NOT_PRETRAINED)
+        given = {k: v for k, v in self.get_params(deep=False).items() if k != "progress"}
+        for name in ("training", "backbone"):
+            if hasattr(given[name], "model_dump"):
+                given[name] = given[name].model_dump(mode="json")
+        documents = {
+            "model": {
+                "kind": "HistoryModel",
+                "schema": self.schema_.model_dump(mode="json"),
+                "encoding": self.encoding_.model_dump(mode="json"),
+                "network": self.network_.config.model_dump(mode="json"),
+            },
+            "parameters": {**given, "terms": list(self.terms)},
+            "evidence": {
+                "history": {**asdict(self.history_), "rows_per_second": 0.0},
+                "notes": list(self.notes_),
+            },
+        }
+        save_folder(path, {f"network.{k}": v for k, v in self.network_.state_dict().items()}, documents)
+        return Path(path)
+
+    def save_pretrained(self, path: str | Path) -> Path:
+        """Write the model to a folder; the same as :meth:`save`."""
+        return self.save(path)
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path) -> Self:
+        """Open what :meth:`save_pretrained` wrote, after checking every byte of it."""
+        tensors, documents = load_folder(path)
+        if documents.get("model", {}).get("kind") != "HistoryModel":
+            raise ArtifactError(f"The folder {str(path)!r} does not hold a HistoryModel; use bezant.load.")
+        return cls.restore(tensors, documents)
+
+    @classmethod
+    def restore(cls, tensors: Mapping[str, Tensor], documents: Mapping[str, Any]) -> Self:
+        """Build the model again from what :meth:`save` wrote; use :func:`bezant.load`."""
+        given = dict(documents["parameters"])
+        if isinstance(given["backbone"], dict):
+            given["backbone"] = BackboneConfig.model_validate(given["backbone"])
+        model = cls(**{**given, "terms": tuple(given["terms"])})
+        stored = documents["model"]
+        model.network_ = HistoryNetwork(HistoryConfig.model_validate(stored["network"]))
+        model.network_.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items()})
+        model.network_.eval()
+        model.encoding_ = Encoding.model_validate(stored["encoding"])
+        model.schema_ = Schema.model_validate(stored["schema"])
+        model.history_ = TrainingRun.restore(json.loads(json.dumps(documents["evidence"]["history"])))
+        model.notes_ = tuple(documents["evidence"]["notes"])
+        return model
+
+
+def pretrained_records(given: HistoryModel | str | Path | None) -> PretrainedRecords | None:
+    """Return what a desk starts from, of a model or of the folder it was saved to.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, HistoryModel | str | Path):
+        raise InputError(
+            f"pretrained is a HistoryModel or the folder it was saved to, not {given!r}; None starts "
+            "from nothing."
+        )
+    model = given if isinstance(given, HistoryModel) else HistoryModel.from_pretrained(given)
+    return model.pretrained()

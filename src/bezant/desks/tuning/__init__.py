@@ -1,0 +1,1 @@
+"""Settings and optimizers chosen on a small budget."""

@@ -1,0 +1,191 @@
+"""The recommender on customers whose products come in a circle, by all its doors."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import bezant as bz
+from bezant.desks.customers import recommending
+from bezant.types import InputError
+
+PRODUCTS = 10
+TRAINING = {"max_epochs": 3, "batch_size": 32, "learning_rate": 0.01}
+
+
+def circle(customers: int = 60) -> pd.DataFrame:
+    """After product i comes i + 1."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for c in range(customers):
+        first = rng.integers(PRODUCTS)
+        for i in range(rng.integers(3, 7)):
+            day = pd.Timestamp("2024-01-01") + pd.Timedelta(days=int(i))
+            rows.append((f"c{c:02d}", f"p{(first + i) % PRODUCTS}", day, float(rng.normal())))
+    frame = pd.DataFrame(rows, columns=["customer", "product", "time", "amount"])
+    return frame.sample(frac=1, random_state=0)
+
+
+PROFILES = pd.DataFrame({"customer": [f"c{c:02d}" for c in range(62)], "age": np.arange(62) % 7})
+ATTRIBUTES = pd.DataFrame(
+    {
+        "product": [f"p{i}" for i in range(11)],
+        "kind": ["odd loan" if i % 2 else "even card" for i in range(11)],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> bz.ProductRecommender:
+    model = bz.ProductRecommender(training=TRAINING, random_state=0)
+    return model.fit(circle(), PROFILES, products=ATTRIBUTES)
+
+
+def test_the_next_of_the_circle_comes_first_and_the_fit_is_judged(fitted):
+    assert fitted.evaluation_.rows == 60
+    assert fitted.evaluation_.figures["bezant"]["reciprocal_rank"].value > 0.9
+    assert set(fitted.evaluation_.differences) == {"Popularity", "Sequential rules"}
+    assert fitted.evaluation_.verdict in fitted.notes_
+    lists = fitted.recommend([f"c{i:02d}" for i in range(20)], k=1)
+    events = circle().sort_values(["customer", "time"])
+    last = events.groupby("customer")["product"].last()
+    right = [
+        f"p{(int(last[c][1:]) + 1) % PRODUCTS}" == p
+        for c, p in zip(lists.customer, lists["product"], strict=True)
+    ]
+    assert np.mean(right) > 0.9
+
+
+def test_nothing_owned_is_recommended_unless_asked_for(fitted):
+    owned = set(map(tuple, circle()[["customer", "product"]].to_numpy()))
+    lists = fitted.recommend(k=11)
+    assert not owned & set(map(tuple, lists[["customer", "product"]].to_numpy()))
+    assert len(fitted.recommend(k=11, exclude_owned=False)) == 62 * 11
+    assert (
+        lists.groupby("customer")["rank"].apply(list).map(lambda r: r == list(range(1, len(r) + 1)))
+    ).all()
+    assert (lists.groupby("customer")["score"].diff().dropna() <= 0).all()
+
+
+def test_everyone_gets_a_list_and_it_says_on_what_ground(fitted):
+    lists = fitted.recommend(["c00", "c61", "stranger"], k=2)
+    assert lists.groupby("customer")["basis"].first().to_dict() == {
+        "c00": "events", "c61": "profile", "stranger": "popularity",
+    }  # fmt: skip
+    counts = circle()["product"].value_counts()
+    best = lists[lists.customer == "stranger"].iloc[0]["product"]
+    assert counts[best] == counts.max()
+    assert len(fitted.recommend([], k=2)) == 0
+
+
+def test_a_product_that_nobody_took_has_the_scores_of_those_like_it(fitted):
+    lists = fitted.recommend(["c00"], k=11, exclude_owned=False).set_index("product")["score"]
+    alike = [f"p{i}" for i in range(0, 10, 2)]
+    assert lists["p10"] == pytest.approx(lists[alike].mean())
+
+
+def test_rules_families_and_variety_hold(fitted):
+    lists = fitted.recommend(k=4, filters=[lambda c, p: c != "c01" or p != "p3", {"p4": False}])
+    assert "p4" not in set(lists["product"])
+    assert not ((lists.customer == "c01") & (lists["product"] == "p3")).any()
+    assert set(fitted.recommend(k=4, filters={"p1", "p2"})["product"]) <= {"p1", "p2"}
+    kinds = dict(zip(ATTRIBUTES["product"], ATTRIBUTES["kind"], strict=True))
+    one = fitted.recommend(k=4, family="kind")
+    assert one.assign(kind=one["product"].map(kinds)).groupby(["customer", "kind"]).size().max() == 1
+    assert fitted.recommend(k=4, family=kinds).equals(one)
+    mixed = fitted.recommend(k=2, diversity=1.0)
+    plain = fitted.recommend(k=2)
+    assert pd.Series(mixed["product"].map(kinds)).groupby(mixed.customer).nunique().mean() > (
+        plain["product"].map(kinds).groupby(plain.customer).nunique().mean()
+    )
+
+
+def test_the_record_before_is_the_reason(fitted):
+    first = fitted.recommend([f"c{i:02d}" for i in range(20)], k=1, because=True)
+    events = circle().sort_values(["customer", "time"])
+    last = events.groupby("customer")["product"].last()
+    assert np.mean(first["because"].to_numpy() == last[first.customer].to_numpy()) > 0.8
+    reasons = fitted.because(["c00", "c61"], k=1, records=2)
+    assert set(reasons.customer) == {"c00"}
+    assert (reasons["effect"] > 0).all() and len(reasons) <= 2
+    assert reasons.iloc[0]["because"] == first.iloc[0]["because"]
+
+
+def test_a_saved_model_recommends_the_same(fitted, tmp_path):
+    again = bz.load(fitted.save(tmp_path / "model"))
+    assert again.recommend(k=3).equals(fitted.recommend(k=3))
+    assert again.evaluation_ == fitted.evaluation_ and again.notes_ == fitted.notes_
+    assert again.get_params() == fitted.get_params()
+
+
+@pytest.mark.parametrize(
+    "kind", [pl.DataFrame, lambda f: pl.from_pandas(f).to_arrow()], ids=["polars", "arrow"]
+)
+def test_the_answer_is_of_the_kind_of_the_events(kind):
+    events = kind(circle(20).drop(columns="amount"))
+    before = copy.deepcopy(events)
+    model = bz.ProductRecommender(training={"max_epochs": 1}, benchmark=False).fit(events)
+    assert type(model.recommend(k=1)) is type(events)
+    assert events.equals(before)
+    assert model.evaluation_ is None
+
+
+def test_events_without_times_are_sets():
+    events = circle().drop(columns=["time", "amount"])
+    model = bz.ProductRecommender(training={"max_epochs": 40, "batch_size": 32, "learning_rate": 0.02})
+    model.fit(events, PROFILES)
+    assert "read as sets" in model.notes_[0]
+    assert "LightGBM one-vs-rest" in model.evaluation_.differences
+    assert model.evaluation_.figures["bezant"]["reciprocal_rank"].value > (
+        model.evaluation_.figures["Popularity"]["reciprocal_rank"].value
+    )
+    lists = model.recommend(["c00", "c61"], k=2)
+    assert lists["basis"].tolist() == ["events", "events", "profile", "profile"]
+
+
+def test_the_same_seed_gives_the_same_lists():
+    events = circle(20)
+    one, two = (
+        bz.ProductRecommender(training={"max_epochs": 1}, benchmark=False, random_state=3).fit(events)
+        for _ in range(2)
+    )
+    assert one.recommend(k=3).equals(two.recommend(k=3))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda e: e.rename(columns={"product": "item"}), "product"),
+        (lambda e: e.iloc[:0], "0 events"),
+        (lambda e: e.assign(product="p1"), "name 1 product"),
+        (lambda e: e.assign(customer=e.customer.where(e.customer != "c01")), "is missing in"),
+    ],
+)
+def test_events_that_cannot_be_used_are_refused_in_a_sentence(change, said):
+    with pytest.raises(InputError, match=said):
+        bz.ProductRecommender().fit(change(circle(5)))
+
+
+def test_settings_and_questions_that_cannot_be_used_are_refused(fitted):
+    for wrong in ({"size": "huge"}, {"backbone": "lstm"}, {"members": 0}, {"random_state": -1}):
+        with pytest.raises(InputError):
+            bz.ProductRecommender(**wrong).fit(circle(5))
+    for wrong in ({"k": 0}, {"diversity": 2}, {"filters": {"p99"}}, {"family": "colour"}, {"customers": [1]}):
+        with pytest.raises(InputError):
+            fitted.recommend(**wrong)
+    with pytest.raises(InputError, match="repeat"):
+        bz.ProductRecommender().fit(circle(5), pd.concat([PROFILES, PROFILES]))
+
+
+def test_a_list_is_the_best_by_score_less_likeness():
+    scores = np.array([[3.0, 2.9, 1.0]])
+    vectors = np.array([[1.0, 0], [1.0, 0], [0, 1.0]])
+    allowed = np.ones((1, 3), bool)
+    plain = recommending.choose(scores, allowed, 2)
+    mixed = recommending.choose(scores, allowed, 2, diversity=1.0, vectors=vectors)
+    assert plain.tolist() == [[0, 1]] and mixed.tolist() == [[0, 2]]
+    assert recommending.choose(scores, np.array([[False, True, False]]), 2).tolist() == [[1, -1]]

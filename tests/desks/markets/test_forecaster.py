@@ -1,0 +1,169 @@
+"""The markets desk: nothing from the future, quantiles in order, live bars, saving."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import bezant as bz
+from bezant.desks.markets.evaluation import MarketEvaluation, direction_of
+from bezant.desks.markets.network import ended_before
+from bezant.histories.market import Bars, read_bars
+from market_support import drawn_bars
+
+LEVELS = (0.005, 0.05, 0.5, 0.95, 0.995)
+QUICK = {"max_epochs": 2}
+LAST = np.datetime64("2002-01-25")
+
+
+@pytest.fixture(scope="module")
+def whole() -> pd.DataFrame:
+    frame: pd.DataFrame = drawn_bars(440).to_pandas()
+    return frame
+
+
+@pytest.fixture(scope="module")
+def market(whole: pd.DataFrame) -> bz.MarketForecaster:
+    settings = {"horizons": (1, 5), "levels": LEVELS, "size": "tiny", "window": 64, "training": QUICK}
+    return bz.MarketForecaster(**settings).fit(whole[whole["time"] <= LAST])
+
+
+def columns_of(frame: pd.DataFrame) -> np.ndarray:
+    return frame.filter(regex=r"^q0").to_numpy()
+
+
+def with_garbage(bars: Bars, after: np.datetime64) -> Bars:
+    late = bars.time > after
+    random = np.random.default_rng(1)
+    price = np.where(late, random.uniform(1, 1e4, len(bars)), bars.close)
+    assert bars.open is not None and bars.high is not None and bars.low is not None
+    return dataclasses.replace(
+        bars,
+        close=price,
+        open=np.where(late, price, bars.open),
+        high=np.where(late, 3 * price, bars.high),
+        low=np.where(late, price / 3, bars.low),
+        volume=np.where(late, 7.0, bars.volume),
+    )
+
+
+def test_a_forecast_has_a_row_an_asset_and_horizon(market: bz.MarketForecaster) -> None:
+    found = market.forecast()
+    assert isinstance(found, pd.DataFrame)
+    assert list(found["asset"]) == ["A"] * 2 + ["B"] * 2
+    assert list(found["horizon"]) == [1, 5] * 2
+    assert list(found.columns[5:]) == [f"q{v:g}" for v in LEVELS]
+    assert (found["origin"] == LAST).all()
+    assert (found["variance"] > 0).all() and found["p_up"].between(0, 1).all()
+    assert (np.diff(columns_of(found), axis=1) >= 0).all()
+
+
+def test_overwriting_every_later_bar_with_garbage_moves_no_forecast(
+    market: bz.MarketForecaster, whole: pd.DataFrame
+) -> None:
+    bars = read_bars(whole)
+    rows = np.flatnonzero(bars.time == LAST)
+    found = market.models_.forecast(bars, rows)
+    moved = market.models_.forecast(with_garbage(bars, LAST), rows)
+    np.testing.assert_array_equal(moved.quantiles, found.quantiles)
+    np.testing.assert_array_equal(moved.variance, found.variance)
+    on_the_day = market.models_.forecast(with_garbage(bars, LAST - np.timedelta64(1, "D")), rows)
+    assert (on_the_day.variance != found.variance).all()  # garbage would be noticed
+
+
+def test_live_bars_give_what_all_bars_give(
+    whole: pd.DataFrame, market: bz.MarketForecaster, tmp_path: Path
+) -> None:
+    live = bz.load(market.save(tmp_path / "live"))
+    live.update(whole[whole["time"] > LAST])
+    pd.testing.assert_frame_equal(live.forecast(), market.forecast(whole), rtol=1e-6)
+
+
+def test_a_saved_forecaster_answers_the_same(market: bz.MarketForecaster, tmp_path: Path) -> None:
+    restored = bz.load(market.save(tmp_path / "market"))
+    pd.testing.assert_frame_equal(restored.forecast(), market.forecast(), rtol=1e-9)
+    assert restored.notes_ == market.notes_
+    assert restored.parts_ == market.parts_
+    assert restored.evaluation_ == market.evaluation_
+
+
+def test_each_part_says_what_it_gives(market: bz.MarketForecaster) -> None:
+    assert list(market.parts_) == ["large model", "gamma-HAR", "GJR-GARCH-t", "LightGBM"]
+    for kind in ("variance_weight", "quantile_weight"):
+        weights = [part[kind] for part in market.parts_.values()]
+        assert sum(weights) == pytest.approx(1) and min(weights) >= 0
+    assert set(market.evaluation_.variance_loss) == {*market.parts_, "forecaster"}
+    assert sum("always-up" in note for note in market.notes_) == 2
+
+
+def test_the_answer_is_of_the_kind_of_the_input(market: bz.MarketForecaster, whole: pd.DataFrame) -> None:
+    past = whole[whole["time"] <= LAST]
+    found = market.forecast(pl.from_pandas(past))
+    assert isinstance(found, pl.DataFrame)
+    assert found["variance"].to_list() == list(market.forecast()["variance"])
+
+
+def test_a_backtest_refits_and_says_what_came(whole: pd.DataFrame) -> None:
+    frame = whole[whole["asset"] == "A"]
+    model = bz.MarketForecaster(size="tiny", window=32, training={"max_epochs": 1}, combine=False)
+    found = model.backtest(frame, "2002-03-10", refit_every=3)
+    assert sorted(found["origin"].unique()) == sorted(frame["time"][frame["time"] >= "2002-03-10"])
+    change = np.log(frame["close"]).diff().to_numpy()[-(len(found) // 3) + 1 :]
+    np.testing.assert_allclose(found.loc[found["horizon"] == 1, "change"][:-1], change)
+    assert not hasattr(model, "models_")
+
+
+def test_horizons_that_end_in_the_held_out_part_are_not_trained_on(whole: pd.DataFrame) -> None:
+    bars = read_bars(whole)
+    cut = bars.time[300]
+    early = ended_before(bars, cut, (1, 5))
+    for row in (0, 293, 294, 295, 297, 298, 299, 300, 439, 440, len(bars) - 1):
+        for k, horizon in enumerate((1, 5)):
+            end = row + horizon
+            slow = end < len(bars) and bars.owner[end] == bars.owner[row] and bars.time[end] < cut
+            assert early[row, k] == slow
+
+
+def test_direction_is_counted_against_always_up() -> None:
+    change = np.array([1.0, 2.0, -1.0, 1.0] * 50)
+    days = np.datetime64("2001-01-01") + np.arange(200)
+    always = direction_of(1, np.full(200, 0.6), change, days)
+    assert (always.hits, always.always_up, always.advantage) == (0.75, 0.75, 0.0)
+    assert not always.too_good
+    knows = direction_of(1, (change > 0).astype(float), change, days)
+    assert knows.hits == 1.0 and knows.too_good
+
+
+def test_an_evaluation_comes_back_from_its_document(market: bz.MarketForecaster) -> None:
+    assert MarketEvaluation.restore(market.evaluation_.document()) == market.evaluation_
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"size": "huge"}, "size is one of"),
+        ({"backbone": "gru"}, "backbone is one of"),
+        ({"horizons": (5, 1)}, "horizons are rising"),
+        ({"window": 1}, "window is a number"),
+    ],
+)
+def test_a_wrong_setting_is_refused_in_one_sentence(
+    settings: dict[str, object], sentence: str, whole: pd.DataFrame
+) -> None:
+    with pytest.raises(bz.InputError, match=sentence):
+        bz.MarketForecaster(**settings).fit(whole)
+
+
+def test_short_histories_are_refused(whole: pd.DataFrame) -> None:
+    with pytest.raises(bz.InputError, match="needs 271 bars"):
+        bz.MarketForecaster().fit(whole.head(100))
+
+
+def test_a_new_asset_is_refused_by_update(market: bz.MarketForecaster, whole: pd.DataFrame) -> None:
+    with pytest.raises(bz.InputError, match="'C' was not among the 2"):
+        market.update(whole[whole["time"] > LAST].replace({"asset": {"B": "C"}}))

@@ -1,0 +1,107 @@
+"""MarketRisk: from a forecaster and positions to VaR, ES, their parts and their backtest."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bezant.desks.markets.risk import METHODS, MarketRisk
+from bezant.histories.market import Bars, read_bars
+from bezant.traditional.markets import Ewma
+from bezant.types import InputError
+from market_files import twenty_stocks
+
+POSITIONS = {"AAPL": 60.0, "JPM": 40.0}
+
+
+@pytest.fixture(scope="module")
+def bars() -> Bars:
+    """Prices of three shares, 2012 to 2022."""
+    returns = twenty_stocks()[["AAPL", "JPM", "XOM"]].loc["2012":]
+    prices = 100 * (1 + returns).cumprod()
+    long = prices.rename_axis("time").reset_index().melt("time", var_name="asset", value_name="close")
+    return read_bars(long)
+
+
+@pytest.fixture(scope="module")
+def forecaster(bars: Bars) -> SimpleNamespace:
+    """EWMA, fitted to all but the last 300 days."""
+    cut = np.unique(bars.time)[-300]
+    return SimpleNamespace(models_=Ewma().fit(bars.until(cut)), bars_=bars)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_es_is_beyond_var_and_both_rise_with_the_level(forecaster: SimpleNamespace, method: str) -> None:
+    risk = MarketRisk(forecaster, method=method)  # type: ignore[arg-type]
+    levels = [0.9, 0.95, 0.975, 0.99]
+    found = np.array([[risk.var(POSITIONS, v), risk.es(POSITIONS, v)] for v in levels])
+    assert (found[:, 1] >= found[:, 0]).all()
+    assert (np.diff(found, axis=0) > 0).all()
+    assert 0 < found[-1, 0] < 20
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_risk_is_in_proportion_to_positions(forecaster: SimpleNamespace, method: str) -> None:
+    risk = MarketRisk(forecaster, method=method)  # type: ignore[arg-type]
+    twice = {name: 2 * money for name, money in POSITIONS.items()}
+    assert risk.es(twice) == pytest.approx(2 * risk.es(POSITIONS), rel=1e-6)
+
+
+def test_the_forecast_of_one_asset_has_the_forecasters_own_quantile(
+    forecaster: SimpleNamespace, bars: Bars
+) -> None:
+    found = forecaster.models_.forecast(bars, bars.offsets[1:] - 1)
+    place = list(bars.assets).index("JPM")
+    quantile = found.quantiles[place, 0, found.at(0.01)]
+    assert MarketRisk(forecaster).var({"JPM": 1.0}) == pytest.approx(-np.expm1(quantile), rel=0.05)
+
+
+def test_parts_add_up(forecaster: SimpleNamespace) -> None:
+    risk = MarketRisk(forecaster)
+    found = risk.attribution(POSITIONS, 0.975)
+    assert found.es_parts.sum() == pytest.approx(risk.es(POSITIONS, 0.975))
+    assert found.var_parts.sum() == pytest.approx(risk.var(POSITIONS, 0.975))
+
+
+def test_a_hedge_takes_risk_away(forecaster: SimpleNamespace) -> None:
+    risk = MarketRisk(forecaster)
+    assert risk.es({"AAPL": 60.0, "JPM": -20.0}) < risk.es({"AAPL": 60.0, "JPM": 20.0})
+
+
+def test_a_backtest_judges_days_after_the_fit(forecaster: SimpleNamespace) -> None:
+    found = MarketRisk(forecaster, method="filtered").backtest(POSITIONS, 0.99, days=250)
+    assert found.days == 250
+    assert 0 <= found.exceptions.sum() <= 15
+    assert found.light is not None
+    assert "filtered" in found.sentence
+
+
+def test_what_comes_later_does_not_move_an_earlier_days_var(
+    forecaster: SimpleNamespace, bars: Bars, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounds: list[np.ndarray] = []
+
+    def kept(y: object, var: np.ndarray, es: object, **_: object) -> None:
+        bounds.append(var)
+
+    monkeypatch.setattr("bezant.desks.markets.risk.backtest_risk", kept)
+    frame = pd.DataFrame({"time": bars.time, "asset": bars.assets[bars.owner], "close": bars.close})
+    frame.loc[frame["time"] > np.unique(bars.time)[-10], "close"] *= 3
+    for known in (bars, read_bars(frame)):
+        risk = MarketRisk(SimpleNamespace(models_=forecaster.models_, bars_=known))
+        risk.backtest(POSITIONS, 0.99, days=100)
+    np.testing.assert_array_equal(bounds[0][:90], bounds[1][:90])
+    assert (bounds[0][92:] != bounds[1][92:]).any()
+
+
+def test_an_unknown_asset_is_named(forecaster: SimpleNamespace) -> None:
+    with pytest.raises(InputError, match="'GE'"):
+        MarketRisk(forecaster).var({"GE": 1.0})
+
+
+def test_a_horizon_that_was_not_fitted_is_refused(forecaster: SimpleNamespace) -> None:
+    with pytest.raises(InputError, match="horizons are 1, 5, 21"):
+        MarketRisk(forecaster).var(POSITIONS, horizon=2)

@@ -1,0 +1,186 @@
+"""HistoryModel: pretraining, vectors, surprise, and what a desk makes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from sklearn.exceptions import NotFittedError
+
+import bezant as bz
+from bezant.desks.pretraining.history_model import pretrained_records
+from bezant.types import InputError
+
+QUICK = {"max_epochs": 4, "batch_size": 64}
+
+
+@pytest.fixture(scope="module")
+def events() -> pd.DataFrame:
+    """Purchases of 500 customers of CDNOW's published tenth."""
+    every = bz.datasets.load("cdnow-sample")
+    return every[every["customer"].isin(every["customer"].unique()[:500])].reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def model(events: pd.DataFrame) -> bz.HistoryModel:
+    return bz.HistoryModel(size="tiny", training=QUICK, random_state=0).pretrain(events)
+
+
+def test_a_vector_for_each_entity(model: bz.HistoryModel, events: pd.DataFrame) -> None:
+    found = model.embed(events)
+    assert isinstance(found, pd.DataFrame)
+    assert sorted(found["customer"].astype(int)) == sorted(events["customer"].unique())
+    assert np.isfinite(found.drop(columns="customer").to_numpy()).all()
+
+
+def test_the_order_of_events_does_not_matter(model: bz.HistoryModel, events: pd.DataFrame) -> None:
+    untied = events.drop_duplicates(["customer", "time"])
+    mixed = untied.sample(frac=1, random_state=1)
+    one, other = (model.embed(e).set_index("customer").sort_index() for e in (untied, mixed))
+    np.testing.assert_allclose(one.to_numpy(), other.to_numpy(), atol=1e-5)
+
+
+def test_a_surprise_for_each_record_that_its_fields_add_up_to(
+    model: bz.HistoryModel, events: pd.DataFrame
+) -> None:
+    found = model.surprise(events)
+    assert len(found) == len(events)
+    parts = [c for c in found.columns if c.startswith("surprise_")]
+    np.testing.assert_allclose(found[parts].sum(axis=1), found["surprise"], rtol=1e-4)
+    first = found.groupby("row").head(1)
+    assert (first["surprise_gap"] == 0).all()
+
+
+def test_what_comes_later_does_not_change_a_surprise(model: bz.HistoryModel, events: pd.DataFrame) -> None:
+    untied = events.drop_duplicates(["customer", "time"])
+    known = untied[untied["time"] < pd.Timestamp("1997-06-01")]
+    garbage = untied.copy()
+    garbage.loc[garbage["time"] >= pd.Timestamp("1997-06-01"), "amount"] = 1e6
+    before, after = model.surprise(known), model.surprise(garbage)
+    name = model.schema_.time
+    both = before.merge(after, on=["customer", name], suffixes=("", "_later"))
+    assert len(both) == len(before)
+    np.testing.assert_allclose(both["surprise"], both["surprise_later"], atol=1e-3)
+
+
+def test_training_makes_held_out_records_less_surprising(model: bz.HistoryModel) -> None:
+    losses = [e.held_out_loss for e in model.history_.epochs]
+    assert losses[-1] is not None and losses[0] is not None
+    assert losses[-1] < losses[0]
+
+
+def test_amounts_that_were_tampered_with_stand_out(model: bz.HistoryModel, events: pd.DataFrame) -> None:
+    rng = np.random.default_rng(0)
+    changed = events.sort_values(["customer", "time"], kind="stable").reset_index(drop=True)
+    planted = rng.random(len(changed)) < 0.1
+    changed.loc[planted, "amount"] = changed["amount"].max() * 3
+    found = model.surprise(changed)
+    from sklearn.metrics import roc_auc_score
+
+    keys = changed["customer"].astype(str).to_numpy()
+    assert (found["customer"].astype(str).to_numpy() == keys).all()
+    assert roc_auc_score(planted, found["surprise"]) > 0.7
+
+
+def test_a_saved_model_says_the_same(model: bz.HistoryModel, events: pd.DataFrame, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path / "model")
+    loaded = bz.HistoryModel.from_pretrained(tmp_path / "model")
+    pd.testing.assert_frame_equal(loaded.embed(events), model.embed(events))
+    assert loaded.notes_ == model.notes_
+
+
+@pytest.mark.parametrize("terms", [("masked",), ("next",), ("contrast",)])
+def test_each_term_can_stand_alone(events: pd.DataFrame, terms: tuple[str, ...]) -> None:
+    few = events[events["customer"] < 100]
+    training = {"max_epochs": 1, "batch_size": 32}
+    found = bz.HistoryModel(size="tiny", terms=terms, training=training).pretrain(few)  # type: ignore[arg-type]
+    assert np.isfinite(found.history_.epochs[0].train_loss)
+
+
+def test_histories_longer_than_the_window_give_one_surprise_a_record(events: pd.DataFrame) -> None:
+    training = {"max_epochs": 1, "batch_size": 32}
+    small = bz.HistoryModel(size="tiny", window=4, training=training).pretrain(events)
+    assert len(small.surprise(events)) == len(events)
+    assert any("longer than the window" in note for note in small.notes_)
+
+
+@pytest.mark.parametrize("how", ["frozen", "lora", "full"])
+def test_a_desk_starts_from_it(
+    model: bz.HistoryModel, events: pd.DataFrame, how: str, tmp_path: Path
+) -> None:
+    customers = events["customer"].unique()
+    rows = pd.DataFrame({"customer": customers, "cut": pd.Timestamp("1997-10-01")})
+    later = events.loc[events["time"] >= pd.Timestamp("1997-10-01"), "customer"]
+    again = rows["customer"].isin(later).astype(int).to_numpy()
+    table = bz.with_records(rows, events, entity="customer", time="time", until="cut")
+    table = table.drop(columns=["customer", "cut"])
+    before = {k: v.clone() for k, v in model.network_.state_dict().items()}
+    risk = bz.CreditRisk(
+        pretrained=model,
+        adapt=how,  # type: ignore[arg-type]
+        benchmark=False,
+        training={"max_epochs": 2, "batch_size": 128},
+    ).fit(table, again)
+    assert any(f"adapt='{how}'" in note for note in risk.notes_)
+    for name, value in model.network_.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), before[name].numpy(), err_msg=name)
+    moved = [
+        name
+        for name, value in risk.model_.network.records.state_dict().items()
+        if not np.array_equal(value.numpy(), before[f"summary.{name}"].numpy())
+    ]
+    assert bool(moved) is (how != "frozen")
+    risk.save(tmp_path / "risk")
+    loaded = bz.load(tmp_path / "risk")
+    np.testing.assert_allclose(loaded.predict_proba(table), risk.predict_proba(table), atol=1e-6)
+
+
+def test_events_without_a_second_record_are_refused() -> None:
+    events = pa.table({"customer": [1, 2], "time": pa.array([0, 1], pa.timestamp("us")), "x": [1.0, 2.0]})
+    with pytest.raises(InputError, match="two records"):
+        bz.HistoryModel(size="tiny").pretrain(events)
+
+
+def test_a_frame_without_its_columns_is_refused(events: pd.DataFrame) -> None:
+    with pytest.raises(InputError, match="'customer'"):
+        bz.HistoryModel(size="tiny").pretrain(events.rename(columns={"customer": "who"}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"size": "huge"}, r"^size is one of 'tiny', .*, not 'huge'"),
+        ({"backbone": "gpt"}, r"^backbone is one of .*'transformer', not 'gpt'"),
+        ({"window": 0}, r"^window is a whole number from 1 on, not 0"),
+        ({"terms": ("next", "next")}, r"^terms is a tuple of some of 'masked', .*each once"),
+        ({"terms": ("later",)}, r"^terms is a tuple of some of 'masked'"),
+        ({"terms": "next"}, r"^terms is a tuple of some of 'masked'"),
+        ({"terms": ()}, r"^terms is a tuple of some of 'masked'"),
+    ],
+)
+def test_each_setting_has_its_own_sentence(
+    settings: dict[str, object], sentence: str, events: pd.DataFrame
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        bz.HistoryModel(**settings).pretrain(events)
+
+
+def test_no_events_are_no_histories(events: pd.DataFrame) -> None:
+    with pytest.raises(InputError, match=r"^The frame of events has no rows"):
+        bz.HistoryModel().pretrain(events[:0])
+    with pytest.raises(InputError, match=r"^There are no histories"):
+        bz.HistoryModel().pretrain(pa.table({"records": pa.array([], pa.list_(pa.struct([])))}))
+
+
+def test_a_model_that_has_learned_nothing_says_how_to_pretrain_it(events: pd.DataFrame) -> None:
+    for use in (lambda m: m.embed(events), lambda m: m.surprise(events), lambda m: m.pretrained()):
+        with pytest.raises(NotFittedError, match=r"pretrain it first: model\.pretrain\(events\)"):
+            use(bz.HistoryModel())
+
+
+def test_a_desk_starts_from_a_model_or_a_folder_only() -> None:
+    with pytest.raises(InputError, match=r"^pretrained is a HistoryModel or the folder .*, not 3;"):
+        pretrained_records(3)
