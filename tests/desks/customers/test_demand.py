@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bezant as bz
-from bezant.desks.customers.demand import read_backbone, read_day, read_horizon
 from bezant.desks.customers.demand_fit import Trust
 from bezant.desks.customers.demand_rows import Window, demand_rows, past_windows
 from bezant.desks.customers.demand_segments import customer_segments
+from bezant.desks.customers.demand_settings import read_backbone, read_day, read_horizon
 from bezant.evidence.demand import Outlook
 from bezant.histories.readers import read_table
 from bezant.traditional.demand import GammaGamma, bg_nbd, pareto_nbd, purchases, summarise

@@ -2,51 +2,45 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self, get_args
 
 import numpy as np
 import pyarrow as pa
-import torch
-from pydantic import ValidationError
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from bezant.artifacts import save_folder
-from bezant.desks.customers.demand_fit import (
-    FittedDemand,
-    Plan,
-    Trust,
-    fit_demand,
-    network_config,
-    tensors_of,
+from bezant.desks.customers.demand_fit import FittedDemand, Plan, fit_demand, network_config
+from bezant.desks.customers.demand_rows import Window
+from bezant.desks.customers.demand_saved import (
+    demand_documents,
+    demand_tensors,
+    restored_demand,
+    restored_purchases,
 )
-from bezant.desks.customers.demand_rows import LAWS, Laws, Window
 from bezant.desks.customers.demand_segments import customer_segments
+from bezant.desks.customers.demand_settings import (
+    Backbone,
+    Moment,
+    read_backbone,
+    read_day,
+    read_horizon,
+    typed_times,
+)
 from bezant.desks.estimators.settings import seed_of
 from bezant.evidence.demand import DemandEvaluation, Outlook
 from bezant.histories.readers import like_input, read_table
-from bezant.network.backbones import BackboneConfig, BackboneKind
-from bezant.network.model import Network, NetworkConfig, TrunkName
+from bezant.network.model import TrunkName
 from bezant.network.sizes import SIZES, SizeName
-from bezant.schema import Role, infer_schema, unknown_column
-from bezant.traditional.demand import GammaGamma, Purchases, purchases, summarise
+from bezant.schema import unknown_column
+from bezant.traditional.demand import Purchases, purchases, summarise
 from bezant.training.config import TrainingConfig, read_config
 from bezant.training.loop import TrainingRun
 from bezant.training.progress import ProgressChoice
 from bezant.types import AnyArray, Frame, InputError
-
-WEEKS = {"D": 1 / 7, "W": 1.0, "M": 365.25 / 12 / 7, "Y": 365.25 / 7}
-"""Weeks in a unit of the horizon."""
-
-Backbone = BackboneConfig | Mapping[str, Any] | BackboneKind | None
-DAYS = "datetime64[D]"
-Moment = str | np.datetime64 | Any
 
 
 class CustomerDemand(BaseEstimator):  # type: ignore[misc]
@@ -277,85 +271,17 @@ class CustomerDemand(BaseEstimator):  # type: ignore[misc]
         It holds the purchases before ``until_`` too, which :meth:`predict` reads: keep it as you keep these.
         """
         check_is_fitted(self, "fitted_")
-        b = self.bought_
-        tensors = {
-            **tensors_of(self.fitted_.network),
-            "events.customer": torch.from_numpy(np.asarray(b.customer, np.int64)),
-            "events.day": torch.from_numpy(b.day.astype(np.int64)),
-            "events.amount": torch.from_numpy(np.asarray(b.amount, np.float64)),
-        }
-        save_folder(path, tensors, self._documents())
+        save_folder(path, demand_tensors(self), demand_documents(self, self._plan().training))
         return Path(path)
-
-    def _documents(self) -> dict[str, Any]:
-        fitted = self.fitted_
-        given = self.get_params(deep=False)
-        given["training"] = None if self.training is None else self._plan().training.model_dump(mode="json")
-        if isinstance(self.backbone, BackboneConfig):
-            given["backbone"] = self.backbone.model_dump(mode="json")
-        given["random_state"] = None if self.random_state is None else seed_of(self)
-        del given["progress"]
-        return {
-            "model": {
-                "kind": type(self).__name__,
-                "network": fitted.network.config.model_dump(mode="json"),
-                "trust": asdict(fitted.trust),
-                "laws": {
-                    key: {"parameters": law.parameters_, "spend": asdict(law.spend_)}
-                    for key, law in fitted.laws.items()
-                },
-                "until": str(self.until_),
-                "names": self.bought_.names.tolist(),
-            },
-            "parameters": given,
-            "evidence": {
-                "evaluation": json.loads(fitted.evaluation.to_json()),
-                "notes": list(fitted.notes),
-                # The speed is the machine's: the same fit gives the same bytes.
-                "history": [{**asdict(run), "rows_per_second": 0.0} for run in fitted.runs],
-            },
-        }
 
     @classmethod
     def restore(cls, tensors: Mapping[str, Tensor], documents: Mapping[str, Any]) -> Self:
         """Build the estimator again from what :meth:`save` wrote; use :func:`bezant.load`."""
-        model, evidence = documents["model"], documents["evidence"]
         found = cls(**documents["parameters"])
-        network = Network(NetworkConfig.model_validate(model["network"]))
-        prefix = "network."
-        network.load_state_dict({k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)})
-        network.eval()
-        trust = {**model["trust"], "believed": tuple(model["trust"]["believed"])}
-        fitted = FittedDemand(
-            network,
-            Trust(**trust),
-            _restored_laws(model["laws"]),
-            DemandEvaluation.from_json(json.dumps(evidence["evaluation"])),
-            tuple(TrainingRun.restore(run) for run in evidence["history"]),
-            tuple(evidence["notes"]),
-        )
-        found.until_ = np.datetime64(model["until"])
-        found.bought_ = Purchases(
-            _names(model["names"]),
-            tensors["events.customer"].numpy(),
-            tensors["events.day"].numpy().astype(DAYS),
-            tensors["events.amount"].numpy(),
-        )
-        found._take_over(fitted, _pandas_frame())
+        found.until_ = np.datetime64(documents["model"]["until"])
+        found.bought_ = restored_purchases(tensors, documents)
+        found._take_over(restored_demand(tensors, documents), _pandas_frame())
         return found
-
-
-def _restored_laws(document: Mapping[str, Any]) -> Laws:
-    laws = {key: LAWS[key]() for key in document}
-    for key, said in document.items():
-        laws[key].parameters_ = tuple(said["parameters"])
-        laws[key].spend_ = GammaGamma(**said["spend"])
-    return laws
-
-
-def _names(values: list[Any]) -> AnyArray:
-    texts = bool(values) and isinstance(values[0], str)
-    return np.array(values, dtype=object if texts else None)
 
 
 def _pandas_frame() -> Frame:
@@ -378,65 +304,3 @@ def _places(names: AnyArray, asked: AnyArray) -> tuple[AnyArray, AnyArray]:
             "type."
         ) from error
     return place, np.asarray(names[place] == asked)
-
-
-# ----------------------------------------------------------------------------------- reading settings
-
-
-def read_horizon(given: str | float) -> float:
-    """Return a horizon in weeks; an InputError says what one looks like."""
-    if isinstance(given, str):
-        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([DWMY])\s*", given.upper())
-        weeks = float(found[1]) * WEEKS[found[2]] if found else 0.0
-    else:
-        weeks = float(given) if isinstance(given, int | float) and not isinstance(given, bool) else 0.0
-    if not 1 / 7 <= weeks < 5_000:
-        raise InputError(f"horizon is a time of at least a day such as '39W', '90D' or '6M', not {given!r}.")
-    return weeks
-
-
-def read_backbone(given: Backbone, size: str) -> BackboneConfig | None:
-    """Return the backbone's configuration; an InputError says what it may be."""
-    if given is None or isinstance(given, BackboneConfig):
-        return given
-    kinds = get_args(BackboneKind)
-    if isinstance(given, str) and given not in kinds:
-        raise InputError(f"backbone is one of {', '.join(map(repr, kinds))} or None, not {given!r}.")
-    said = {"kind": given} if isinstance(given, str) else dict(given)
-    try:
-        return BackboneConfig.model_validate({"size": size, **said})
-    except ValidationError as error:
-        raise InputError(f"backbone: {error.errors()[0]['msg']}.") from error
-
-
-def read_day(name: str, given: Moment) -> np.datetime64:
-    """Return a day; an InputError names the parameter."""
-    try:
-        day = np.datetime64(str(given).replace(" ", "T", 1), "D")
-    except ValueError as error:
-        raise InputError(f"{name} is a day such as '2024-01-31', not {given!r}.") from error
-    if np.isnat(day):
-        raise InputError(f"{name} is a day such as '2024-01-31', not {given!r}.")
-    return day
-
-
-def typed_times(table: pa.Table, time: str, amount: str | None) -> pa.Table:
-    """Return events whose times, and amounts that came as text, are of their type."""
-    for name, role in ((time, "time"), (amount, "amount")):
-        if name is None or not _is_text(table[name].type):
-            if role == "time" and not pa.types.is_temporal(table[name].type):
-                raise InputError(
-                    f"Column {name!r} holds {table[name].type} in its {table.num_rows} rows where times are "
-                    "needed; turn it into dates first."
-                )
-            continue
-        only = table.select([name])
-        meaning = infer_schema(only, time=name) if role == "time" else infer_schema(only)
-        roles = [Role.TIME] if role == "time" else [Role.INPUT]
-        column = meaning.conform(only, roles=roles).table[name]
-        table = table.set_column(table.column_names.index(name), name, column)
-    return table
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from bezant.desks.customers.events import CustomerEvents
+from bezant.desks.customers.recommending import attribute_vectors, borrowed
+from bezant.desks.customers.tables import plain_names
 from bezant.histories.readers import like_input
 from bezant.histories.readers.frames import is_pandas
 from bezant.network.fields.encoding import Encoded
 from bezant.traditional.recommendation import Interactions
-from bezant.types import AnyArray, BoolArray, FloatArray, Frame, IntArray
+from bezant.types import AnyArray, BoolArray, FloatArray, Frame, InputError, IntArray
 
 Reason = tuple[int, float, float]
 """A record that led to a recommendation: product, day, effect."""
@@ -60,6 +62,67 @@ class Asked:
             return np.asarray(empty)
         blank = np.isnan(data.profile.numbers).all(axis=1) & (data.profile.codes == 0).all(axis=1)
         return np.asarray(empty & blank)
+
+
+def asked_names(customers: Any, known: pa.Array) -> pa.Array:
+    """Return the names of customers asked for, of the type of those that are known.
+
+    Raises
+    ------
+    InputError
+        If a name is missing or the types differ.
+    """
+    given = isinstance(customers, pa.Array | pa.ChunkedArray)
+    column = customers if given else pa.array(list(customers), from_pandas=True)
+    names = plain_names(column) if len(column) else known.slice(0, 0)
+    if names.null_count:
+        raise InputError(f"{names.null_count} of {len(names)} customers asked for have no name.")
+    if names.type != known.type:
+        raise InputError(
+            f"The {len(names)} customers asked for are {names.type}, but those of the fit are "
+            f"{known.type}; turn one into the other."
+        )
+    return names
+
+
+class Scorer(Protocol):
+    """A fitted model of what comes next."""
+
+    def scores_of(self, data: CustomerEvents) -> FloatArray:
+        """Return a score of every product it knows for each customer, shape (n, q)."""
+        ...
+
+
+def scores_of_all(
+    model: Scorer, data: CustomerEvents, taken: IntArray, has_profiles: bool, attributes: pa.Table | None
+) -> FloatArray:
+    """Return the scores of all products, those that nobody has taken included, shape (n, p).
+
+    Parameters
+    ----------
+    model : Scorer
+        It knows the q products that somebody has taken.
+    data : CustomerEvents
+        The n customers; those of whom nothing is known get how often each product was taken.
+    taken : int array of shape (p,)
+        How often.
+    has_profiles : bool
+        Whether the model was fitted with profiles.
+    attributes : pyarrow.Table of p rows, optional
+        By which products that nobody has taken borrow the scores of similar ones.
+    """
+    known = np.flatnonzero(taken)
+    place = np.full(len(taken), -1)
+    place[known] = np.arange(len(known))
+    scores = np.full((len(data), len(taken)), -np.inf)
+    scores[:, known] = model.scores_of(data.with_products(place[data.events.product], len(known)))
+    popularity = np.log1p(taken[known])
+    scores[np.ix_(Asked.without_basis(data, has_profiles), known)] = popularity - popularity.max()
+    cold = np.flatnonzero(taken == 0)
+    if len(cold):
+        assert attributes is not None
+        scores = borrowed(scores, cold, attribute_vectors(attributes))
+    return scores
 
 
 def because_of(

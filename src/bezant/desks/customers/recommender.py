@@ -20,21 +20,23 @@ from bezant.desks.customers.next_product import NextProduct
 from bezant.desks.customers.owned_product import OwnedProduct
 from bezant.desks.customers.recommended import (
     Asked,
+    asked_names,
     because_of,
     frame_like,
     kind_of_frame,
     saved_events,
+    scores_of_all,
 )
 from bezant.desks.customers.recommending import (
     Filter,
     attribute_vectors,
-    borrowed,
     choose,
     eligible,
-    numbered,
+    families_of,
+    refuse_bad_numbers,
 )
 from bezant.desks.customers.saved import documents_of, restored
-from bezant.desks.customers.tables import Intake, plain_names, read_customers
+from bezant.desks.customers.tables import Intake, read_customers
 from bezant.desks.estimators.settings import seed_of
 from bezant.network.backbones import BackboneConfig, BackboneKind
 from bezant.network.sizes import SIZES, SizeName
@@ -149,7 +151,6 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
         self._take(intake, kind_of_frame(events))
         taken = np.bincount(intake.data.events.product, minlength=len(intake.products)) > 0
         known = _only(intake.data, taken)
-        self.known_products_ = np.flatnonzero(taken)
         notes, self.evaluation_ = [*intake.notes], None
         cards = intake.fields.cardinalities, intake.profile.cardinalities
         with shown("Training", self.progress) as observe:
@@ -332,18 +333,15 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
         diversity: float,
     ) -> tuple[Asked, Any, FloatArray]:
         check_is_fitted(self, "model_")
-        for name, given in (("k", k), ("most_per_family", most_per_family)):
-            if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1:
-                raise InputError(f"{name} is a whole number from 1 on, not {given!r}.")
-        if not 0 <= diversity <= 1:
-            raise InputError(f"diversity is from 0 to 1, not {diversity!r}; 0.3 is usual.")
-        asked = self._asked(customers)
+        refuse_bad_numbers(k, most_per_family, diversity)
+        names = self.customers_ if customers is None else asked_names(customers, self.customers_)
+        asked = Asked.of(names, self.customers_, self.data_, self.has_profiles_)
         allowed = eligible(filters, asked.names.to_pylist(), self.products_.to_pylist())
         if exclude_owned:
             allowed &= ~asked.data.events.owned()
         scores = self._scores(asked.data)
         vectors = self._vectors() if diversity else None
-        families = None if family is None else self._families(family)
+        families = None if family is None else families_of(family, self.products_, self.attributes_)
         lists = choose(
             scores,
             allowed,
@@ -355,57 +353,15 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
         )
         return asked, lists, scores
 
-    def _asked(self, customers: Any) -> Asked:
-        """Return the customers asked for; those that are not known have no events and an empty profile."""
-        names = self.customers_
-        if customers is not None:
-            column = (
-                customers
-                if isinstance(customers, pa.Array | pa.ChunkedArray)
-                else pa.array(list(customers), from_pandas=True)
-            )
-            names = plain_names(column) if len(column) else self.customers_.slice(0, 0)
-            if names.null_count:
-                raise InputError(f"{names.null_count} of {len(names)} customers asked for have no name.")
-            if names.type != self.customers_.type:
-                raise InputError(
-                    f"The {len(names)} customers asked for are {names.type}, but those of the fit are "
-                    f"{self.customers_.type}; turn one into the other."
-                )
-        return Asked.of(names, self.customers_, self.data_, self.has_profiles_)
-
     def _scores(self, data: CustomerEvents) -> FloatArray:
         """Return the scores of all products, cold ones included, shape (n, p)."""
-        known = self.known_products_
-        place = np.full(len(self.products_), -1)
-        place[known] = np.arange(len(known))
-        own = data.with_products(place[data.events.product], len(known))
-        scores = np.full((len(data), len(self.products_)), -np.inf)
-        scores[:, known] = self.model_.scores_of(own)
-        lost = Asked.without_basis(data, self.has_profiles_)
-        popularity = np.bincount(self.data_.events.product, minlength=len(self.products_))[known]
-        scores[np.ix_(lost, known)] = np.log1p(popularity) - np.log1p(popularity).max()
-        cold = np.setdiff1d(np.arange(len(self.products_)), known)
-        if len(cold):
-            assert self.attributes_ is not None
-            scores = borrowed(scores, cold, attribute_vectors(self.attributes_))
-        return scores
+        taken = np.bincount(self.data_.events.product, minlength=len(self.products_))
+        return scores_of_all(self.model_, data, taken, self.has_profiles_, self.attributes_)
 
     def _vectors(self) -> FloatArray:
         if self.attributes_ is not None:
             return attribute_vectors(self.attributes_)
         return np.asarray(self.model_.vectors)
-
-    def _families(self, family: str | Mapping[Any, Any]) -> Any:
-        if isinstance(family, Mapping):
-            return numbered([family.get(p) for p in self.products_.to_pylist()])[0]
-        if self.attributes_ is None or family not in self.attributes_.column_names:
-            known = [] if self.attributes_ is None else self.attributes_.column_names
-            raise InputError(
-                f"There is no attribute {family!r} of the {len(self.products_)} products, only {known}; fit "
-                "with products= that has it, or give a mapping of products to families."
-            )
-        return numbered(self.attributes_[family].to_pylist())[0]
 
     # ---------------------------------------------------------------------------------------- saving
 

@@ -23,6 +23,34 @@ Filter = Callable[[Any, Any], bool] | Mapping[Any, bool] | Collection[Any]
 the products that may."""
 
 
+def refuse_bad_numbers(k: Any, most_per_family: Any, diversity: Any) -> None:
+    """Say in one sentence what the numbers of a list may be."""
+    for name, given in (("k", k), ("most_per_family", most_per_family)):
+        if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1:
+            raise InputError(f"{name} is a whole number from 1 on, not {given!r}.")
+    if not 0 <= diversity <= 1:
+        raise InputError(f"diversity is from 0 to 1, not {diversity!r}; 0.3 is usual.")
+
+
+def families_of(family: str | Mapping[Any, Any], products: pa.Array, attributes: pa.Table | None) -> IntArray:
+    """Return the number of each product's family, shape (p,).
+
+    Raises
+    ------
+    InputError
+        If ``family`` is a text that names no column of the attributes.
+    """
+    if isinstance(family, Mapping):
+        return numbered([family.get(p) for p in products.to_pylist()])[0]
+    if attributes is None or family not in attributes.column_names:
+        known = [] if attributes is None else attributes.column_names
+        raise InputError(
+            f"There is no attribute {family!r} of the {len(products)} products, only {known}; fit "
+            "with products= that has it, or give a mapping of products to families."
+        )
+    return numbered(attributes[family].to_pylist())[0]
+
+
 def eligible(
     filters: Filter | Sequence[Filter] | None, customers: Sequence[Any], products: Sequence[Any]
 ) -> BoolArray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from torch import Tensor
 
@@ -53,8 +52,6 @@ def restored(fitted: Any, tensors: Mapping[str, Tensor], documents: Mapping[str,
     fitted.data_ = restored_events(parts, len(fitted.products_))
     profile = fitted.data_.profile
     fitted.has_profiles_ = bool(profile.numbers.shape[1] + profile.codes.shape[1])
-    counts = np.bincount(fitted.data_.events.product, minlength=len(fitted.products_))
-    fitted.known_products_ = np.flatnonzero(counts)
     own = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
     fitted.model_ = (NextProduct if fitted.in_time_ else OwnedProduct).restore(own, said)
     evidence = documents["evidence"]
