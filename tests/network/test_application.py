@@ -59,6 +59,7 @@ ODD = st.one_of(
     st.sampled_from(
         [" NY ", "NY", "CA", "Atlantis", "", "NA", " nan", "1", "1.0", "+1", "1e5", "2,000", "٣", "x"]
     ),
+    st.sampled_from(["12.50", "-7", "00501", "9" * 400, "TRUE", "-0", "7.", "a b", "a\tb", "\x1f", "-1.5e3"]),
     st.sampled_from([0, 1, 2, 1.0, 2.0, -0.0, 1e300, 45_000, 90_000]),
 )
 
@@ -121,5 +122,5 @@ def test_only_so_many_values_are_remembered(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("bezant.network.application.REMEMBERED", 5)
     scorer = ApplicationScorer(MODEL)
     for number in range(9):
-        scorer.score({**PLAIN, "State": f"Atlantis {number}"})
+        scorer.score({**PLAIN, "State": f" Atlantis {number}"})
     assert len(scorer._columns["State"]._seen) == 5

@@ -72,9 +72,9 @@ class ScoringSpeed:
         )
 
 
-def fitted_model(rows: int, epochs: int) -> CreditRisk:
+def fitted_model(dataset: str, rows: int, epochs: int) -> CreditRisk:
     """Fit the default model, LightGBM tuned beside it, to some of the loans before 2004."""
-    loans = load("sba-sample")
+    loans = load(dataset)
     train = loans[loans["ApprovalDate"] < "2004-01-01"].sample(rows, random_state=0)
     risk = CreditRisk(time="ApprovalDate", training={"max_epochs": epochs}, progress=False, random_state=0)
     return risk.fit(train.drop(columns="default"), train["default"])
@@ -184,12 +184,13 @@ def _application_ms(risk: CreditRisk, table: pa.Table) -> tuple[float, float]:
 def main(words: list[str] | None = None) -> None:
     """Fit, measure with one thread and with two, print."""
     parser = argparse.ArgumentParser(prog="python -m bezant.benchmarks.scoring", description=__doc__)
+    parser.add_argument("--dataset", default="sba-sample", help="sba-sample, or sba-loans with more rows")
     parser.add_argument("--rows", type=int, default=20_000, help="rows to fit to")
     parser.add_argument("--epochs", type=int, default=2, help="epochs: more change no speed")
     parser.add_argument("--scored", type=int, default=200_000, help="rows to score")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="turns of the models")
     given: Any = parser.parse_args(words)
-    risk = fitted_model(given.rows, given.epochs)
+    risk = fitted_model(given.dataset, given.rows, given.epochs)
     table = read_table(load("sba-sample").drop(columns="default"))
     table = table.take(np.arange(given.scored) % table.num_rows)
     for threads in (1, 2):

@@ -8,6 +8,7 @@ code, and remembered: what a value means depends on the value alone. Errors are 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from math import inf, nan
 from typing import Any
@@ -21,12 +22,18 @@ from bezant.network.batch import Batch
 from bezant.network.fields.encoding import FIRST_KNOWN, LARGEST, MISSING, UNKNOWN
 from bezant.network.recalibration import days_of
 from bezant.network.scoring import TableModel
-from bezant.schema import Field, Kind, Role
+from bezant.schema import Field, Kind, NumberFormat, Role
 from bezant.schema.values import read_column
 from bezant.types import FloatArray, InputError
 
 REMEMBERED = 10_000
 """Values of a column that are remembered once they have been read."""
+
+WHOLE = re.compile(r"-?[0-9]+\.0*|-0+|true|false", re.IGNORECASE)
+"""Texts that a column's reader may spell in another way."""
+
+DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+"""Numbers that need no reader to be understood."""
 
 EXACT = 2**53
 """Whole numbers up to this one are exact in double precision."""
@@ -136,7 +143,7 @@ class _Column:
             return self._missing
         kind = type(value)
         if kind is str:
-            found = self._texts.get(value)
+            found = self._texts.get(value) or self._plain(value)
             if found is not None:
                 return found
         elif self._field.kind is Kind.NUMBER and (kind is float or kind is int):
@@ -151,6 +158,17 @@ class _Column:
                 "a text, true, false or null."
             ) from None
         return seen or self._as_column(value)
+
+    def _plain(self, value: str) -> _Value | None:
+        """Return what a text says that reads as it stands; None leaves it to the column's reader."""
+        kind, field = self._field.kind, self._field
+        if value in self._markers or not value.isascii() or not value.isprintable() or value.strip() != value:
+            return None
+        if kind is Kind.NUMBER and field.number_format is NumberFormat.PLAIN and DECIMAL.fullmatch(value):
+            return self._number(float(value))
+        if kind in (Kind.CATEGORY, Kind.TEXT) and not WHOLE.fullmatch(value):
+            return _Value(UNKNOWN, {})  # what is known has been looked up
+        return None
 
     def _number(self, value: float) -> _Value:
         if not -inf < value < inf:

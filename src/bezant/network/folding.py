@@ -52,8 +52,8 @@ class FoldedNetwork:
     mixed : tuple of int
         Places, in ``fields.codes``, of the other code columns: their vectors are multiplied.
     layers : tuple of (Tensor, Tensor)
-        Matrices (K, W, D) and shifts (K, W). The first layer's columns are the fields' computed parts,
-        then ``mixed``.
+        Matrices and shifts (K, W). The first layer's matrix is (D, K * W), its rows the fields' computed
+        parts, then ``mixed``; the others are (K, D, W): one row is scored in half of the time so.
     head : torch.nn.Module
         The network's own, one of :mod:`bezant.network.heads`.
     additive : FoldedSum or None
@@ -88,7 +88,7 @@ class FoldedNetwork:
         contributions = [fields.tables[place] @ matrices[place].T for place in tabled]
         if contributions:  # one addition less a row
             contributions[0] = contributions[0] + shift.flatten()
-        weights = torch.cat([first[:, :computed], *(matrices[place] for place in mixed)], 1)
+        weights = torch.cat([first[:, :computed], *(matrices[place] for place in mixed)], 1).T.contiguous()
         return cls(
             fields,
             source,
@@ -98,8 +98,8 @@ class FoldedNetwork:
             torch.cat(contributions) if contributions else torch.empty(0, len(first)),
             mixed,
             (
-                (weights.view(*shift.shape, -1), shift.detach()),
-                *((w.detach(), b.detach()) for w, b in others),
+                (weights, shift.detach()),
+                *((w.detach().transpose(1, 2).contiguous(), b.detach()) for w, b in others),
             ),
             network.head,
             None if network.additive is None else FoldedSum.of(network.additive, network.fields),
@@ -129,11 +129,11 @@ class FoldedNetwork:
         return answers if self.additive is None else self.additive.mixed(answers, numbers, codes)
 
     def _first_layer(self, numbers: Tensor, codes: Tensor) -> Tensor:
-        weights, shift = self.layers[0]
+        matrix, shift = self.layers[0]
         parts = self.fields.computed(numbers, codes)
         for place in self.mixed:
             parts.append(self.fields.tables[place].index_select(0, codes[:, self.fields.codes[place]].long()))
-        matrix, flat = weights.flatten(0, 1).T, shift.flatten()
+        flat = shift.flatten()
         if not len(self.tabled):
             return torch.addmm(flat, torch.cat(parts, 1), matrix)
         places = codes.index_select(1, self.tabled) + self.starts
@@ -191,10 +191,10 @@ class FoldedSum:
 def _members_apart(x: Tensor, weights: Tensor, shift: Tensor) -> Tensor:
     """Apply each member's own linear map: (K, B, W) to (K, B, W)."""
     if x.shape[1] < FEW_ROWS:
-        return torch.baddbmm(shift[:, None], x, weights.transpose(1, 2))
-    y = torch.empty(len(weights), x.shape[1], weights.shape[1])
+        return torch.baddbmm(shift[:, None], x, weights)
+    y = torch.empty(len(weights), x.shape[1], weights.shape[2])
     for k in range(len(weights)):  # one product a member reads the strided rows as they are
-        torch.addmm(shift[k], x[k], weights[k].T, out=y[k])
+        torch.addmm(shift[k], x[k], weights[k], out=y[k])
     return y
 
 
