@@ -32,7 +32,7 @@ REMEMBERED = 10_000
 WHOLE = re.compile(r"-?[0-9]+\.0*|-0+|true|false", re.IGNORECASE)
 """Texts that a column's reader may spell in another way."""
 
-DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+DECIMAL = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 """Numbers that need no reader to be understood."""
 
 EXACT = 2**53
