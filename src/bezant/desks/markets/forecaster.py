@@ -14,6 +14,7 @@ from torch import Tensor
 
 from bezant.artifacts import save_folder
 from bezant.desks.estimators.settings import seed_of
+from bezant.desks.markets.backtest import walk_market
 from bezant.desks.markets.evaluation import MarketEvaluation
 from bezant.desks.markets.frames import bars_document, bars_from_tensors, bars_to_tensors, kind_of_bars, tidy
 from bezant.desks.markets.network import MARKET_SIZES
@@ -21,7 +22,7 @@ from bezant.desks.markets.parts import MarketModels
 from bezant.histories.market import Bars, Change, read_bars
 from bezant.network.backbones import FORMS, BackboneKind
 from bezant.network.sizes import SizeName
-from bezant.traditional.markets import LEVELS, MarketForecast, walk
+from bezant.traditional.markets import LEVELS
 from bezant.training.config import TrainingConfig, read_config
 from bezant.types import Frame, InputError
 
@@ -166,8 +167,19 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
         self.bars_ = self.bars_.append(later)
         return self
 
-    def backtest(self, bars: Frame | Bars, first_origin: Any, refit_every: int = 63) -> Frame:
+    def backtest(
+        self,
+        bars: Frame | Bars,
+        first_origin: Any,
+        refit_every: int = 63,
+        *,
+        folder: str | Path | None = None,
+        processes: int = 1,
+    ) -> Frame:
         """Walk forward from an origin on; everything is fitted again, on what was known then alone.
+
+        ``backtest_`` then holds the forecasts of all parts and rivals too, scores and tests of them, breaks,
+        and the report (:class:`~bezant.desks.markets.backtest.MarketBacktest`).
 
         Parameters
         ----------
@@ -176,6 +188,10 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
             The first time that is forecast from.
         refit_every : int, default 63
             Distinct times from one fit to the next.
+        folder : path, optional
+            Where each fit's forecasts are kept; a backtest that was stopped goes on from them.
+        processes : int, default 1
+            Fits that run at once, each in a process of its own.
 
         Returns
         -------
@@ -184,27 +200,17 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
             is not known yet.
         """
         self._refuse_unknown_settings()
-        read = self._read(bars)
-        found = self.walked(read, first_origin, refit_every)
-        return tidy(found, read, kind_of_bars(bars), came=True)
-
-    def walked(self, bars: Bars, first_origin: Any, refit_every: int = 63) -> MarketForecast:
-        """Return what :meth:`backtest` does as arrays; rows are those of the bars."""
-        first = np.datetime64(first_origin, "us")
-        rows = np.flatnonzero(bars.time >= first)
-        if not len(rows) or not (bars.time < first).any():
-            raise InputError(
-                f"first_origin {first} leaves {len(rows)} of {len(bars)} bars to forecast from and "
-                f"{len(bars) - len(rows)} to learn from; name a time within the bars."
-            )
-        return walk(
+        self.backtest_ = walk_market(
             self._models(),
-            bars,
-            rows,
-            refit_every=refit_every,
+            self._read(bars),
+            first_origin,
+            refit_every,
             horizons=self._horizons,
             levels=tuple(self.levels),
+            folder=folder,
+            processes=processes,
         )
+        return self.backtest_.frame(kind_of_bars(bars))
 
     def save(self, path: str | Path) -> Path:
         """Write the forecaster and its bars to a folder, whole or not at all.

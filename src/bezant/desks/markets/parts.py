@@ -107,9 +107,13 @@ class MarketModels:
 
     def forecast(self, bars: Bars, rows: IntArray) -> MarketForecast:
         """Ask every part and weigh the answers."""
+        return self.answers(bars, rows)[0]
+
+    def answers(self, bars: Bars, rows: IntArray) -> tuple[MarketForecast, dict[str, MarketForecast]]:
+        """Return the weighed answer, and that of each part by name."""
         refuse_unfitted(self, "models_", "The forecaster")
-        parts = [_asked(name, model, bars, np.asarray(rows)) for name, model in self.models_.items()]
-        return self.combination_.apply(parts)
+        parts = {name: _asked(name, model, bars, np.asarray(rows)) for name, model in self.models_.items()}
+        return self.combination_.apply(list(parts.values())), parts
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors of the large model."""

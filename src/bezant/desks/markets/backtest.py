@@ -1,0 +1,403 @@
+"""Walk a forecaster forward: everything fitted anew on what was known then, kept as it goes on.
+
+Each fit is given the bars that had closed by its time and nothing else, so that a change which had not ended
+by then cannot teach it: that is the purge of the horizon.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from bezant.desks.markets.evaluation import COMBINED
+from bezant.desks.markets.frames import bars_document, bars_from_tensors, bars_to_tensors, tidy
+from bezant.desks.markets.network import FEWEST
+from bezant.desks.markets.parts import MarketModels
+from bezant.evidence.markets import MarketScores, SurpriseSignal, judge_forecasts, surprise_signal
+from bezant.histories.market import Bars
+from bezant.traditional.markets import Garch, MarketForecast, MarketModel, RollingQuantiles
+from bezant.traditional.markets.forecast import ARRAYS, stacked
+from bezant.types import AnyArray, FloatArray, Frame, InputError, IntArray, MissingExtraError
+
+RIVALS: dict[str, Callable[[], MarketModel]] = {"random walk": RollingQuantiles, "GARCH-t": Garch}
+"""What the forecaster is judged against besides its own parts."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Refit:
+    """One fit and what it forecast until the next.
+
+    Attributes
+    ----------
+    time : datetime64
+        Close of the last bar that taught.
+    forecasts : mapping of model to MarketForecast
+        Of the same origins, their rows those of all bars.
+    weights : mapping of part to (float, float)
+        In the combination, of variance and of quantiles.
+    notes : tuple of str
+    """
+
+    time: np.datetime64
+    forecasts: Mapping[str, MarketForecast]
+    weights: Mapping[str, tuple[float, float]]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BacktestFolder:
+    """Where fits' forecasts are kept, a file each, so that a stopped backtest goes on; or nowhere.
+
+    Attributes
+    ----------
+    path : Path or None
+    """
+
+    path: Path | None
+
+    def begin(self, identity: Mapping[str, Any]) -> None:
+        """Write down what is walked over, or check that it is the same.
+
+        Raises
+        ------
+        InputError
+            If the folder holds another backtest.
+        """
+        if self.path is None:
+            return
+        file = self.path / "backtest.json"
+        said = json.dumps(identity, indent=1, sort_keys=True, default=str)
+        if file.exists() and file.read_text(encoding="utf-8") != said:
+            raise InputError(
+                f"The folder {str(self.path)!r} holds a backtest of other bars or with other settings; give "
+                "another folder."
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        file.write_text(said, encoding="utf-8")
+
+    def read(self, place: int) -> Refit | None:
+        """Return what was kept of a fit, if anything."""
+        if self.path is None or not (file := self._file(place)).exists():
+            return None
+        with np.load(file, allow_pickle=False) as kept:
+            said = json.loads(str(kept["said"]))
+            shape = tuple(said["horizons"]), tuple(said["levels"])
+            forecasts = {
+                name: MarketForecast(kept["rows"], *shape, *(kept[f"{k}.{part}"] for part in ARRAYS))
+                for k, name in enumerate(said["models"])
+            }
+        weights = {name: (both[0], both[1]) for name, both in said["weights"].items()}
+        return Refit(np.datetime64(said["time"]), forecasts, weights, tuple(said["notes"]))
+
+    def keep(self, place: int, refit: Refit) -> None:
+        """Keep a fit's forecasts in a file, whole or not at all."""
+        if self.path is None:
+            return
+        one = next(iter(refit.forecasts.values()))
+        said = {
+            "time": str(refit.time),
+            "models": list(refit.forecasts),
+            "weights": refit.weights,
+            "notes": refit.notes,
+            "horizons": one.horizons,
+            "levels": one.levels,
+        }
+        arrays: dict[str, Any] = {
+            f"{k}.{part}": getattr(found, part)
+            for k, found in enumerate(refit.forecasts.values())
+            for part in ARRAYS
+        }
+        draft = self._file(place).with_suffix(".part.npz")
+        np.savez_compressed(draft, said=np.array(json.dumps(said)), rows=one.rows, **arrays)
+        draft.replace(self._file(place))
+
+    def _file(self, place: int) -> Path:
+        assert self.path is not None
+        return self.path / f"fit-{place:04}.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class MarketBacktest:
+    """A forecaster and its rivals walked forward over the same origins.
+
+    Attributes
+    ----------
+    bars : Bars
+    forecasts : mapping of model to MarketForecast
+        The forecaster first, then its parts, then rivals.
+    refits : datetime64 array of shape (f,)
+        Time of each fit.
+    weights : mapping of part to float array of shape (f, 2)
+        Weight of variance and of quantiles in each fit; 0 where a part took no part.
+    notes : tuple of str
+        What was left out.
+    """
+
+    bars: Bars
+    forecasts: Mapping[str, MarketForecast]
+    refits: AnyArray
+    weights: Mapping[str, FloatArray]
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if COMBINED not in self.forecasts or len({len(f) for f in self.forecasts.values()}) != 1:
+            raise InputError("A backtest holds the forecaster and others at the same origins.")
+
+    @property
+    def forecast(self) -> MarketForecast:
+        """Return the forecaster's own."""
+        return self.forecasts[COMBINED]
+
+    @cached_property
+    def scores(self) -> MarketScores:
+        """Scores, coverage, direction and tails, with tests of who is better."""
+        return judge_forecasts(self.bars, self.forecasts, COMBINED)
+
+    def frame(self, kind: str) -> Frame:
+        """Return a row an origin and horizon with what came, as "pandas", "polars", "arrow" or "mapping"."""
+        return tidy(self.forecast, self.bars, kind, came=True)
+
+    def surprise(self, asset: str, model: str = COMBINED) -> SurpriseSignal:
+        """Return how surprising each return of an asset was to a forecast one bar ahead, and breaks.
+
+        Parameters
+        ----------
+        asset : str
+        model : str, default "forecaster"
+            Whose forecast.
+        """
+        found = self.forecasts[model]
+        if found.horizons[0] != 1:
+            raise InputError(
+                f"Surprise needs forecasts one bar ahead, and the horizons are {found.horizons}."
+            )
+        came = self.bars.ahead(1)[found.rows]
+        names = self.bars.assets[self.bars.owner[found.rows]]
+        own = np.flatnonzero((names == asset) & np.isfinite(came))
+        if not len(own):
+            raise InputError(f"No origin of the asset {asset!r} has ended; name one of the backtest.")
+        rows = found.rows[own]
+        return surprise_signal(
+            self.bars.time[rows + 1],
+            came[own],
+            found.quantiles[own, 0],
+            found.levels,
+            found.variance[own, 0],
+        )
+
+
+def walk_market(
+    models: MarketModels,
+    bars: Bars,
+    first_origin: Any,
+    refit_every: int,
+    *,
+    horizons: Sequence[int],
+    levels: Sequence[float],
+    folder: str | Path | None = None,
+    processes: int = 1,
+) -> MarketBacktest:
+    """Walk forward; see :meth:`bezant.MarketForecaster.backtest`.
+
+    Parameters
+    ----------
+    models : MarketModels
+        Not fitted; a copy of it is fitted each time.
+    bars : Bars
+    first_origin : date, datetime or text
+    refit_every : int
+        Distinct times from one fit to the next.
+    horizons, levels : sequences
+    folder : path, optional
+        Where each fit's forecasts are kept; a backtest that was stopped goes on from them.
+    processes : int, default 1
+        Fits that run at once, each in a process of its own.
+    """
+    rows, notes = _origins(bars, np.datetime64(first_origin, "us"), refit_every, processes, max(horizons))
+    times = np.unique(bars.time[rows])
+    kept = BacktestFolder(Path(folder) if folder is not None else None)
+    kept.begin(_identity(models, bars, times[0], refit_every, horizons, levels))
+    fits = {
+        k: _Fit(
+            times[start],
+            rows[_within(bars, rows, times[start : start + refit_every])],
+            tuple(horizons),
+            tuple(levels),
+        )
+        for k, start in enumerate(range(0, len(times), refit_every))
+    }
+    done = {k: refit for k in fits if (refit := kept.read(k)) is not None}
+    if done:
+        logger.info("%d of %d fits are in the folder already.", len(done), len(fits))
+    missing = {k: fit for k, fit in fits.items() if k not in done}
+    for k, refit in _made(models, bars, missing, kept, processes):
+        done[k] = refit
+        logger.info("Fit %d of %d, on what was known at %s.", len(done), len(fits), _day(refit.time))
+    return _assembled(bars, [done[k] for k in sorted(done)], notes)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """A fit to make: its time, the origins it answers, and what is asked."""
+
+    time: np.datetime64
+    rows: IntArray
+    horizons: tuple[int, ...]
+    levels: tuple[float, ...]
+
+    def make(self, models: MarketModels, bars: Bars) -> Refit:
+        """Fit on what was known at the time and answer at the origins until the next fit."""
+        last = bars.time[self.rows].max()
+        old = _known(bars, self.time) >= FEWEST + max(self.horizons)
+        kept = np.flatnonzero((bars.time <= last) & old[bars.owner])
+        near, places = bars.take(kept), np.searchsorted(kept, self.rows)
+        known = near.until(self.time)
+        models = copy.deepcopy(models).fit(known, horizons=self.horizons, levels=self.levels)
+        combined, parts = models.answers(near, places)
+        found, notes = {COMBINED: combined, **parts}, list(models.notes_)
+        for name, rival in RIVALS.items():
+            if name in found:
+                continue
+            try:
+                fitted = rival().fit(known, horizons=self.horizons, levels=self.levels)
+                found[name] = fitted.forecast(near, places)
+            except (InputError, MissingExtraError) as error:
+                notes.append(f"{name} is left out: {error}")
+        weights = models.combination_
+        shares = zip(parts, weights.of_variance, weights.of_quantiles, strict=True)
+        everywhere = np.arange(len(self.rows))
+        return Refit(
+            self.time,
+            {name: f.take(everywhere, rows=self.rows) for name, f in found.items()},
+            {name: (variance, quantiles) for name, variance, quantiles in shares},
+            tuple(notes),
+        )
+
+
+def _made(
+    models: MarketModels, bars: Bars, fits: Mapping[int, _Fit], folder: BacktestFolder, processes: int
+) -> Iterator[tuple[int, Refit]]:
+    """Yield fits as they are made, in this process or in several."""
+    if processes == 1 or len(fits) < 2:
+        for k, fit in fits.items():
+            refit = fit.make(models, bars)
+            folder.keep(k, refit)
+            yield k, refit
+        return
+    from joblib import Parallel, delayed
+
+    sent = bars_to_tensors(bars), bars_document(bars)
+    jobs = (delayed(_in_process)(models, sent, k, fit, folder) for k, fit in fits.items())
+    yield from Parallel(n_jobs=processes, return_as="generator_unordered")(jobs)
+
+
+def _in_process(
+    models: MarketModels,
+    sent: tuple[Mapping[str, Tensor], Mapping[str, Any]],
+    place: int,
+    fit: _Fit,
+    folder: BacktestFolder,
+) -> tuple[int, Refit]:
+    """Make one fit in a process of its own, and keep it there: what is made is never lost."""
+    refit = fit.make(models, bars_from_tensors(*sent))
+    folder.keep(place, refit)
+    return place, refit
+
+
+def _origins(
+    bars: Bars, first: np.datetime64, refit_every: int, processes: int, longest: int
+) -> tuple[IntArray, list[str]]:
+    """Return the rows to forecast from; assets too young at their fit are left out, and said."""
+    if refit_every < 1 or processes < 1:
+        raise InputError(
+            f"A backtest refits every 1 time or more in 1 process or more, not every {refit_every} in "
+            f"{processes}."
+        )
+    rows = np.flatnonzero(bars.time >= first)
+    if not len(rows) or not (bars.time < first).any():
+        raise InputError(
+            f"first_origin {first} leaves {len(rows)} of {len(bars)} bars to forecast from and "
+            f"{len(bars) - len(rows)} to learn from; name a time within the bars."
+        )
+    times = np.unique(bars.time[rows])
+    fit_times = times[(np.searchsorted(times, bars.time[rows]) // refit_every) * refit_every]
+    known = np.zeros(len(rows), np.int64)
+    for k, span in enumerate(bars.spans()):
+        own = bars.owner[rows] == k
+        known[own] = np.searchsorted(bars.time[span], fit_times[own], side="right")
+    old = known >= FEWEST + longest
+    if not old.any():
+        raise InputError(
+            f"No asset has {FEWEST + longest} bars before first_origin {first}; name a later time or give a "
+            "longer past."
+        )
+    lost = sorted({str(bars.assets[k]) for k in bars.owner[rows[~old]]})
+    named = f"{', '.join(lost[:3])}{' and others' if len(lost) > 3 else ''}"
+    said = [
+        f"{int((~old).sum())} of {len(rows)} origins are left out, where fewer than {FEWEST + longest} bars "
+        f"of their asset were known at the fit: {named}."
+    ]
+    return rows[old], said if lost else []
+
+
+def _known(bars: Bars, time: np.datetime64) -> IntArray:
+    """Return the number of bars of each asset that had closed by a time."""
+    return np.array([np.searchsorted(bars.time[span], time, side="right") for span in bars.spans()])
+
+
+def _within(bars: Bars, rows: IntArray, times: AnyArray) -> IntArray:
+    found: IntArray = np.flatnonzero((bars.time[rows] >= times[0]) & (bars.time[rows] <= times[-1]))
+    return found
+
+
+def _identity(
+    models: MarketModels,
+    bars: Bars,
+    first: np.datetime64,
+    refit_every: int,
+    horizons: Sequence[int],
+    levels: Sequence[float],
+) -> dict[str, Any]:
+    digest = hashlib.sha256(json.dumps(bars_document(bars), sort_keys=True).encode())
+    for name, values in sorted(bars_to_tensors(bars).items()):
+        digest.update(name.encode() + values.numpy().tobytes())
+    return {
+        "model": {k: str(v) for k, v in sorted(vars(models).items())},
+        "bars": digest.hexdigest(),
+        "first": str(first),
+        "refit_every": refit_every,
+        "horizons": list(horizons),
+        "levels": list(levels),
+    }
+
+
+def _assembled(bars: Bars, refits: Sequence[Refit], notes: list[str]) -> MarketBacktest:
+    """Put fits together: models that are missing in some of them are left out of the comparison."""
+    everywhere = [name for name in refits[0].forecasts if all(name in r.forecasts for r in refits)]
+    some = sorted({name for r in refits for name in r.forecasts} - set(everywhere))
+    notes += [f"{name} is not compared: it was left out of some of the {len(refits)} fits." for name in some]
+    order = np.argsort(np.concatenate([r.forecasts[COMBINED].rows for r in refits]), kind="stable")
+    parts = list(dict.fromkeys(name for r in refits for name in r.weights))
+    return MarketBacktest(
+        bars,
+        {name: stacked([r.forecasts[name] for r in refits]).take(order) for name in everywhere},
+        np.array([r.time for r in refits]),
+        {name: np.array([r.weights.get(name, (0.0, 0.0)) for r in refits]) for name in parts},
+        tuple(dict.fromkeys((*bars.notes, *notes, *(note for note in refits[-1].notes)))),
+    )
+
+
+def _day(time: np.datetime64) -> str:
+    return str(time.astype("datetime64[D]"))

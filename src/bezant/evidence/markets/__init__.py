@@ -1,0 +1,26 @@
+"""What origins that have ended say of forecasts of markets: scores, coverage, direction, tails, breaks."""
+
+from bezant.evidence.markets.breaks import (
+    Alarm,
+    BreakRule,
+    SurpriseSignal,
+    break_rule,
+    surprise_signal,
+    volatility_regime_path,
+)
+from bezant.evidence.markets.direction import Direction, direction_of
+from bezant.evidence.markets.scores import MarketScores, MarketTask, judge_forecasts
+
+__all__ = [
+    "Alarm",
+    "BreakRule",
+    "Direction",
+    "MarketScores",
+    "MarketTask",
+    "SurpriseSignal",
+    "break_rule",
+    "direction_of",
+    "judge_forecasts",
+    "surprise_signal",
+    "volatility_regime_path",
+]

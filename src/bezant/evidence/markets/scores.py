@@ -1,0 +1,340 @@
+"""Forecasts of the same origins, scored: variance, quantiles, tails; coverage; who could be the best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bezant.evidence.markets.direction import Direction, direction_of
+from bezant.evidence.var_backtests import RiskBacktest, backtest_risk
+from bezant.histories.market import Bars, best_variance, sum_ahead
+from bezant.metrics.market import (
+    Coverage,
+    DieboldMariano,
+    ModelConfidenceSet,
+    coverage_by,
+    diebold_mariano,
+    fz0,
+    model_confidence_set,
+    pinball,
+    qlike,
+    volatility_regimes,
+)
+from bezant.traditional.markets import MarketForecast
+from bezant.types import AnyArray, BoolArray, FloatArray, InputError, IntArray, MissingExtraError
+
+BAND = (0.05, 0.95)
+"""Ends of the band whose coverage is counted."""
+TAILS = (0.01, 0.05)
+VARIANCE_BASELINES = ("GARCH-t", "GJR-GARCH-t")
+QUANTILE_BASELINES = ("random walk",)
+SIZE = 0.1
+"""The confidence set holds the best model with 90 %."""
+FEWEST_ENDED = 10
+"""Origins whose horizon has ended, in horizons: fewer say nothing of it."""
+
+
+@dataclass(frozen=True, eq=False)
+class MarketTask:
+    """Losses of every model on one question, a value a time: assets of one time share its shock.
+
+    Attributes
+    ----------
+    name : str
+        Such as "quantiles, 5 bars".
+    measure : str
+        Name of the loss.
+    horizon : int
+    losses : mapping of model to float array of shape (t,)
+        Mean over the assets at each time, in order of time.
+    baseline : str
+        Model that the others are compared with in the table.
+    relative : bool
+        Whether ratios of losses mean something; differences are given otherwise.
+    """
+
+    name: str
+    measure: str
+    horizon: int
+    losses: Mapping[str, FloatArray]
+    baseline: str
+    relative: bool
+
+    def __post_init__(self) -> None:
+        if self.baseline not in self.losses or len({len(v) for v in self.losses.values()}) != 1:
+            raise InputError(f"The losses of {self.name!r} differ in length or lack {self.baseline!r}.")
+
+    def figure(self, model: str) -> float:
+        """Return a model's mean loss over that of the baseline, or minus it."""
+        mean, base = float(self.losses[model].mean()), float(self.losses[self.baseline].mean())
+        return mean / base if self.relative else mean - base
+
+    def against(self, model: str, other: str) -> DieboldMariano | None:
+        """Test two models; None where there are too few times."""
+        if model == other or len(self.losses[model]) < max(3 * self.horizon, 3):
+            return None
+        return diebold_mariano(self.losses[model], self.losses[other], horizon=self.horizon)
+
+    def best_but(self, model: str) -> str | None:
+        """Return the best of the other models; None if there is none."""
+        others = [name for name in self.losses if name != model]
+        return min(others, key=lambda name: float(self.losses[name].mean()), default=None)
+
+    @cached_property
+    def confidence_set(self) -> ModelConfidenceSet | None:
+        """The models that could be the best; None for one model, or without the package arch."""
+        rows = len(next(iter(self.losses.values())))
+        if len(self.losses) < 2 or rows < 3 * self.horizon:
+            return None
+        try:
+            return model_confidence_set(
+                self.losses, size=SIZE, block_size=max(self.horizon, math.isqrt(rows))
+            )
+        except MissingExtraError:
+            return None
+
+
+@dataclass(frozen=True, eq=False)
+class MarketScores:
+    """What origins that have ended say of several models' forecasts.
+
+    Attributes
+    ----------
+    large : str
+        The model that is judged.
+    tasks : tuple of MarketTask
+    by_regime : mapping of horizon to mapping of model to Coverage
+        Of the 90 % band, by thirds of the volatility that the judged model forecast.
+    by_asset : mapping of horizon to Coverage
+        Of the judged model.
+    directions : tuple of Direction
+        Of the judged model, one a horizon.
+    tails : mapping of asset to mapping of level to RiskBacktest
+        Of the judged model, one bar ahead.
+    notes : tuple of str
+        What could not be judged.
+    """
+
+    large: str
+    tasks: tuple[MarketTask, ...]
+    by_regime: Mapping[int, Mapping[str, Coverage]]
+    by_asset: Mapping[int, Coverage]
+    directions: tuple[Direction, ...]
+    tails: Mapping[str, Mapping[float, RiskBacktest]]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """Where the judged model is better than the baselines, and where not, in one sentence."""
+        return f"{self.large.capitalize()}: {'; '.join(self._said(t) for t in self.tasks)}."
+
+    def _said(self, task: MarketTask) -> str:
+        figure = task.figure(self.large)
+        tested = task.against(self.large, task.baseline)
+        sure = "" if tested is None else f", p {tested.p_value:.3f}"
+        gap = f"{100 * (figure - 1):+.1f} %" if task.relative else f"{figure:+.3f}"
+        return f"{task.name} {gap} of {task.measure} against {task.baseline}{sure}"
+
+    @property
+    def unpredictable(self) -> str:
+        """What was not predictable, in one sentence."""
+        lost = [f"the direction over {_bars(d.horizon)}" for d in self.directions if d.low <= 0]
+        for task in self.tasks:
+            tested = task.against(self.large, task.baseline)
+            if tested is not None and not (tested.difference < 0 and tested.p_value < 0.05):
+                lost.append(f"{task.name} any better than {task.baseline} does it")
+        if not lost:
+            return "Nothing that was asked for was beyond prediction here."
+        return f"Not predictable here: {'; '.join(lost)}."
+
+
+def judge_forecasts(bars: Bars, forecasts: Mapping[str, MarketForecast], large: str) -> MarketScores:
+    """Score forecasts of the same origins against what came.
+
+    Variance by QLIKE (the sharpest measure that the bars have, at the level of squared returns), quantiles by
+    the pinball loss, VaR and ES by FZ0 of returns in percent.
+
+    Parameters
+    ----------
+    bars : Bars
+    forecasts : mapping of model to MarketForecast
+        Of the same origins, horizons and levels; made from the past alone.
+    large : str
+        The model that is judged.
+
+    Raises
+    ------
+    InputError
+        If no horizon has ended often enough.
+    """
+    first = forecasts[large]
+    notes: list[str] = []
+    tasks: list[MarketTask] = []
+    regimes: dict[int, Mapping[str, Coverage]] = {}
+    assets: dict[int, Coverage] = {}
+    directions: list[Direction] = []
+    for place, horizon in enumerate(first.horizons):
+        ended = np.isfinite(bars.ahead(horizon)[first.rows])
+        if len(np.unique(bars.time[first.rows[ended]])) < max(FEWEST_ENDED, 3 * horizon):
+            notes.append(
+                f"{_bars(horizon)} ahead are not judged: only {int(ended.sum())} origins have ended."
+            )
+            continue
+        asked = _Asked.of(bars, forecasts, place, ended)
+        tasks += asked.tasks(variance=not tasks)
+        regimes[horizon], assets[horizon] = asked.coverages(large)
+        directions.append(direction_of(horizon, asked.parts[large].up[:, place], asked.change, asked.days))
+    if not tasks:
+        raise InputError(
+            f"None of the {len(first)} origins can be judged; begin earlier, so that "
+            f"{max(FEWEST_ENDED, 3 * first.horizons[0])} of them have ended."
+        )
+    return MarketScores(
+        large, tuple(tasks), regimes, assets, tuple(directions), _tails(bars, first, notes), tuple(notes)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """One horizon: the origins whose end is known, and what came."""
+
+    bars: Bars
+    parts: Mapping[str, MarketForecast]
+    place: int
+    horizon: int
+    change: FloatArray
+    days: AnyArray
+
+    @classmethod
+    def of(cls, bars: Bars, forecasts: Mapping[str, MarketForecast], place: int, ended: BoolArray) -> _Asked:
+        kept = np.flatnonzero(ended)
+        parts = {name: found.take(kept) for name, found in forecasts.items()}
+        one = next(iter(parts.values()))
+        horizon = one.horizons[place]
+        return cls(bars, parts, place, horizon, bars.ahead(horizon)[one.rows], bars.time[one.rows])
+
+    @property
+    def rows(self) -> IntArray:
+        return next(iter(self.parts.values())).rows
+
+    def tasks(self, variance: bool) -> list[MarketTask]:
+        """Return the tasks of this horizon; variance and tails at the shortest one alone."""
+        found = [self._quantiles()]
+        if variance:
+            found = [self._variance(), *found]
+            if self.horizon == 1:
+                asked = [self._tail(t) for t in TAILS if t in self._one.levels]
+                found += [task for task in asked if task is not None]
+        return found
+
+    @property
+    def _one(self) -> MarketForecast:
+        return next(iter(self.parts.values()))
+
+    def _variance(self) -> MarketTask:
+        came = _realised(self.bars, self.rows, self.horizon)
+        relative = bool((came > 0).all())
+        losses = {
+            name: qlike(came, found.variance[:, self.place], centred=relative)
+            for name, found in self.parts.items()
+        }
+        return self._task(f"variance, {_bars(self.horizon)}", "QLIKE", losses, VARIANCE_BASELINES, relative)
+
+    def _quantiles(self) -> MarketTask:
+        losses = {
+            name: pinball(self.change, found.quantiles[:, self.place], found.levels).mean(axis=1)
+            for name, found in self.parts.items()
+        }
+        return self._task(
+            f"quantiles, {_bars(self.horizon)}", "pinball loss", losses, QUANTILE_BASELINES, relative=True
+        )
+
+    def _tail(self, tail: float) -> MarketTask | None:
+        """Return the task of a tail; None where a shortfall is no loss, which FZ0 cannot judge."""
+        losses = {}
+        for name, found in self.parts.items():
+            k = found.at(tail)
+            var, es = (-100 * part[:, self.place, k] for part in (found.quantiles, found.shortfall))
+            if (es <= 0).any():
+                return None
+            losses[name] = fz0(100 * self.change, var, es, 1 - tail)
+        return self._task(
+            f"VaR and ES, {100 * (1 - tail):g} %", "FZ0", losses, VARIANCE_BASELINES, relative=False
+        )
+
+    def _task(
+        self,
+        name: str,
+        measure: str,
+        losses: Mapping[str, FloatArray],
+        baselines: Sequence[str],
+        relative: bool,
+    ) -> MarketTask:
+        baseline = next((b for b in baselines if b in losses), list(losses)[-1])
+        daily = {model: by_time(self.days, values) for model, values in losses.items()}
+        return MarketTask(name, measure, self.horizon, daily, baseline, relative)
+
+    def coverages(self, large: str) -> tuple[dict[str, Coverage], Coverage]:
+        """Return coverage by regime of all models, and by asset of the judged one."""
+        regime = volatility_regimes(self.parts[large].variance[:, self.place])
+        regimes = {name: coverage_by(self.change, *self._band(name), regime) for name in self.parts}
+        names = self.bars.assets[self.bars.owner[self.rows]]
+        return regimes, coverage_by(self.change, *self._band(large), names, order=sorted(set(names.tolist())))
+
+    def _band(self, name: str) -> tuple[FloatArray, FloatArray]:
+        found = self.parts[name]
+        low, high = (found.quantiles[:, self.place, nearest_level(found.levels, b)] for b in BAND)
+        return low, high
+
+
+def nearest_level(levels: Sequence[float], level: float) -> int:
+    """Return the place of the level that is nearest."""
+    return int(np.abs(np.asarray(levels) - level).argmin())
+
+
+def by_time(times: AnyArray, values: FloatArray) -> FloatArray:
+    """Return the mean of values at each distinct time, in order, shape (t,)."""
+    _, place = np.unique(times, return_inverse=True)
+    mean: FloatArray = np.bincount(place, values) / np.bincount(place)
+    return mean
+
+
+def _realised(bars: Bars, rows: IntArray, horizon: int) -> FloatArray:
+    """Return the variance that came, brought to the level of squared returns by each asset's past."""
+    variance, squares = np.nan_to_num(best_variance(bars)), np.nan_to_num(bars.returns**2)
+    ahead = np.concatenate([sum_ahead(variance[span], horizon) for span in bars.spans()])
+    before = bars.time < bars.time[rows].min()
+    scale = np.ones(len(bars.assets))
+    for k, span in enumerate(bars.spans()):
+        total = float(variance[span][before[span]].sum())
+        if total > 0:
+            scale[k] = float(squares[span][before[span]].sum()) / total
+    found: FloatArray = ahead[rows] * scale[bars.owner[rows]]
+    return found
+
+
+def _tails(bars: Bars, found: MarketForecast, notes: list[str]) -> dict[str, dict[float, RiskBacktest]]:
+    if found.horizons[0] != 1:
+        notes.append("VaR is judged one bar ahead, which is not among the horizons.")
+        return {}
+    came = bars.ahead(1)[found.rows]
+    tests: dict[str, dict[float, RiskBacktest]] = {}
+    for k in np.unique(bars.owner[found.rows]):
+        own = np.flatnonzero((bars.owner[found.rows] == k) & np.isfinite(came))
+        levels = {}
+        for tail in (t for t in TAILS if t in found.levels and len(own)):
+            at = found.at(tail)
+            var, es = (-part[own, 0, at] for part in (found.quantiles, found.shortfall))
+            levels[1 - tail] = backtest_risk(
+                came[own], var, es if (es > 0).all() else None, level=1 - tail, name=str(bars.assets[k])
+            )
+        tests[str(bars.assets[k])] = levels
+    return tests
+
+
+def _bars(horizon: int) -> str:
+    return "1 bar" if horizon == 1 else f"{horizon} bars"

@@ -1,0 +1,127 @@
+"""Scores of forecasts of the same origins, from two simple models of the S&P 500."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from bezant.evidence.markets import MarketScores, judge_forecasts
+from bezant.histories.market import Bars, read_bars
+from bezant.metrics.market import diebold_mariano
+from bezant.traditional.markets import Ewma, MarketForecast, RollingQuantiles
+from bezant.types import InputError
+from market_files import twenty_stocks
+
+HORIZONS = (1, 5)
+
+
+@pytest.fixture(scope="module")
+def bars() -> Bars:
+    prices = 100 * (1 + twenty_stocks()[["AAPL", "JPM"]].loc["2014":]).cumprod()
+    long = prices.rename_axis("time").reset_index().melt("time", var_name="asset", value_name="close")
+    return read_bars(long)
+
+
+@pytest.fixture(scope="module")
+def forecasts(bars: Bars) -> dict[str, MarketForecast]:
+    cut = np.unique(bars.time)[-600]
+    rows = np.flatnonzero(bars.time >= cut)
+    models = {"EWMA": Ewma(), "random walk": RollingQuantiles()}
+    return {n: m.fit(bars.until(cut), horizons=HORIZONS).forecast(bars, rows) for n, m in models.items()}
+
+
+@pytest.fixture(scope="module")
+def scores(bars: Bars, forecasts: dict[str, MarketForecast]) -> MarketScores:
+    return judge_forecasts(bars, forecasts, "EWMA")
+
+
+def test_a_task_averages_assets_by_day_and_compares_with_its_baseline(
+    scores: MarketScores, bars: Bars, forecasts: dict[str, MarketForecast]
+) -> None:
+    assert [t.name for t in scores.tasks] == [
+        "variance, 1 bar",
+        "quantiles, 1 bar",
+        "VaR and ES, 99 %",
+        "VaR and ES, 95 %",
+        "quantiles, 5 bars",
+    ]
+    task = scores.tasks[-1]
+    assert task.baseline == "random walk" and task.relative
+    assert len(task.losses["EWMA"]) == 595
+    slow = []
+    for name in ("EWMA", "random walk"):
+        found, total = forecasts[name], []
+        for k, row in enumerate(found.rows):
+            y = bars.ahead(5)[row]
+            if np.isfinite(y):
+                gap = y - found.quantiles[k, 1]
+                total.append(
+                    np.mean([max(p * g, (p - 1) * g) for p, g in zip(found.levels, gap, strict=True)])
+                )
+        slow.append(np.mean(total))
+    assert task.figure("EWMA") == pytest.approx(slow[0] / slow[1])
+    tested = task.against("EWMA", "random walk")
+    again = diebold_mariano(task.losses["EWMA"], task.losses["random walk"], horizon=5)
+    assert tested == again
+
+
+def test_closes_without_ranges_are_judged_by_squared_returns_and_differences(scores: MarketScores) -> None:
+    task = scores.tasks[0]
+    assert not task.relative
+    assert task.figure(task.baseline) == 0.0
+
+
+def test_coverage_is_counted_by_regime_and_asset(scores: MarketScores, bars: Bars) -> None:
+    regime = scores.by_regime[1]["EWMA"]
+    assert regime.labels == ("calm", "middling", "stormy", "all")
+    assert scores.by_asset[1].labels == ("AAPL", "JPM", "all")
+    assert scores.by_asset[1].rows.tolist() == [599, 599, 1198]
+    assert regime.inside[-1] == scores.by_asset[1].inside[-1]
+
+
+def test_tails_are_judged_by_asset_and_level(scores: MarketScores) -> None:
+    assert list(scores.tails) == ["AAPL", "JPM"]
+    assert set(scores.tails["JPM"]) == {0.99, 0.95}
+    assert scores.tails["JPM"][0.99].light is not None
+
+
+def test_what_was_not_predictable_is_said(scores: MarketScores) -> None:
+    assert scores.unpredictable.startswith("Not predictable here: the direction over 1 bar")
+    assert "EWMA" not in scores.unpredictable
+    assert "quantiles, 1 bar" in scores.verdict
+
+
+def test_a_forecast_that_knows_the_future_is_better_for_sure(
+    bars: Bars, forecasts: dict[str, MarketForecast]
+) -> None:
+    found = forecasts["EWMA"]
+    change = np.stack([np.nan_to_num(bars.ahead(h)[found.rows]) for h in HORIZONS], axis=1)
+    spread = 0.001 * norm.ppf(found.levels)
+    knows = dataclasses.replace(
+        found,
+        mean=change,
+        quantiles=change[..., None] + spread,
+        shortfall=change[..., None] + spread - 0.001,
+        up=(change > 0).astype(float),
+    )
+    judged = judge_forecasts(bars, {"seer": knows, **forecasts}, "seer")
+    task = judged.tasks[1]
+    assert task.figure("seer") < 0.2
+    assert task.confidence_set is not None and task.confidence_set.included == ("seer",)
+    assert task.best_but("seer") == "EWMA"
+    assert judged.directions[0].too_good
+    assert "direction" not in judged.unpredictable
+
+
+def test_origins_that_have_not_ended_are_not_judged(bars: Bars, forecasts: dict[str, MarketForecast]) -> None:
+    few = {name: f.take(np.flatnonzero(f.rows % 10 > 100)) for name, f in forecasts.items()}
+    with pytest.raises(InputError, match="None of the 0 origins"):
+        judge_forecasts(bars, few, "EWMA")
+    times = np.unique(bars.time)[-14:]
+    late = np.flatnonzero(np.isin(bars.time[forecasts["EWMA"].rows], times))
+    judged = judge_forecasts(bars, {n: f.take(late) for n, f in forecasts.items()}, "EWMA")
+    assert list(judged.by_regime) == [1]
+    assert "5 bars ahead are not judged" in judged.notes[0]
