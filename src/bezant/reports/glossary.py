@@ -31,3 +31,29 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
     }
 )
 """Name of a figure or term, and what it means."""
+
+MARKET_GLOSSARY: Mapping[str, str] = MappingProxyType(
+    {
+        "QLIKE": "Penalty for a forecast of variance, by what was measured after it; a forecast too low "
+        "costs more than one too high.",
+        "Pinball loss": "Penalty for a quantile; over all levels it rewards a distribution that is narrow "
+        "and right.",
+        "FZ0": "Penalty for VaR and ES together; lower is better, differences alone mean something.",
+        "Random walk": "No change on average, with the quantiles of the last 1,000 days.",
+        "GARCH-t": "Volatility that answers to the last moves and returns to its mean, Student's tails.",
+        "VaR": "Loss that is exceeded on one day in a hundred at 99%.",
+        "ES": "Mean loss on the days beyond the VaR.",
+        "Kupiec": "Are exceptions as many as promised?",
+        "Christoffersen": "Do they come one by one rather than in clusters?",
+        "Dynamic quantile": "Could they have been foreseen from those before and from the VaR itself?",
+        "Z2": "Are losses beyond the VaR as many and as large as the ES says (Acerbi and Szekely)?",
+        "Traffic light": "Basel's zones by exceptions of the 99% VaR in 250 days: green up to 4, amber up "
+        "to 9, red from 10; the multiplier of capital rises with them.",
+        "Model confidence set": "Models that the data cannot tell from the best, in 90% of samples.",
+        "Surprise": "How unlikely a return was under the forecast made before it, in units of its "
+        "volatility.",
+        "Break": "Moves that were wilder, or calmer, than forecast for longer than chance allows; one "
+        "alarm in 2,520 bars would be false if forecasts were right.",
+    }
+)
+"""The same for the report of markets."""

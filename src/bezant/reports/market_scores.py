@@ -45,8 +45,9 @@ def coverage_by_group(
             )
             axes.plot([], [], "o-", color=style.color, markersize=4.5, linewidth=1.5, label=short(model, 20))
         axes.legend(
-            loc="lower right", bbox_to_anchor=(1.02, 1.0), ncols=3, frameon=False, fontsize=8.5,
-            labelcolor="linecolor", handlelength=1.4, columnspacing=1.2, borderaxespad=0.2,
+            loc="lower right", bbox_to_anchor=(1.02, 1.0), ncols=2 if len(found) == 4 else 3,
+            frameon=False, fontsize=8.5, labelcolor="linecolor", handlelength=1.4, columnspacing=1.2,
+            borderaxespad=0.2,
         )  # fmt: skip
         axes.set_ylim(len(labels) - 0.45, -0.55)
         axes.set_yticks(range(len(labels)), [short(label) for label in labels], color=INK)
@@ -55,6 +56,7 @@ def coverage_by_group(
         ends = [end for each in found.values() for end in (each.low.min(), each.high.max())]
         room = 0.06 * (max(*ends, nominal) - min(*ends, nominal))
         axes.set_xlim(min(*ends, nominal) - room, min(1.0, max(*ends, nominal) + room))
+        axes.xaxis.get_major_locator().set_params(steps=[1, 2, 5, 10])
         axes.set_xlabel(f"days within the {100 * nominal:g}% band")
         percent(axes, "x")
     return picture.svg

@@ -97,7 +97,7 @@ def test_a_regime_is_a_third_of_the_past_that_has_held() -> None:
     found = volatility_regime_path(level)
     assert set(found[:250]) == {"unknown"}
     assert set(found[250:404]) == {"stormy"}
-    assert list(found[404:410]) == ["stormy"] * 4 + ["calm"] * 2
+    assert list(found[404:415]) == ["stormy"] * 9 + ["calm"] * 2
 
 
 def test_what_does_not_fit_is_refused() -> None:

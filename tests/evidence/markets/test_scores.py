@@ -44,11 +44,11 @@ def test_a_task_averages_assets_by_day_and_compares_with_its_baseline(
     assert [t.name for t in scores.tasks] == [
         "variance, 1 bar",
         "quantiles, 1 bar",
+        "quantiles, 5 bars",
         "VaR and ES, 99 %",
         "VaR and ES, 95 %",
-        "quantiles, 5 bars",
     ]
-    task = scores.tasks[-1]
+    task = scores.tasks[2]
     assert task.baseline == "random walk" and task.relative
     assert len(task.losses["EWMA"]) == 595
     slow = []
@@ -89,9 +89,10 @@ def test_tails_are_judged_by_asset_and_level(scores: MarketScores) -> None:
 
 
 def test_what_was_not_predictable_is_said(scores: MarketScores) -> None:
-    assert scores.unpredictable.startswith("Not predictable here: the direction over 1 bar")
+    assert scores.unpredictable.startswith("Not predictable here: the direction over 1 and 5 bars")
     assert "EWMA" not in scores.unpredictable
-    assert "quantiles, 1 bar" in scores.verdict
+    assert "loss of quantiles against random walk: " in scores.verdict
+    assert scores.verdict.endswith("%.")
 
 
 def test_a_forecast_that_knows_the_future_is_better_for_sure(

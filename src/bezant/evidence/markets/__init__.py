@@ -9,7 +9,13 @@ from bezant.evidence.markets.breaks import (
     volatility_regime_path,
 )
 from bezant.evidence.markets.direction import Direction, direction_of
-from bezant.evidence.markets.scores import MarketScores, MarketTask, judge_forecasts
+from bezant.evidence.markets.parts import PartValue, part_values
+from bezant.evidence.markets.scores import (
+    MarketScores,
+    MarketTask,
+    judge_forecasts,
+    realised_variance,
+)
 
 __all__ = [
     "Alarm",
@@ -17,10 +23,13 @@ __all__ = [
     "Direction",
     "MarketScores",
     "MarketTask",
+    "PartValue",
     "SurpriseSignal",
     "break_rule",
     "direction_of",
     "judge_forecasts",
+    "part_values",
+    "realised_variance",
     "surprise_signal",
     "volatility_regime_path",
 ]

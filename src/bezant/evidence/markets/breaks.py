@@ -24,7 +24,7 @@ BARS_PER_FALSE_ALARM = 2520
 """Ten years of trading days."""
 CELLS = 300
 """States of the chain by which the rate of false alarms is computed."""
-PAST, FEWEST, STAY = 1260, 250, 5
+PAST, FEWEST, STAY = 1260, 250, 10
 """Bars of volatility that a regime is measured against; at least; bars until a change of regime counts."""
 
 
@@ -221,7 +221,7 @@ def volatility_regime_path(volatility: npt.ArrayLike) -> npt.NDArray[np.str_]:
     """Name the regime of each bar by its volatility among that of the past: calm, middling or stormy.
 
     Thirds of the last 1,260 bars' volatility, each bar's own included and none after it; a regime changes
-    when another third has been held for five bars.
+    when another third has been held for ten bars.
 
     Parameters
     ----------

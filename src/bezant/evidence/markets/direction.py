@@ -42,8 +42,9 @@ class Direction:
     @property
     def sentence(self) -> str:
         """What was foreseen, and whether that is more than nothing."""
+        bars = "1 bar" if self.horizon == 1 else f"{self.horizon} bars"
         figures = (
-            f"Direction over {self.horizon} bars: {self.hits:.1%} foreseen, always-up {self.always_up:.1%}, "
+            f"Direction over {bars}: {self.hits:.1%} foreseen, always-up {self.always_up:.1%}, "
             f"difference {self.advantage:+.1%} ({self.low:+.1%} to {self.high:+.1%})"
         )
         if self.too_good:

@@ -34,6 +34,8 @@ VARIANCE_BASELINES = ("GARCH-t", "GJR-GARCH-t")
 QUANTILE_BASELINES = ("random walk",)
 SIZE = 0.1
 """The confidence set holds the best model with 90 %."""
+SIGNIFICANT = 0.05
+WORDS = {"QLIKE": "loss of variance", "pinball loss": "loss of quantiles", "FZ0": "FZ0 of VaR and ES"}
 FEWEST_ENDED = 10
 """Origins whose horizon has ended, in horizons: fewer say nothing of it."""
 
@@ -130,26 +132,43 @@ class MarketScores:
     @property
     def verdict(self) -> str:
         """Where the judged model is better than the baselines, and where not, in one sentence."""
-        return f"{self.large.capitalize()}: {'; '.join(self._said(t) for t in self.tasks)}."
+        groups: dict[tuple[str, str], list[MarketTask]] = {}
+        for task in self.tasks:
+            groups.setdefault((task.measure, task.baseline), []).append(task)
+        said = [
+            f"{WORDS[measure]} against {baseline}: {', '.join(self._said(t) for t in tasks)}"
+            for (measure, baseline), tasks in groups.items()
+        ]
+        held = ", ".join(f"{c.rate[-1]:.1%}" for c in self.by_asset.values())
+        text = f"{'; '.join(said)}; the 90 % bands held {held}."
+        return text[0].upper() + text[1:]
 
     def _said(self, task: MarketTask) -> str:
-        figure = task.figure(self.large)
-        tested = task.against(self.large, task.baseline)
-        sure = "" if tested is None else f", p {tested.p_value:.3f}"
+        """Return how a task went: in per cent or as a difference, and whether that is more than chance."""
+        figure, tested = task.figure(self.large), task.against(self.large, task.baseline)
         gap = f"{100 * (figure - 1):+.1f} %" if task.relative else f"{figure:+.3f}"
-        return f"{task.name} {gap} of {task.measure} against {task.baseline}{sure}"
+        sure = "" if tested is not None and tested.p_value < SIGNIFICANT else " (not significant)"
+        where = f"at {task.name.split(', ')[-1]}" if task.measure == "FZ0" else f"over {_bars(task.horizon)}"
+        return f"{gap} {where}{sure}"
 
     @property
     def unpredictable(self) -> str:
         """What was not predictable, in one sentence."""
-        lost = [f"the direction over {_bars(d.horizon)}" for d in self.directions if d.low <= 0]
+        up = [str(d.horizon) for d in self.directions if d.low <= 0]
+        lost = [f"the direction over {_listed(up)} {'bar' if up == ['1'] else 'bars'}"] if up else []
         for task in self.tasks:
             tested = task.against(self.large, task.baseline)
-            if tested is not None and not (tested.difference < 0 and tested.p_value < 0.05):
-                lost.append(f"{task.name} any better than {task.baseline} does it")
+            if tested is not None and not (tested.difference < 0 and tested.p_value < SIGNIFICANT):
+                what, where = task.name.split(", ")
+                joined = "at" if task.measure == "FZ0" else "over"
+                lost.append(f"{what} {joined} {where} (no better than {task.baseline})")
         if not lost:
             return "Nothing that was asked for was beyond prediction here."
         return f"Not predictable here: {'; '.join(lost)}."
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def judge_forecasts(bars: Bars, forecasts: Mapping[str, MarketForecast], large: str) -> MarketScores:
@@ -193,6 +212,7 @@ def judge_forecasts(bars: Bars, forecasts: Mapping[str, MarketForecast], large: 
             f"None of the {len(first)} origins can be judged; begin earlier, so that "
             f"{max(FEWEST_ENDED, 3 * first.horizons[0])} of them have ended."
         )
+    tasks.sort(key=lambda task: list(WORDS).index(task.measure))
     return MarketScores(
         large, tuple(tasks), regimes, assets, tuple(directions), _tails(bars, first, notes), tuple(notes)
     )
@@ -236,7 +256,7 @@ class _Asked:
         return next(iter(self.parts.values()))
 
     def _variance(self) -> MarketTask:
-        came = _realised(self.bars, self.rows, self.horizon)
+        came = realised_variance(self.bars, self.rows, self.horizon)
         relative = bool((came > 0).all())
         losses = {
             name: qlike(came, found.variance[:, self.place], centred=relative)
@@ -303,8 +323,24 @@ def by_time(times: AnyArray, values: FloatArray) -> FloatArray:
     return mean
 
 
-def _realised(bars: Bars, rows: IntArray, horizon: int) -> FloatArray:
-    """Return the variance that came, brought to the level of squared returns by each asset's past."""
+def realised_variance(bars: Bars, rows: IntArray, horizon: int) -> FloatArray:
+    """Return the variance that came after some rows, by the sharpest measure that the bars have.
+
+    Ranges miss what happens overnight, so that it is brought to the level of squared returns by the ratio of
+    both in each asset's bars before the first of the rows.
+
+    Parameters
+    ----------
+    bars : Bars
+    rows : int array of shape (n,)
+    horizon : int
+        Bars that it is summed over.
+
+    Returns
+    -------
+    float array of shape (n,)
+        NaN where the horizon has not ended.
+    """
     variance, squares = np.nan_to_num(best_variance(bars)), np.nan_to_num(bars.returns**2)
     ahead = np.concatenate([sum_ahead(variance[span], horizon) for span in bars.spans()])
     before = bars.time < bars.time[rows].min()

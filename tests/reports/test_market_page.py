@@ -1,0 +1,96 @@
+"""The report of a market backtest: one page, whole, from simple models of the S&P 500 and its members."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bezant.desks.markets.backtest import MarketBacktest
+from bezant.desks.markets.report import values_of_parts, write_backtest_report
+from bezant.histories.market import Bars, read_bars
+from bezant.traditional.markets import Ewma, RollingQuantiles, combined
+from bezant.types import InputError
+from market_files import twenty_stocks
+
+PARTS = ("EWMA", "random walk")
+WEIGHTS = {"EWMA": np.array([[0.5, 0.6], [0.5, 0.6]]), "random walk": np.array([[0.5, 0.4], [0.5, 0.4]])}
+
+
+@pytest.fixture(scope="module")
+def bars() -> Bars:
+    prices = 100 * (1 + twenty_stocks()[["AAPL", "JPM"]].loc["2014":]).cumprod()
+    long = prices.rename_axis("time").reset_index().melt("time", var_name="asset", value_name="close")
+    return read_bars(long)
+
+
+@pytest.fixture(scope="module")
+def backtest(bars: Bars) -> MarketBacktest:
+    times = np.unique(bars.time)[[-600, -300]]
+    rows = np.flatnonzero(bars.time >= times[0])
+    found = {
+        "EWMA": Ewma().fit(bars.until(times[0])).forecast(bars, rows),
+        "random walk": RollingQuantiles().fit(bars.until(times[0])).forecast(bars, rows),
+    }
+    forecasts = {"forecaster": combined(list(found.values()), (0.5, 0.5)), **found}
+    return MarketBacktest(bars, forecasts, times, WEIGHTS, ("What was left out.",))
+
+
+@pytest.fixture(scope="module")
+def page(backtest: MarketBacktest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("page") / "deep" / "report.html"
+    write_backtest_report(backtest, path, assets=["JPM"], created="2026-01-02T03:04:05")
+    return path.read_text(encoding="utf-8")
+
+
+def test_it_needs_nothing_from_outside(page: str) -> None:
+    assert not re.search(r'(src|href)="(?!#)', page)
+    assert "<script" not in page and "@import" not in page
+    assert len(page) < 1_500_000
+
+
+def test_it_shows_every_part_of_the_evidence(page: str, backtest: MarketBacktest) -> None:
+    words = (
+        "Who forecasts better", "Days within the 90% band", "By asset", "The last forecast",
+        "dotted: what came",        "Volatility", "VaR and its exceptions", "Regimes and breaks", "Exceptions in the last 250 days",
+        "Is the difference more than chance?", "What each part gives", "Weight for quantiles, by fit",
+        "Not predictable here", "What was left out.", "2 January 2026", "Kupiec", "Traffic light",
+    )  # fmt: skip
+    for text in words:
+        assert text in page, text
+    assert "1 further assets" in page and "Model confidence set" in page
+    test = backtest.scores.tails["JPM"][0.99]
+    assert f"{int(test.exceptions.sum())}</td>" in page
+
+
+def test_pictures_are_sound_and_their_ids_are_unique(page: str) -> None:
+    drawn = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    assert len(drawn) >= 9
+    for svg in drawn:
+        ElementTree.fromstring(svg)
+    ids = [i for svg in drawn for i in re.findall(r' id="([^"]+)"', svg)]
+    assert len(ids) == len(set(ids))
+    for svg in drawn:
+        for link in re.findall(r"(?:url\(#|xlink:href=\"#)([\w.-]+)", svg):
+            assert f'id="{link}"' in svg
+
+
+def test_what_a_part_gives_is_the_loss_without_it(backtest: MarketBacktest) -> None:
+    ewma, walk = values_of_parts(backtest)
+    assert (ewma.name, walk.name) == PARTS
+    assert (ewma.variance_weight, ewma.quantile_weight) == pytest.approx((0.5, 0.6))
+    # Without one of two parts the other is all: compare with the losses of both alone.
+    tasks = {t.name: t for t in backtest.scores.tasks}
+    alone = tasks["quantiles, 1 bar"].losses
+    gap = alone["random walk"].mean() / alone["EWMA"].mean()
+    assert (1 + ewma.without_quantiles[0]) / (1 + walk.without_quantiles[0]) == pytest.approx(gap, rel=1e-3)
+    assert ewma.without_quantiles[0] > 0
+
+
+def test_an_asset_that_was_not_walked_is_refused(backtest: MarketBacktest, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'GE' is not among the 2 assets"):
+        write_backtest_report(backtest, tmp_path / "x.html", assets=["GE"])
+    assert not list(tmp_path.iterdir())
