@@ -53,6 +53,9 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         "plan",
         "update",
         "export",
+        "forecast",
+        "backtest",
+        "risk",
         "compare-optimizers",
     ):
         assert command in printed
@@ -60,7 +63,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_every_command_has_an_example() -> None:
     sections = reference().split("\n## ")[1:]
-    assert len(sections) == 24
+    assert len(sections) == 28
     assert all("Example: `bezant " in section for section in sections)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bezant.desks.markets.backtest import MarketBacktest
-from bezant.desks.markets.report import values_of_parts, write_backtest_report
+from bezant.desks.markets.report import values_of_parts
 from bezant.histories.market import Bars, read_bars
 from bezant.traditional.markets import Ewma, RollingQuantiles, combined
 from bezant.types import InputError
@@ -42,7 +42,7 @@ def backtest(bars: Bars) -> MarketBacktest:
 @pytest.fixture(scope="module")
 def page(backtest: MarketBacktest, tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("page") / "deep" / "report.html"
-    write_backtest_report(backtest, path, assets=["JPM"], created="2026-01-02T03:04:05")
+    backtest.report(path, assets=["JPM"], created="2026-01-02T03:04:05")
     return path.read_text(encoding="utf-8")
 
 
@@ -54,11 +54,24 @@ def test_it_needs_nothing_from_outside(page: str) -> None:
 
 def test_it_shows_every_part_of_the_evidence(page: str, backtest: MarketBacktest) -> None:
     words = (
-        "Who forecasts better", "Days within the 90% band", "By asset", "The last forecast",
-        "dotted: what came",        "Volatility", "VaR and its exceptions", "Regimes and breaks", "Exceptions in the last 250 days",
-        "Is the difference more than chance?", "What each part gives", "Weight for quantiles, by fit",
-        "Not predictable here", "What was left out.", "2 January 2026", "Kupiec", "Traffic light",
-    )  # fmt: skip
+        "Who forecasts better",
+        "Days within the 90% band",
+        "By asset",
+        "The last forecast",
+        "dotted: what came",
+        "Volatility",
+        "VaR and its exceptions",
+        "Regimes and breaks",
+        "Exceptions in the last 250 days",
+        "Is the difference more than chance?",
+        "What each part gives",
+        "Weight for quantiles, by fit",
+        "Not predictable here",
+        "What was left out.",
+        "2 January 2026",
+        "Kupiec",
+        "Traffic light",
+    )
     for text in words:
         assert text in page, text
     assert "1 further assets" in page and "Model confidence set" in page
@@ -92,5 +105,5 @@ def test_what_a_part_gives_is_the_loss_without_it(backtest: MarketBacktest) -> N
 
 def test_an_asset_that_was_not_walked_is_refused(backtest: MarketBacktest, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'GE' is not among the 2 assets"):
-        write_backtest_report(backtest, tmp_path / "x.html", assets=["GE"])
+        backtest.report(tmp_path / "x.html", assets=["GE"])
     assert not list(tmp_path.iterdir())

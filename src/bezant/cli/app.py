@@ -21,8 +21,10 @@ from bezant.cli import (
     fit_demand,
     fit_term_structure,
     history,
+    market,
     plan,
     recommend,
+    risk,
     scoring,
     tune,
     update,
@@ -111,6 +113,10 @@ _fit.command("credit", epilog=fit.EXAMPLE)(fit.fit_credit)
 _fit.command("demand", epilog=fit_demand.EXAMPLE)(fit_demand.fit_demand)
 _fit.command("term-structure", epilog=fit_term_structure.EXAMPLE)(fit_term_structure.fit_term_structure)
 _fit.command("recommend", epilog=recommend.FIT_EXAMPLE)(recommend.fit_recommend)
+_fit.command("market", epilog=market.FIT_EXAMPLE)(market.fit_market)
+app.command("forecast", epilog=market.FORECAST_EXAMPLE)(market.forecast)
+app.command("backtest", epilog=market.BACKTEST_EXAMPLE)(market.backtest)
+app.command("risk", epilog=risk.EXAMPLE)(risk.risk)
 app.command("pretrain", epilog=history.PRETRAIN_EXAMPLE)(history.pretrain)
 app.command("embed", epilog=history.EMBED_EXAMPLE)(history.embed)
 app.command("surprise", epilog=history.SURPRISE_EXAMPLE)(history.surprise)

@@ -102,6 +102,25 @@ def test_an_unknown_asset_is_named(forecaster: SimpleNamespace) -> None:
         MarketRisk(forecaster).var({"GE": 1.0})
 
 
-def test_a_horizon_that_was_not_fitted_is_refused(forecaster: SimpleNamespace) -> None:
-    with pytest.raises(InputError, match="horizons are 1, 5, 21"):
-        MarketRisk(forecaster).var(POSITIONS, horizon=2)
+@pytest.mark.parametrize("method", METHODS)
+def test_risk_over_any_horizon_lies_between_those_that_were_forecast(
+    forecaster: SimpleNamespace, method: str
+) -> None:
+    risk = MarketRisk(forecaster, method=method)  # type: ignore[arg-type]
+    found = [risk.es(POSITIONS, horizon=h) for h in (1, 3, 5, 21, 40)]
+    assert (np.diff(found) > 0).all()
+    with pytest.raises(InputError, match="from 1 on, not 0"):
+        risk.var(POSITIONS, horizon=0)
+
+
+def test_stress_is_what_the_positions_lost_from_close_to_close(
+    forecaster: SimpleNamespace, bars: Bars
+) -> None:
+    past, shocked = MarketRisk(forecaster).stress(POSITIONS, {"apple halves": {"AAPL": -0.5}})
+    stocks = twenty_stocks()[["AAPL", "JPM"]]
+    fall = (1 + stocks.loc["2020-02-20":"2020-03-23"]).prod() - 1
+    at = past.scenarios.index("Covid, 2020")
+    np.testing.assert_allclose(past.gains[at], fall.to_numpy() * list(POSITIONS.values()), rtol=1e-9)
+    assert any("1987" in note for note in past.notes)
+    assert shocked.gains[0, 0] == pytest.approx(-30.0)
+    assert -20 < shocked.gains[0, 1] < 0  # the bank falls with it

@@ -24,6 +24,7 @@ from bezant.desks.markets.evaluation import COMBINED
 from bezant.desks.markets.frames import bars_document, bars_from_tensors, bars_to_tensors, tidy
 from bezant.desks.markets.network import FEWEST
 from bezant.desks.markets.parts import MarketModels
+from bezant.desks.markets.report import write_backtest_report
 from bezant.evidence.markets import MarketScores, SurpriseSignal, judge_forecasts, surprise_signal
 from bezant.histories.market import Bars
 from bezant.traditional.markets import Garch, MarketForecast, MarketModel, RollingQuantiles
@@ -76,6 +77,20 @@ class MarketBacktest:
     def frame(self, kind: str) -> Frame:
         """Return a row an origin and horizon with what came, as "pandas", "polars", "arrow" or "mapping"."""
         return tidy(self.forecast, self.bars, kind, came=True)
+
+    def report(
+        self,
+        path: str | Path,
+        *,
+        assets: Sequence[str] | None = None,
+        title: str = "Market forecasts, walked forward",
+        created: str | None = None,
+        configuration: Mapping[str, object] | None = None,
+    ) -> Path:
+        """Write it as one HTML file; see :func:`~bezant.desks.markets.report.write_backtest_report`."""
+        return write_backtest_report(
+            self, path, assets=assets, title=title, created=created, configuration=configuration
+        )
 
     def surprise(self, asset: str, model: str = COMBINED) -> SurpriseSignal:
         """Return how surprising each return of an asset was to a forecast one bar ahead, and breaks.

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bezant.desks.markets.backtest import MarketBacktest
 from bezant.evidence.markets import PartValue, part_values
 from bezant.reports.market_page import MarketReportContent, write_market_report
 from bezant.types import InputError
+
+if TYPE_CHECKING:
+    from bezant.desks.markets.backtest import MarketBacktest
 
 DRAWN = 3
 """Assets that are drawn where none are named."""
@@ -22,7 +25,7 @@ def write_backtest_report(
     path: str | Path,
     *,
     assets: Sequence[str] | None = None,
-    title: str = "Market forecasts, walked forward",
+    title: str,
     created: str | None = None,
     configuration: Mapping[str, object] | None = None,
 ) -> Path:

@@ -10,9 +10,18 @@ import numpy as np
 
 from bezant.evidence.var_backtests import RiskBacktest, backtest_risk
 from bezant.histories.market import Bars, market_features
-from bezant.risk import PortfolioRisk, expected_shortfall, fit_tail, portfolio_risk, value_at_risk
+from bezant.risk import (
+    PortfolioRisk,
+    StressReport,
+    expected_shortfall,
+    fit_tail,
+    historical_stress,
+    hypothetical_stress,
+    portfolio_risk,
+    value_at_risk,
+)
 from bezant.risk.portfolio import position_gains
-from bezant.traditional.markets import MarketForecast, MarketModel
+from bezant.traditional.markets import MarketForecast, MarketModel, at_horizon
 from bezant.types import FloatArray, InputError, IntArray
 
 Method = Literal["forecast", "filtered", "tail", "historical"]
@@ -79,7 +88,9 @@ class MarketRisk:
             Money in each asset; short positions are negative.
         level : float, default 0.99
         horizon : int, default 1
-            One of the forecaster's.
+            Bars ahead. Between the forecaster's horizons its distributions go over into each other; beyond
+            the longest, volatility grows with the root of time
+            (:func:`~bezant.traditional.markets.at_horizon`).
         """
         return self._measured(self.forecaster.bars_, positions, level, horizon)[0]
 
@@ -102,6 +113,33 @@ class MarketRisk:
         "tail" has those of "filtered": its tail is fitted to the losses of a portfolio.
         """
         return self._scenarios(self.forecaster.bars_, assets, horizon, self.forecaster.models_)
+
+    def stress(
+        self, positions: Mapping[str, float], shocks: Mapping[str, Mapping[str, float]] | None = None
+    ) -> tuple[StressReport, ...]:
+        """Return what the positions would lose in past crises, and under shocks that one names.
+
+        Parameters
+        ----------
+        positions : mapping of str to float
+        shocks : mapping of scenario to mapping of asset to simple return, optional
+            Assets that a scenario does not name move as is expected given those it names.
+
+        Returns
+        -------
+        tuple of StressReport
+            Of the crises and worst stretches that the bars reach, then of the shocks if there are any.
+        """
+        bars, names, money = self.forecaster.bars_, *_apart(positions)
+        if bars.change != "log":
+            raise InputError("Stress needs prices, and these bars hold values whose differences count.")
+        days, prices = _prices(bars, names)
+        reports = [historical_stress(days, prices, money, assets=names)]
+        if shocks:
+            whole = prices[np.isfinite(prices).all(axis=1)]
+            returns = whole[1:] / whole[:-1] - 1
+            reports.append(hypothetical_stress(money, shocks, names, returns=returns))
+        return tuple(reports)
 
     def backtest(
         self, positions: Mapping[str, float], level: float = 0.99, *, days: int = 250
@@ -163,13 +201,8 @@ class MarketRisk:
         times = _common_times(bars, names)
         rows = _rows_at(bars, names, times[-1:])[0]
         found = model.forecast(bars, rows)
-        if horizon not in found.horizons:
-            raise InputError(
-                f"The forecaster's horizons are {', '.join(map(str, found.horizons))}, not {horizon}; fit it "
-                "with that one."
-            )
         past = _before(self._past(bars, names, horizon), len(times) - 1, horizon, self.days)
-        return self._drawn(past, found, found.horizons.index(horizon))
+        return self._drawn(past, at_horizon(found, horizon), 0)
 
     def _past(self, bars: Bars, names: list[str], horizon: int) -> _Past:
         """Return changes and scales at all common times; what is not known yet is NaN."""
@@ -240,6 +273,19 @@ def _common_times(bars: Bars, names: list[str]) -> Any:
     if not len(times):
         raise InputError(f"The {len(names)} assets have no bar at the same time; align their calendars.")
     return times
+
+
+def _prices(bars: Bars, names: list[str]) -> tuple[Any, FloatArray]:
+    """Return adjusted prices at every time of any of the assets, the last known one where there is none."""
+    places = _places(bars, names)
+    parts = [slice(int(bars.offsets[k]), int(bars.offsets[k + 1])) for k in places]
+    times = np.unique(np.concatenate([bars.time[part] for part in parts]))
+    table = np.full((len(times), len(parts)), np.nan)
+    for column, part in enumerate(parts):
+        close = bars.close[part] if bars.factor is None else bars.close[part] * bars.factor[part]
+        last = np.searchsorted(bars.time[part], times, side="right") - 1
+        table[:, column] = np.where(last >= 0, close[np.maximum(last, 0)], np.nan)
+    return times, table
 
 
 def _rows_at(bars: Bars, names: list[str], times: Any) -> IntArray:

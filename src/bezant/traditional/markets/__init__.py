@@ -7,6 +7,7 @@ from bezant.traditional.markets.ewma import Ewma
 from bezant.traditional.markets.forecast import ARRAYS, HORIZONS, LEVELS, MarketForecast, combined, stacked
 from bezant.traditional.markets.garch import Garch
 from bezant.traditional.markets.har import Har
+from bezant.traditional.markets.horizons import at_horizon
 from bezant.traditional.markets.model import MarketModel, last_origins, walk
 from bezant.traditional.markets.random_walk import RollingQuantiles
 
@@ -23,6 +24,7 @@ __all__ = [
     "MarketForecast",
     "MarketModel",
     "RollingQuantiles",
+    "at_horizon",
     "combined",
     "last_origins",
     "stacked",

@@ -1,0 +1,266 @@
+"""``bezant risk``: from a file of positions to VaR, ES, who adds what, limits, stress and their proof."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from bezant.cli.console import out as console
+from bezant.cli.console import print_json, show
+from bezant.cli.market import Live, MarketModel, load_market
+from bezant.cli.sources import AsJson, read_source
+from bezant.schema import unknown_column
+from bezant.types import InputError
+
+if TYPE_CHECKING:
+    from bezant.desks.markets.risk import MarketRisk
+    from bezant.risk import LimitReport, PortfolioRisk, StressReport
+
+EXAMPLE = (
+    "Example: bezant risk models/market positions.csv --level 0.99 --horizon 1 --horizon 10 "
+    "--limit es:0.975:10=100000 --stress --backtest 250"
+)
+
+
+class MethodName(StrEnum):
+    """Where scenarios come from."""
+
+    FORECAST = "forecast"
+    FILTERED = "filtered"
+    TAIL = "tail"
+    HISTORICAL = "historical"
+
+
+Positions = Annotated[
+    str,
+    typer.Argument(
+        metavar="POSITIONS", help="CSV or Parquet: a row an asset, money held in it; short below 0."
+    ),
+]
+
+
+def risk(
+    model: MarketModel,
+    positions: Positions,
+    asset: Annotated[str, typer.Option("--asset", metavar="COLUMN", help="Column of the asset.")] = "asset",
+    amount: Annotated[
+        str, typer.Option("--amount", metavar="COLUMN", help="Column of the money held.")
+    ] = "amount",
+    level: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--level", metavar="SHARE", help="Of VaR and ES; may be repeated; 0.975 and 0.99 if not given."
+        ),
+    ] = None,
+    horizon: Annotated[
+        list[int] | None,
+        typer.Option("--horizon", min=1, metavar="BARS", help="Bars ahead; may be repeated; 1 if not given."),
+    ] = None,
+    method: Annotated[
+        MethodName,
+        typer.Option("--method", help="The forecast's distributions, or past moves, scaled or as they were."),
+    ] = MethodName.FORECAST,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--limit", metavar="MEASURE:LEVEL:BARS=MONEY", help="Such as es:0.975:10=100000; may be repeated."
+        ),
+    ] = None,
+    stress: Annotated[
+        bool, typer.Option("--stress", help="Losses in past crises and worst stretches.")
+    ] = False,
+    shock: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--shock",
+            metavar="ASSET=RETURN",
+            help="Such as 'AAPL=-0.3,JPM=-0.2'; a scenario each; may be repeated.",
+        ),
+    ] = None,
+    backtest: Annotated[
+        int | None, typer.Option("--backtest", min=1, metavar="DAYS", help="Judge the VaR of the last days.")
+    ] = None,
+    live: Live = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the risk of positions: VaR and ES, what each adds, limits, stress, and a backtest.
+
+    Losses are positive. Exits with 1 if a limit is breached.
+    """
+    asked = [_limit(text) for text in limit or []]
+    levels, horizons = tuple(level or (0.975, 0.99)), tuple(horizon or (1,))
+    held = _positions(positions, asset, amount)
+    from bezant.desks.markets.risk import MarketRisk
+
+    desk = MarketRisk(load_market(model, live), method=method.value)
+    found = _Found.of(desk, held, levels, horizons, asked)
+    found.stress = desk.stress(held, dict(_shock(s) for s in shock or ())) if stress or shock else ()
+    found.judged = desk.backtest(held, max(levels), days=backtest).sentence if backtest else None
+    print_json(found.document()) if as_json else found.show()
+    if found.limits is not None and found.limits.status == "breach":
+        raise typer.Exit(1)
+
+
+@dataclass
+class _Found:
+    """What was measured."""
+
+    desk: MarketRisk
+    figures: dict[tuple[float, int], PortfolioRisk]
+    whole: dict[tuple[float, int], tuple[float, float]]
+    limits: LimitReport | None
+    stress: tuple[StressReport, ...] = ()
+    judged: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        desk: MarketRisk,
+        held: dict[str, float],
+        levels: tuple[float, ...],
+        horizons: tuple[int, ...],
+        asked: list[_Limit],
+    ) -> _Found:
+        pairs = [(v, h) for h in horizons for v in levels]
+        needed = dict.fromkeys([*pairs, *((a.level, a.horizon) for a in asked)])
+        whole = {(v, h): (desk.var(held, v, h), desk.es(held, v, h)) for v, h in needed}
+        parts = {(v, h): desk.attribution(held, v, h) for v, h in pairs}
+        limits = None
+        if asked:
+            from bezant.risk import RiskLimits
+
+            values = {a.name: whole[a.level, a.horizon][a.measure == "ES"] for a in asked}
+            limits = RiskLimits.of({a.name: a.money for a in asked}).check(values)
+        return cls(desk, parts, {pair: whole[pair] for pair in pairs}, limits)
+
+    def show(self) -> None:
+        """Print tables and sentences."""
+        console().print(self._table())
+        last = list(self.figures)[-1]
+        show()
+        show(f"What each position adds: {_name(*last)}", "bold")
+        console().print(_frame_table(self.figures[last].as_table()))
+        show(self.figures[last].sentence)
+        if self.limits is not None:
+            show()
+            show(self.limits.sentence, "red" if self.limits.status == "breach" else "")
+        for report in self.stress:
+            show()
+            console().print(_frame_table(report.as_table()))
+            show(report.sentence)
+        if self.judged is not None:
+            show()
+            show(self.judged)
+        for note in self._notes():
+            show(note, "dim")
+
+    def _notes(self) -> list[str]:
+        longest = max(self.desk.forecaster.models_.horizons_)  # type: ignore[attr-defined]
+        beyond = sorted({h for _, h in self.figures if h > longest})
+        if not beyond or self.desk.method == "historical":
+            return []
+        bars = ", ".join(map(str, beyond))
+        return [
+            f"{bars} bars are beyond the model's longest horizon of {longest}: volatility was taken to grow "
+            "with the root of time."
+        ]
+
+    def _table(self) -> Table:
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+        table.add_column(f"Method {self.desk.method}")
+        for title in ("VaR", "ES"):
+            table.add_column(title, justify="right", no_wrap=True)
+        for pair, (var, es) in self.whole.items():
+            table.add_row(_name(*pair), f"{var:,.2f}", f"{es:,.2f}")
+        return table
+
+    def document(self) -> dict[str, Any]:
+        """Return all of it as JSON-ready values."""
+        return {
+            "method": self.desk.method,
+            "figures": [
+                {
+                    "level": v,
+                    "horizon": h,
+                    "var": var,
+                    "es": es,
+                    "parts": self.figures[v, h].as_table().to_dict("records"),
+                }
+                for (v, h), (var, es) in self.whole.items()
+            ],
+            "limits": self.limits.as_table().to_dict("records") if self.limits is not None else None,
+            "stress": [row for r in self.stress for row in r.as_table().to_dict("records")],
+            "backtest": self.judged,
+            "notes": [*self._notes(), *(note for r in self.stress for note in r.notes)],
+        }
+
+
+@dataclass(frozen=True)
+class _Limit:
+    measure: str
+    level: float
+    horizon: int
+    money: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.measure} {_name(self.level, self.horizon)}"
+
+
+def _limit(text: str) -> _Limit:
+    found = re.fullmatch(r"(var|es):([0-9.]+):(\d+)=([0-9.eE+]+)", text.strip().lower())
+    try:
+        if found is None:
+            raise ValueError
+        return _Limit(found[1].upper().replace("VAR", "VaR"), float(found[2]), int(found[3]), float(found[4]))
+    except ValueError as error:
+        raise InputError(f"--limit {text!r} cannot be read; write it as es:0.975:10=100000.") from error
+
+
+def _shock(text: str) -> tuple[str, dict[str, float]]:
+    try:
+        pairs = [part.rsplit("=", 1) for part in text.split(",")]
+        return text, {name.strip(): float(size) for name, size in pairs}
+    except ValueError as error:
+        raise InputError(f"--shock {text!r} cannot be read; write it as AAPL=-0.3,JPM=-0.2.") from error
+
+
+def _name(level: float, horizon: int) -> str:
+    return f"{100 * level:g} %, {horizon} bar{'' if horizon == 1 else 's'}"
+
+
+def _positions(file: str, asset: str, amount: str) -> dict[str, float]:
+    """Read positions; those of the same asset are added up."""
+    table = read_source(file, raw=True)
+    for name in (asset, amount):
+        if name not in table.column_names:
+            raise unknown_column(name, table.column_names)
+    held: dict[str, float] = {}
+    wrong = 0
+    for name, money in zip(table[asset].to_pylist(), table[amount].to_pylist(), strict=True):
+        try:
+            value = float(money)
+        except (TypeError, ValueError):
+            value = np.nan
+        wrong += name is None or not np.isfinite(value)
+        held[str(name)] = held.get(str(name), 0.0) + value
+    if wrong:
+        raise InputError(
+            f"{wrong} of {table.num_rows} positions lack an asset or a number in {amount!r}; fill them."
+        )
+    return held
+
+
+def _frame_table(frame: Any) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for name in frame.columns:
+        table.add_column(str(name), justify="left" if frame[name].dtype == object else "right", no_wrap=True)
+    for row in frame.itertuples(index=False):
+        table.add_row(*(f"{v:,.4g}" if isinstance(v, float) else str(v) for v in row))
+    return table

@@ -1,0 +1,131 @@
+"""``bezant fit market | forecast | backtest | risk`` from end to end on drawn bars."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bezant as bz
+from loans import run
+from market_support import drawn_bars
+
+FIT = ("--size", "tiny", "--epochs", "1", "--window", "32", "--alone", "--horizon", "1", "--horizon", "5")
+CUT = "2002-06-01"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bars before and after a day, and a model of those before."""
+    folder = tmp_path_factory.mktemp("market")
+    frame = drawn_bars(560).to_pandas()
+    frame[frame["time"] < CUT].to_csv(folder / "bars.csv", index=False)
+    frame[frame["time"] >= CUT].to_csv(folder / "later.csv", index=False)
+    frame.to_csv(folder / "all.csv", index=False)
+    pd.DataFrame({"asset": ["A", "B", "A"], "amount": [50.0, -20.0, 10.0]}).to_csv(
+        folder / "positions.csv", index=False
+    )
+    assert run("fit", "market", str(folder / "bars.csv"), *FIT, "--out", str(folder / "model")) == 0
+    return folder
+
+
+def test_a_fit_shows_what_held_out_bars_say(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("fit", "market", str(folder / "bars.csv"), *FIT, "--out", str(folder / "again"))
+    assert run(*words) == 0
+    printed = capsys.readouterr().out
+    assert "QLIKE" in printed and "always-up" in printed and "forecaster" in printed
+    assert run(*words, "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert set(said["evaluation"]["covered_by_regime"]) == {"calm", "middling", "stormy"}
+    assert set(said["evaluation"]["covered_by_asset"]) == {"A", "B"}
+
+
+def test_forecasts_are_those_of_the_model(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = folder / "forecasts.csv"
+    assert run("forecast", str(folder / "model"), "--out", str(out)) == 0
+    assert "median" in capsys.readouterr().out
+    wanted, written = bz.load(folder / "model").forecast(), pd.read_csv(out)
+    np.testing.assert_allclose(written["q0.05"], wanted["q0.05"])
+    assert len(written) == 4
+
+
+def test_live_bars_move_the_origin(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    live = ("--live", str(folder / "later.csv"), "--json")
+    assert run("forecast", str(folder / "model"), *live) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["origin"] for row in rows} == {"2002-07-14 00:00:00"}
+    assert run("forecast", str(folder / "model"), *live, "--bars", str(folder / "bars.csv")) == 2
+
+
+def test_a_backtest_writes_its_report_and_goes_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report, out = folder / "report.html", folder / "walked.csv"
+    words = ("backtest", str(folder / "all.csv"), "--first-origin", CUT, "--refit-every", "30", *FIT)
+    kept = ("--folder", str(folder / "walk"))
+    assert run(*words, *kept, "--report", str(report), "--out", str(out), "--draw", "B") == 0
+    printed = capsys.readouterr().out
+    assert "Not predictable here" in printed and "random walk" in printed
+    assert "Regimes and breaks" in report.read_text(encoding="utf-8")
+    written = pd.read_csv(out)
+    assert len(written) == 2 * 2 * 44 and written["change"].isna().sum() == 2 * (1 + 5)
+    files = {f: f.stat().st_mtime_ns for f in (folder / "walk").glob("fit-*.npz")}
+    assert len(files) == 2
+    assert run(*words, *kept, "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["origins"] == 88 and len(said["fits"]) == 2
+    assert files == {f: f.stat().st_mtime_ns for f in files}
+
+
+def test_risk_measures_positions_of_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = (
+        "risk",
+        str(folder / "model"),
+        str(folder / "positions.csv"),
+        "--live",
+        str(folder / "later.csv"),
+    )
+    asked = ("--level", "0.975", "--horizon", "1", "--horizon", "3", "--horizon", "10")
+    assert run(*words, *asked, "--limit", "es:0.975:3=1e6", "--stress", "--shock", "A=-0.5", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    figures = {f["horizon"]: f for f in said["figures"]}
+    assert figures[1]["var"] < figures[3]["var"] < figures[10]["var"]
+    assert all(f["es"] > f["var"] for f in figures.values())
+    parts = {p["asset"]: p for p in figures[1]["parts"]}
+    assert parts["A"]["position"] == 60.0  # two rows of one asset are added up
+    assert parts["A"]["es_part"] + parts["B"]["es_part"] == pytest.approx(figures[1]["es"])
+    assert said["limits"][0]["status"] == "ok"
+    assert any(row["scenario"] == "A=-0.5" for row in said["stress"])
+    assert "root of time" in said["notes"][0]
+
+
+def test_a_breached_limit_ends_with_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("risk", str(folder / "model"), str(folder / "positions.csv"), "--backtest", "30")
+    assert run(*words, "--limit", "var:0.99:1=0.01") == 1
+    printed = capsys.readouterr().out
+    assert "Breach: VaR 99 %, 1 bar" in printed
+    assert "30 days went beyond the 99 % VaR" in printed
+    assert "adds most" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--limit", "es=3"), "write it as es:0.975:10=100000"),
+        (("--shock", "A"), "write it as AAPL=-0.3"),
+        (("--amount", "money"), "'money'"),
+        (("--level", "1.5"), "1.5"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_a_sentence(
+    words: tuple[str, ...], sentence: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("risk", str(folder / "model"), str(folder / "positions.csv"), *words) == 2
+    said = capsys.readouterr().err
+    assert sentence in said and "Traceback" not in said
+
+
+def test_what_is_no_market_model_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("forecast", str(folder / "absent")) == 2
+    assert "bezant fit market" in capsys.readouterr().err
