@@ -200,9 +200,9 @@ class MarketRisk:
         names = list(assets)
         times = _common_times(bars, names)
         rows = _rows_at(bars, names, times[-1:])[0]
-        found = model.forecast(bars, rows)
+        found = at_horizon(model.forecast(bars, rows), horizon)
         past = _before(self._past(bars, names, horizon), len(times) - 1, horizon, self.days)
-        return self._drawn(past, at_horizon(found, horizon), 0)
+        return self._drawn(past, found, 0)
 
     def _past(self, bars: Bars, names: list[str], horizon: int) -> _Past:
         """Return changes and scales at all common times; what is not known yet is NaN."""
