@@ -18,6 +18,7 @@ FETCHED = {  # rows, events: counted by hand with DuckDB or pandas on the source
     "credit-data": (4_454, 1_254),
     "german-credit": (1_000, 300),
     "hmda": (2_380, 285),
+    "card-applications": (1_319, 296),
     "loans-full-schema": (10_000, 178),
     "caravan": (5_822, 348),
 }

@@ -22,7 +22,7 @@ def rows(n: int = 100) -> Batch:
     return Batch(numbers, codes, target=(torch.rand(n, generator=draw) < 0.3).float())
 
 
-def network(batch: Batch, **settings: str) -> tuple[Network, Batch]:
+def network(batch: Batch, **settings: object) -> tuple[Network, Batch]:
     torch.manual_seed(0)
     config = NetworkConfig.model_validate({"size": "tiny", "fields": FIELDS, **settings})
     return learn_network(batch, torch.arange(len(batch)) % 5, config)
@@ -101,3 +101,23 @@ def test_an_empty_batch_gives_no_answers() -> None:
 def test_a_network_without_known_fields_is_refused() -> None:
     with pytest.raises(ValueError, match="fields are known"):
         Network(NetworkConfig())
+
+
+@pytest.mark.parametrize("parts", [2, 4])
+@pytest.mark.parametrize("n", [100, 99, 3])
+def test_a_dealt_row_has_the_outputs_of_the_members_that_read_it(n: int, parts: int) -> None:
+    every, batch = network(rows(), dropout=0.0)
+    dealt = Network(every.config.model_copy(update={"dealt": parts}))
+    dealt.load_state_dict(every.state_dict())
+    some = batch.rows(slice(0, n))
+    with torch.no_grad():
+        whole, found = every.train()(some), dealt.train()(some)
+    own, length = 4 // parts, -(-n // parts)
+    place = torch.arange(n) // length * own
+    assert_allclose(found, torch.stack([whole[i, p : p + own] for i, p in enumerate(place)]), atol=1e-5)
+    assert_allclose(dealt.predict(some), every.predict(some), rtol=1e-5)  # all members answer
+
+
+def test_a_batch_is_dealt_evenly_among_the_members() -> None:
+    with pytest.raises(ValueError, match="dealt into 3 parts among 4 members"):
+        network(rows(), dealt=3)

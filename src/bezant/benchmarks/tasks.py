@@ -118,6 +118,17 @@ TASKS = {
         CreditTask("credit-data", "credit-data", "Credit data, 4,454 rows, 5 folds"),
         CreditTask("hmda", "hmda", "Boston HMDA, 2,380 rows, 5 folds"),
         CreditTask("lending-club", "lending-club", "Lending Club, 9,857 rows, 5 folds"),
+        CreditTask(
+            "card-applications",
+            "card-applications",
+            "Credit card, who was refused, 1,319 rows, 5 folds: nothing was chosen on these rows",
+        ),
+        CreditTask(
+            "loans-full-schema",
+            "loans-full-schema",
+            "Lending Club 2018, who is behind, 10,000 rows, 178 events, 5 folds: nothing was chosen "
+            "on these rows",
+        ),
         CreditTask("caravan", "caravan", "Caravan, who takes the policy (propensity), 5,822 rows, 5 folds"),
         CreditTask(
             "sba-100k",

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from bezant.datasets.cache import cached_path, cached_table
 from bezant.datasets.caravan import CARAVAN
+from bezant.datasets.card_applications import CARD_APPLICATIONS
 from bezant.datasets.cdnow import CDNOW, CDNOW_SAMPLE
 from bezant.datasets.credit_data import CREDIT_DATA
 from bezant.datasets.default_spreads import DEFAULT_SPREADS
@@ -47,6 +48,7 @@ DATASETS: dict[str, Dataset] = {
         CREDIT_DATA,
         GERMAN_CREDIT,
         HMDA,
+        CARD_APPLICATIONS,
         LOANS_FULL_SCHEMA,
         CDNOW,
         CDNOW_SAMPLE,

@@ -61,6 +61,9 @@ class NetworkConfig(BaseModel):
         Share of a block's units left out of each training step.
     groups : int, default 1
         Of a TabM trunk: groups of members that share no weights; a small table's ensemble of seeds.
+    dealt : int, default 1
+        Of a TabM trunk: parts that a batch is dealt into in training, each read by members of its own (as
+        Wen et al. 2020 train theirs), so that a step costs that much less; a divisor of the members' number.
     width, depth : int, optional
         Of the trunk's blocks, and their number; those of the size if not given.
     bins : int, optional
@@ -84,6 +87,7 @@ class NetworkConfig(BaseModel):
     periods: int = 1
     dropout: float = 0.3
     groups: int = Field(default=1, ge=1)
+    dealt: int = Field(default=1, ge=1)
     width: int | None = Field(default=None, ge=1)
     depth: int | None = Field(default=None, ge=1)
     bins: int | None = Field(default=None, ge=1)
@@ -137,14 +141,30 @@ class Network(nn.Module):
             )
         else:
             self.trunk = MLPTrunk(width_in, width=width, depth=depth, dropout=config.dropout)
+        if self.trunk.members % config.dealt:
+            raise ValueError(
+                f"a batch cannot be dealt into {config.dealt} parts among {self.trunk.members} members"
+            )
         self.head = make_head(config, self.trunk.members, self.trunk.width)
         # Drawn after all others, so that their weights are those of a network without it.
         self.additive = AdditiveMember(self.fields.config) if config.additive else None
         self._dtype = torch.float32
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the members' raw outputs."""
-        return self.head(self.trunk(self.embed(batch).to(self._dtype)))  # type: ignore[no-any-return]
+        """Return the members' raw outputs; in training, those of the members that read the row."""
+        x = self.embed(batch).to(self._dtype)
+        if self.training and self.config.dealt > 1:
+            return self._dealt(x)
+        return self.head(self.trunk(x))  # type: ignore[no-any-return]
+
+    def _dealt(self, x: Tensor) -> Tensor:
+        """Return raw outputs (B, K / dealt) or (B, K / dealt, T) of rows that are dealt to the members."""
+        parts, rows = self.config.dealt, len(x)
+        own, length = self.trunk.members // parts, -(-rows // parts)
+        if rows % parts:  # what fills the last part is computed and left aside
+            x = x[torch.arange(parts * length, device=x.device) % rows]
+        read = x.view(parts, 1, length, -1).expand(-1, own, -1, -1).flatten(0, 1)  # (K, B / dealt, D)
+        return torch.cat(self.head(self.trunk(read)).split(own, 1))[:rows]
 
     def embed(self, batch: Batch) -> Tensor:
         """Return what the trunk reads of each row, its fields and the summary of its records, (B, D)."""

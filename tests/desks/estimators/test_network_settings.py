@@ -55,6 +55,11 @@ def test_an_additive_member_is_for_probabilities_of_an_event() -> None:
         said.plan("small", "tabm", "severity", TrainingConfig())
 
 
+def test_a_batch_is_dealt_evenly_among_the_members() -> None:
+    with pytest.raises(InputError, match="dealt into 3 parts among 8 members; give a divisor"):
+        read_network({"dealt": 3}).plan("small", "tabm", "binary", TrainingConfig())
+
+
 def test_a_model_is_fitted_saved_and_cloned_with_its_settings(tmp_path: Path) -> None:
     loans = bezant.datasets.load("sba-sample")[list(COLUMNS)].iloc[::60]
     how: dict[str, Any] = {

@@ -12,12 +12,12 @@ from bezant.network.fields.embedding import FieldConfig
 from bezant.network.fields.numbers import NumberEmbeddingKind
 from bezant.network.model import HeadName, NetworkConfig, TrunkName
 from bezant.network.record_encoder import RecordsConfig
-from bezant.network.sizes import SizeName
+from bezant.network.sizes import SIZES, SizeName
 from bezant.training.config import TrainingConfig
 from bezant.training.plan import TablePlan
 from bezant.types import InputError
 
-OF_NETWORK = ("dropout", "groups", "additive")
+OF_NETWORK = ("dropout", "groups", "dealt", "additive")
 OF_FIELDS = ("hide", "smoothings", "number_embedding", "most_pairs", "most_ratios")
 OF_RECORDS = ("backbone", "window")
 
@@ -31,6 +31,8 @@ class NetworkSettings(BaseModel):
         Share of a block's units left out of each training step.
     groups : int, optional
         Of a TabM trunk: groups of members that share no weights.
+    dealt : int, optional
+        Of a TabM trunk: parts that a batch is dealt into in training, each read by members of its own.
     additive : bool, optional
         Whether an additive logistic regression of the same fields, solved with a penalty, has a share of the
         answer; if not given, in tables of under 20,000 rows. For probabilities of an event only.
@@ -58,6 +60,7 @@ class NetworkSettings(BaseModel):
 
     dropout: float = Field(default=0.3, ge=0, lt=1)
     groups: int | None = Field(default=None, ge=1)
+    dealt: int | None = Field(default=None, ge=1)
     additive: bool | None = None
     hide: float = Field(default=0.0, ge=0, lt=1)
     smoothings: tuple[float, ...] = Field(default=(10.0, 100.0), min_length=1)
@@ -75,6 +78,12 @@ class NetworkSettings(BaseModel):
             raise InputError(
                 "network: 'additive': an additive member answers with the probability of an event, which the "
                 f"head {head!r} does not; leave it out."
+            )
+        members = SIZES[size].members * (self.groups or 1) if trunk == "tabm" else 1
+        if self.dealt is not None and members % self.dealt:
+            raise InputError(
+                f"network: 'dealt': a batch cannot be dealt into {self.dealt} parts among {members} members; "
+                "give a divisor of that number."
             )
         network = {name: given[name] for name in OF_NETWORK if name in given}
         fields = {name: given[name] for name in OF_FIELDS if name in given}

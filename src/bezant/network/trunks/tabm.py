@@ -72,8 +72,7 @@ class SharedLinear(nn.Module):
             s, bias = s.gather(1, made), bias.gather(1, made)
         if scale is not None:
             s, bias = s * scale, bias * scale
-        rows, (outputs, inputs) = x.shape[-2], self.weight.shape
-        if read is None and made is None and rows * (inputs + outputs) < inputs * outputs:
+        if read is None and made is None and self.better_by_rows(x):
             return self._of_few_rows(x, s, bias)
         weights: Tensor = self._rows(made)
         if x.ndim == 2:
@@ -85,6 +84,11 @@ class SharedLinear(nn.Module):
         return torch.baddbmm(
             bias[:, None, :].to(x.dtype), x.contiguous(), weights.to(x.dtype).transpose(1, 2)
         )
+
+    def better_by_rows(self, x: Tensor) -> bool:
+        """Whether rows (B, D) or (K, B, D) are so few that it is cheaper to scale them than the matrices."""
+        outputs, inputs = self.weight.shape
+        return x.shape[-2] * (inputs + outputs) < inputs * outputs
 
     def _of_few_rows(self, x: Tensor, s: Tensor, bias: Tensor) -> Tensor:
         """Apply all K maps by scaling the rows: a small table's batch has fewer numbers than the matrices."""
@@ -182,14 +186,17 @@ class TabMTrunk(nn.Module):
             for layer in self.layers:
                 x = torch.relu(layer(x))
             return x
+        if self.layers[0].better_by_rows(x):  # type: ignore[operator]
+            for layer in self.layers:
+                x = torch.relu(layer(x, scale=self._mask(x.device)))
+            return x
         read: Tensor | None = None
         for layer in self.layers[:-1]:
             made = self._kept(x.device)
             x = torch.relu(layer(x, read=read, made=made, scale=self._scale))
             read = made
-        last = torch.zeros(self.members, self.width, device=x.device)
-        last.scatter_(1, self._kept(x.device), self._scale)  # the head reads all units
-        return torch.relu(self.layers[-1](x, read=read, scale=last))
+        # The head reads all units.
+        return torch.relu(self.layers[-1](x, read=read, scale=self._mask(x.device)))
 
     def folded(self) -> list[tuple[Tensor, Tensor]]:
         """Return the members' matrices (K, W, D) and shifts (K, W), layer by layer; ReLU follows each."""
@@ -203,6 +210,11 @@ class TabMTrunk(nn.Module):
     @property
     def _scale(self) -> float:
         return self.width / self._number_kept
+
+    def _mask(self, device: torch.device) -> Tensor:
+        """Draw what each member's units are multiplied by, (K, W)."""
+        mask = torch.zeros(self.members, self.width, device=device)
+        return mask.scatter_(1, self._kept(device), self._scale)
 
     def _kept(self, device: torch.device) -> Tensor:
         """Draw the units of each member that stay, int64 (K, W')."""
