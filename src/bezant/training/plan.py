@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bezant.network.adaptation import Adapt, can_be_lora
 from bezant.network.model import NetworkConfig
 from bezant.network.pretrained import PretrainedRecords
+from bezant.network.sizes import SIZES
 from bezant.training.config import TrainingConfig
 
 STATISTICS_FROM = 10
@@ -23,6 +24,10 @@ SMALL_ROWS = 20_000
 SMALL = {"width": 96, "depth": 1, "groups": 4, "bins": 16, "spacing": "tails", "additive": True}
 """What a small table's network is made of, unless it is said otherwise. Groups are those of a TabM trunk, and
 an additive member answers with the probability of an event."""
+
+DEALT = 4
+"""Parts that a batch of a large table is dealt into, but at least two members read each: a step costs a third
+of what it did. Eight parts among eight members left each of them with too little."""
 
 SMALL_SIZES = ("tiny", "small")
 """Whoever asks for a larger size gets it, however few the rows."""
@@ -110,6 +115,9 @@ class TablePlan(BaseModel):
             fits = {"groups": network.trunk == "tabm", "additive": network.head == "binary"}
             wished = {k: v for k, v in SMALL.items() if k not in given and fits.get(k, True)}
             network, statistics = network.model_copy(update=wished), EMBEDDED_UP_TO + 1
+        elif not small and network.trunk == "tabm" and "dealt" not in network.model_fields_set:
+            members = network.groups * SIZES[network.size].members
+            network = network.model_copy(update={"dealt": min(DEALT, members // 2)})
         return self.model_copy(
             update={
                 "network": network,
