@@ -20,6 +20,10 @@ import torch
 from torch import Tensor, nn
 
 
+PASSES = 3
+"""Scaling matrices goes over their numbers about so many times as scaling rows does over theirs."""
+
+
 class SharedLinear(nn.Module):
     """K linear maps that share one matrix, or one a group.
 
@@ -88,7 +92,7 @@ class SharedLinear(nn.Module):
     def better_by_rows(self, x: Tensor) -> bool:
         """Whether rows (B, D) or (K, B, D) are so few that it is cheaper to scale them than the matrices."""
         outputs, inputs = self.weight.shape
-        return x.shape[-2] * (inputs + outputs) <= inputs * outputs
+        return x.shape[-2] * (inputs + outputs) <= PASSES * inputs * outputs
 
     def _of_few_rows(self, x: Tensor, s: Tensor, bias: Tensor) -> Tensor:
         """Apply all K maps by scaling the rows: a small table's batch has fewer numbers than the matrices."""
