@@ -19,7 +19,6 @@ import tabm
 import torch
 from torch import Tensor, nn
 
-
 PASSES = 3
 """Scaling matrices goes over their numbers about so many times as scaling rows does over theirs."""
 
