@@ -25,7 +25,7 @@ SMALL = {"width": 96, "depth": 1, "groups": 4, "bins": 16, "spacing": "tails", "
 an additive member answers with the probability of an event."""
 
 DEALT = 2
-"""Parts that a batch of a large table is dealt into: half of the members read each. It costs nothing in accuracy
+"""Parts that a batch of a large table is dealt into: half of the members read each. It costs no accuracy,
 and a step takes little more than half of the time; four parts need half as many epochs again."""
 
 SMALL_SIZES = ("tiny", "small")
