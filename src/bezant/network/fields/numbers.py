@@ -93,7 +93,9 @@ class NumberEmbedding(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Embed scaled numbers; what lies outside the training range counts as its edge."""
         gone = torch.isnan(x)
-        x = torch.where(gone, torch.zeros_like(x), x).clamp(self.low, self.high)
+        x = x.nan_to_num(0.0).clamp(self.low, self.high)
+        if self.periodic is None and self.piecewise is not None:
+            return self.piecewise(x, gone, self.missing)  # type: ignore[no-any-return]
         parts = [layer(x) for layer in (self.piecewise, self.periodic) if layer is not None]
         vectors = parts[0] if len(parts) == 1 else parts[0] + parts[1]  # (B, N, D)
         return torch.where(gone[..., None], self.missing, vectors)
@@ -137,14 +139,23 @@ class PiecewiseLinear(nn.Module):
         for row, found in zip(self.edges, edges, strict=True):
             row[: len(found)] = found
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Look the curves up."""
+    def forward(self, x: Tensor, gone: Tensor | None = None, missing: Tensor | None = None) -> Tensor:
+        """Look the curves up; where a number is gone (B, N), take its column's missing vector (N, D).
+
+        The missing vectors are further rows of the table: choosing between vectors afterwards would go over
+        all of them four times more, gradients included.
+        """
         columns = x.detach().T.contiguous()  # (N, B)
         right = torch.searchsorted(self.edges, columns).clamp_min(1)
         low, high = self.edges.gather(1, right - 1), self.edges.gather(1, right)
         share = ((columns - low) / (high - low)).T  # (B, N)
         place = right.T + self.starts  # (B, N)
-        return _Between.apply(self.knots(), place, share[..., None])  # type: ignore[no-any-return,no-untyped-call]
+        table = self.knots()
+        if gone is not None and missing is not None:
+            own = torch.arange(len(table), len(table) + len(missing), device=place.device)
+            place, share = torch.where(gone, own, place), share.masked_fill(gone, 1.0)
+            table = torch.cat([table, missing])
+        return _Between.apply(table, place, share[..., None])  # type: ignore[no-any-return,no-untyped-call]
 
     def knots(self) -> Tensor:
         """Return the values of the curves at the edges: (N * (bins + 1), D)."""
