@@ -87,7 +87,12 @@ def test_risk_measures_positions_of_a_file(folder: Path, capsys: pytest.CaptureF
         str(folder / "later.csv"),
     )
     asked = ("--level", "0.975", "--horizon", "1", "--horizon", "3", "--horizon", "10")
-    assert run(*words, *asked, "--limit", "es:0.975:3=1e6", "--stress", "--shock", "A=-0.5", "--json") == 0
+    assert (
+        run(
+            *words, *asked, "--limit", "es:0.975:3=1e6", "--stress", "--shock", "A=-0.5", "--breaks", "--json"
+        )
+        == 0
+    )
     said = json.loads(capsys.readouterr().out)
     figures = {f["horizon"]: f for f in said["figures"]}
     assert figures[1]["var"] < figures[3]["var"] < figures[10]["var"]
@@ -98,6 +103,7 @@ def test_risk_measures_positions_of_a_file(folder: Path, capsys: pytest.CaptureF
     assert said["limits"][0]["status"] == "ok"
     assert any(row["scenario"] == "A=-0.5" for row in said["stress"])
     assert "root of time" in said["notes"][0]
+    assert set(said["breaks"]) == {"A", "B"} and "one in 2,520 bars" in said["breaks"]["A"]
 
 
 def test_a_breached_limit_ends_with_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

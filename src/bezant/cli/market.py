@@ -67,7 +67,9 @@ Horizons = Annotated[
     ),
 ]
 BackboneName = Annotated[Backbone, typer.Option("--backbone", help="What mixes the bars.")]
-MarketWindow = Annotated[int, typer.Option("--window", min=2, help="Bars read at once.")]
+MarketWindow = Annotated[
+    int | None, typer.Option("--window", min=2, metavar="BARS", help="Bars that the network reads at once.")
+]
 Combine = Annotated[
     bool,
     typer.Option("--combine/--alone", help="Average with HAR, GARCH and LightGBM, or the large model alone."),
@@ -94,7 +96,7 @@ def fit_market(
         "models/market"
     ),
     backbone: BackboneName = Backbone.RNN,
-    window: MarketWindow = 256,
+    window: MarketWindow = None,
     combine: Combine = True,
     size: Size = SizeName.SMALL,
     epochs: Epochs = None,
@@ -197,7 +199,7 @@ def backtest(
         ),
     ] = None,
     backbone: BackboneName = Backbone.RNN,
-    window: MarketWindow = 256,
+    window: MarketWindow = None,
     combine: Combine = True,
     size: Size = SizeName.SMALL,
     epochs: Epochs = None,
@@ -268,7 +270,7 @@ def _forecaster(
     change: ChangeName,
     horizon: list[int] | None,
     backbone: Backbone,
-    window: int,
+    window: int | None,
     combine: bool,
     size: SizeName,
     epochs: int | None,
@@ -284,6 +286,8 @@ def _forecaster(
     chosen: dict[str, Any] = {"horizons": tuple(sorted(set(horizon)))} if horizon else {}
     if value:
         chosen["value"] = value[0] if len(value) == 1 else tuple(value)
+    if window is not None:
+        chosen["window"] = window
     if epochs is not None:
         chosen["training"] = {"max_epochs": epochs}
     return MarketForecaster(
@@ -291,7 +295,6 @@ def _forecaster(
         time=time,
         change=change.value,
         backbone=backbone.value,
-        window=window,
         combine=combine,
         size=size.value,
         random_state=seed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -86,6 +86,9 @@ def risk(
     backtest: Annotated[
         int | None, typer.Option("--backtest", min=1, metavar="DAYS", help="Judge the VaR of the last days.")
     ] = None,
+    breaks: Annotated[
+        bool, typer.Option("--breaks", help="Look for breaks in the last 1,000 bars of each asset held.")
+    ] = False,
     live: Live = None,
     as_json: AsJson = False,
 ) -> None:
@@ -101,6 +104,7 @@ def risk(
     desk = MarketRisk(load_market(model, live), method=method.value)
     found = _Found.of(desk, held, levels, horizons, asked)
     found.stress = desk.stress(held, dict(_shock(s) for s in shock or ())) if stress or shock else ()
+    found.breaks = {name: desk.breaks(name).sentence for name in held} if breaks else {}
     found.judged = desk.backtest(held, max(levels), days=backtest).sentence if backtest else None
     print_json(found.document()) if as_json else found.show()
     if found.limits is not None and found.limits.status == "breach":
@@ -117,6 +121,7 @@ class _Found:
     limits: LimitReport | None
     stress: tuple[StressReport, ...] = ()
     judged: str | None = None
+    breaks: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -157,6 +162,8 @@ class _Found:
         if self.judged is not None:
             show()
             show(self.judged)
+        for name, sentence in self.breaks.items():
+            show(f"{name}: {sentence}")
         for note in self._notes():
             show(note, "dim")
 
@@ -197,6 +204,7 @@ class _Found:
             "limits": self.limits.as_table().to_dict("records") if self.limits is not None else None,
             "stress": [row for r in self.stress for row in r.as_table().to_dict("records")],
             "backtest": self.judged,
+            "breaks": self.breaks,
             "notes": [*self._notes(), *(note for r in self.stress for note in r.notes)],
         }
 

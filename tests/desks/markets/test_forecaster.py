@@ -84,6 +84,17 @@ def test_live_bars_give_what_all_bars_give(
     pd.testing.assert_frame_equal(live.forecast(), market.forecast(whole), rtol=1e-6)
 
 
+def test_a_split_between_the_known_bars_and_live_ones_is_said(
+    whole: pd.DataFrame, market: bz.MarketForecaster, tmp_path: Path
+) -> None:
+    live = bz.load(market.save(tmp_path / "live"))
+    later = whole[whole["time"] > LAST].copy()
+    later.loc[later["asset"] == "B", ["open", "high", "low", "close"]] /= 4
+    live.update(later)
+    said = [note for note in live.notes_ if "like a split" in note]
+    assert len(said) == 1 and said[0].startswith("'B' changes by a factor of 0.2")
+
+
 def test_a_saved_forecaster_answers_the_same(market: bz.MarketForecaster, tmp_path: Path) -> None:
     restored = bz.load(market.save(tmp_path / "market"))
     pd.testing.assert_frame_equal(restored.forecast(), market.forecast(), rtol=1e-9)

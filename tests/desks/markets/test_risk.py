@@ -124,3 +124,12 @@ def test_stress_is_what_the_positions_lost_from_close_to_close(
     assert any("1987" in note for note in past.notes)
     assert shocked.gains[0, 0] == pytest.approx(-30.0)
     assert -20 < shocked.gains[0, 1] < 0  # the bank falls with it
+
+
+def test_the_break_of_2020_is_seen_in_each_share(forecaster: SimpleNamespace, bars: Bars) -> None:
+    found = MarketRisk(forecaster).breaks("JPM", days=900)
+    assert len(found.time) == 900 and found.time[-1] == bars.time.max()
+    wilder = [str(found.time[a.at])[:7] for a in found.alarms if a.kind == "wilder"]
+    assert {"2020-02", "2020-03"} & set(wilder)
+    with pytest.raises(InputError, match="'GE'"):
+        MarketRisk(forecaster).breaks("GE")

@@ -19,7 +19,7 @@ from bezant.desks.markets.evaluation import MarketEvaluation
 from bezant.desks.markets.frames import bars_document, bars_from_tensors, bars_to_tensors, kind_of_bars, tidy
 from bezant.desks.markets.network import MARKET_SIZES
 from bezant.desks.markets.parts import MarketModels
-from bezant.histories.market import Bars, Change, read_bars
+from bezant.histories.market import Bars, Change, read_bars, said_of_splits
 from bezant.network.backbones import FORMS, BackboneKind
 from bezant.network.sizes import SizeName
 from bezant.traditional.markets import LEVELS
@@ -165,6 +165,8 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
                 "fit again with its bars, or leave it out."
             )
         self.bars_ = self.bars_.append(later)
+        said = said_of_splits(self.bars_, since=later.time.min())  # a split may lie between old bars and new
+        self.notes_ = tuple(dict.fromkeys((*self.notes_, *later.notes, *said)))
         return self
 
     def backtest(

@@ -8,8 +8,9 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from bezant.evidence.markets import SurpriseSignal, surprise_signal
 from bezant.evidence.var_backtests import RiskBacktest, backtest_risk
-from bezant.histories.market import Bars, market_features
+from bezant.histories.market import MEMORY, Bars, market_features
 from bezant.risk import (
     PortfolioRisk,
     StressReport,
@@ -140,6 +141,36 @@ class MarketRisk:
             returns = whole[1:] / whole[:-1] - 1
             reports.append(hypothetical_stress(money, shocks, names, returns=returns))
         return tuple(reports)
+
+    def breaks(self, asset: str, days: int = 1000) -> SurpriseSignal:
+        """Return how surprising each of the last returns was to the forecaster, regimes and breaks.
+
+        Forecasts are made from each bar's past; the parameters are those of the fit, so that days it was
+        fitted to look less surprising than they were (a backtest fits anew).
+
+        Parameters
+        ----------
+        asset : str
+        days : int, default 1000
+            Bars looked at, fewer where volatility is not known that far back.
+        """
+        bars, model = self.forecaster.bars_, self.forecaster.models_
+        place = _places(bars, [asset])[0]
+        rows = np.arange(bars.offsets[place], bars.offsets[place + 1])[MEMORY:-1][-days:]
+        if not len(rows):
+            raise InputError(
+                f"{asset!r} has {int(np.diff(bars.offsets)[place])} bars, and {MEMORY + 2} are needed."
+            )
+        found = model.forecast(bars, rows)
+        if found.horizons[0] != 1:
+            raise InputError(f"Breaks need forecasts one bar ahead, and the horizons are {found.horizons}.")
+        return surprise_signal(
+            bars.time[rows + 1],
+            bars.ahead(1)[rows],
+            found.quantiles[:, 0],
+            found.levels,
+            found.variance[:, 0],
+        )
 
     def backtest(
         self, positions: Mapping[str, float], level: float = 0.99, *, days: int = 250

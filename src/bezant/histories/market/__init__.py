@@ -10,7 +10,7 @@ from bezant.histories.market.features import (
     market_features,
     rolling_mean,
 )
-from bezant.histories.market.jumps import suspected_splits
+from bezant.histories.market.jumps import said_of_splits, suspected_splits
 from bezant.histories.market.reading import read_bars
 from bezant.histories.market.variance import (
     REALISED,
@@ -39,6 +39,7 @@ __all__ = [
     "read_bars",
     "rogers_satchell",
     "rolling_mean",
+    "said_of_splits",
     "squared_returns",
     "sum_ahead",
     "suspected_splits",

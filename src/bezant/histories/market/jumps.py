@@ -13,6 +13,8 @@ UNUSUAL = 10.0
 """Times the median move of the bars before; a share that halves often is no split."""
 BEFORE = 66
 FEWEST = 20
+NAMED = 3
+"""Suspected splits that are named one by one; further ones are counted."""
 
 
 def suspected_splits(bars: Bars) -> list[tuple[str, np.datetime64, float]]:
@@ -41,3 +43,15 @@ def suspected_splits(bars: Bars) -> list[tuple[str, np.datetime64, float]]:
             if len(before) >= FEWEST and abs(moves[k]) > UNUSUAL * max(float(np.median(before)), 1e-9):
                 found.append((str(asset), bars.time[span][k], float(np.exp(moves[k]))))
     return found
+
+
+def said_of_splits(bars: Bars, since: np.datetime64 | None = None) -> list[str]:
+    """Say of every suspected split where it is, a sentence each; of those from a time on if one is given."""
+    found = [each for each in suspected_splits(bars) if since is None or each[1] >= since]
+    said = [
+        f"{name!r} changes by a factor of {ratio:.3g} at {time.astype('datetime64[D]')}, like a split that "
+        "nobody adjusted for; give adjusted prices if it is one."
+        for name, time, ratio in found[:NAMED]
+    ]
+    more = len(found) - NAMED
+    return said + ([f"{more} further jumps look like splits."] if more > 0 else [])

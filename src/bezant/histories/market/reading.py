@@ -11,14 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bezant.histories.market.bars import Bars, Change
-from bezant.histories.market.jumps import suspected_splits
+from bezant.histories.market.jumps import said_of_splits
 from bezant.histories.readers import read_table
 from bezant.schema import Role, infer_schema, unknown_column
 from bezant.types import AnyArray, FloatArray, Frame, InputError, IntArray
 
 PRICES = ("open", "high", "low", "close", "volume")
-NAMED = 3
-"""Suspected splits that are named one by one; further ones are counted."""
 
 
 def read_bars(
@@ -76,7 +74,7 @@ def read_bars(
         wanted = {"close": value} if value is not None else _price_columns(table, adjusted, names or {})
         columns = _columns(table, asset, time, wanted, notes, label=value or "asset")
     found = _assembled(columns, change, notes)
-    return dataclasses.replace(found, notes=(*notes, *_said_of_splits(found)))
+    return dataclasses.replace(found, notes=(*notes, *said_of_splits(found)))
 
 
 def _price_columns(table: pa.Table, adjusted: str | None, names: Mapping[str, str]) -> dict[str, str]:
@@ -236,14 +234,3 @@ def _widened(series: dict[str, FloatArray], notes: list[str]) -> dict[str, Any]:
         "high": np.where(wider, high, series["high"]),
         "low": np.where(wider, low, series["low"]),
     }
-
-
-def _said_of_splits(bars: Bars) -> list[str]:
-    found = suspected_splits(bars)
-    said = [
-        f"{name!r} changes by a factor of {ratio:.3g} at {time.astype('datetime64[D]')}, like a split that "
-        "nobody adjusted for; give adjusted prices if it is one."
-        for name, time, ratio in found[:NAMED]
-    ]
-    more = len(found) - NAMED
-    return said + ([f"{more} further jumps look like splits."] if more > 0 else [])
