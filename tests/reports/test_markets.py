@@ -95,6 +95,16 @@ def test_the_traffic_light_stands_beneath_the_99_per_cent_var_alone() -> None:
     assert "Basel" not in few
 
 
+def test_changes_of_a_rate_are_no_shares_and_months_have_no_traffic_light() -> None:
+    svg = markets.var_with_exceptions(
+        DAYS, 100 * RETURNS, 100 * norm.ppf(0.99) * SD, title="x", as_share=False, daily=False
+    )
+    assert "bars beyond" in svg and "daily" not in svg and "Basel" not in svg
+    assert not re.search(r">[\u2212-]?\d+%<", svg)
+    f = 100 * SD * np.sqrt(252)
+    assert ">10<" in markets.volatility(DAYS, f, f, title="x", as_share=False)
+
+
 def test_ten_exceptions_or_more_are_red_with_the_multiplier_of_two() -> None:
     svg = markets.var_with_exceptions(DAYS[:300], RETURNS[:300], 0.5 * SD[:300], title="x")
     assert re.search(r"red: \d\d, ×2\.00", svg)

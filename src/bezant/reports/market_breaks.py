@@ -56,12 +56,9 @@ def price_with_breaks(signal: SurpriseSignal, price: npt.ArrayLike, *, title: st
         axes.tick_params(labelbottom=False)
         shown = "shaded: calm and stormy; arrows: breaks, from above wilder than forecast, from below calmer"
         _heading(axes, f"{title}; {shown}")
-        low, high = axes.get_ylim()
-        ends = {
-            "stormy": (low + 0.92 * (high - low), EVENT, False),
-            "calm": (low + 0.08 * (high - low), PEERS[2], False),
-        }
-        end_labels(axes, ends if axes.get_yscale() == "linear" else {})
+        end_labels(
+            axes, {"stormy": (_up(axes, 0.92), EVENT, False), "calm": (_up(axes, 0.08), PEERS[2], False)}
+        )
         strip = picture.axes(left=0.6, right=1.2, top=height - 1.42)
         base = np.log(2 * np.pi) / 2  # the least surprise of a normal move
         _sticks(strip, days, np.clip(signal.surprise, base, MOST_SURPRISE) - base)
@@ -72,12 +69,20 @@ def price_with_breaks(signal: SurpriseSignal, price: npt.ArrayLike, *, title: st
     return picture.svg
 
 
+def _up(axes: Any, share: float) -> float:
+    """Return the value that stands at a share of the height of the axes."""
+    low, high = axes.get_ylim()
+    if axes.get_yscale() == "log":
+        return float(low * (high / low) ** share)
+    return float(low + share * (high - low))
+
+
 def _in_ratios(axes: Any, line: FloatArray) -> None:
     from matplotlib.ticker import LogLocator, NullLocator
 
     axes.set_yscale("log")
     axes.set_ylim(0.9 * line.min(), 1.1 * line.max())
-    axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
     axes.yaxis.set_minor_locator(NullLocator())
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from bezant.evidence.markets import MarketScores, SurpriseSignal, realised_variance
-from bezant.evidence.markets.scores import nearest_level
+from bezant.evidence.markets.scores import is_daily, nearest_level
 from bezant.histories.market import Bars
 from bezant.reports.canvas import line_styles
 from bezant.reports.market_breaks import price_with_breaks, weights_by_fit
@@ -168,12 +168,13 @@ def _volatility(bars: Bars, own: MarketForecast, asset: str, rows: IntArray) -> 
         said[late],
         title=asset,
         band=(np.maximum(said[late] * ratio[0], 1e-6), said[late] * ratio[1]),
+        as_share=bars.change == "log",
     )
     measure = "the range of the day" if bars.has_ranges else "the squared return"
     held = np.mean((came[late] >= said[late] * ratio[0]) & (came[late] <= said[late] * ratio[1]))
     caption = (
-        f"Measured by {measure}, at the level of squared returns. The band of 90% of the days was learned on "
-        f"the {half:,} days before those drawn, and held {held:.1%} of these."
+        f"Measured by {measure}, at the level of squared returns. The band of 90% of the bars was learned on "
+        f"the {half:,} before those drawn, and held {held:.1%} of these."
     )
     return Drawn("Volatility", caption, Markup(svg))
 
@@ -187,5 +188,7 @@ def _var(bars: Bars, own: MarketForecast, asset: str, rows: IntArray) -> Drawn:
         -own.quantiles[late, 0, at],
         title=asset,
         level=1 - own.levels[at],
+        as_share=bars.change == "log",
+        daily=is_daily(bars),
     )
-    return Drawn("VaR and its exceptions", "Each day's VaR was forecast at the close before it.", Markup(svg))
+    return Drawn("VaR and its exceptions", "Each VaR was forecast at the close before.", Markup(svg))

@@ -161,6 +161,7 @@ def volatility(
     title: str,
     band: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     share: float = 0.9,
+    as_share: bool = True,
 ) -> str:
     """Draw the volatility that was forecast, with its band, over the one that came; returns SVG.
 
@@ -175,6 +176,8 @@ def volatility(
         Ends of the forecast's band, each of shape (n,).
     share : float, default 0.9
         Share of days that the band is to hold.
+    as_share : bool, default True
+        Write it in per cent; False for changes of a rate, in the rate's own unit.
     """
     days = np.asarray(dates).astype("datetime64[s]")
     came, expected = np.asarray(realised, dtype=np.float64), np.asarray(forecast, dtype=np.float64)
@@ -194,7 +197,7 @@ def volatility(
         axes.set_ylim(0.7 * least, 1.25 * float(max(np.nanmax(came), expected.max())))
         axes.set_xlim(days[0], days[-1])
         _dated(axes)
-        _percent_on_log_axis(axes)
+        _name_log_axis(axes, as_share)
         held = f"; band of {100 * share:.3g}% of days" if band is not None else ""
         _heading(axes, f"{title}: volatility a year; dots: as measured{held}")
         axes.annotate(
@@ -205,15 +208,14 @@ def volatility(
     return picture.svg
 
 
-def _percent_on_log_axis(axes: Any) -> None:
+def _name_log_axis(axes: Any, as_share: bool) -> None:
     from matplotlib.ticker import FixedLocator, NullLocator
 
-    ticks = [
-        v for v in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5) if axes.get_ylim()[0] <= v <= axes.get_ylim()[1]
-    ]
-    axes.yaxis.set_major_locator(FixedLocator(ticks))
+    low, high = axes.get_ylim()
+    steps = [digit * 10.0**power for power in range(-6, 7) for digit in (1, 2, 5)]
+    axes.yaxis.set_major_locator(FixedLocator([v for v in steps if low <= v <= high]))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%" if as_share else f"{value:g}")
 
 
 def _dots(axes: Any, days: npt.NDArray[np.datetime64], heights: FloatArray) -> None:
@@ -229,6 +231,8 @@ def var_with_exceptions(
     *,
     title: str,
     level: float = 0.99,
+    as_share: bool = True,
+    daily: bool = True,
 ) -> str:
     """Draw returns, the VaR beneath them and the days beyond it; below, the Basel traffic light.
 
@@ -242,6 +246,10 @@ def var_with_exceptions(
     title : str
     level : float, default 0.99
         The traffic light is drawn for 99 % and 250 days at least, as the rule has it.
+    as_share : bool, default True
+        Returns are fractions; False for changes of a rate, in the rate's own unit.
+    daily : bool, default True
+        Whether a bar is a day; there is no traffic light for others.
 
     Returns
     -------
@@ -251,7 +259,7 @@ def var_with_exceptions(
     days = np.asarray(dates).astype("datetime64[s]")
     gains, bound = np.asarray(returns, dtype=np.float64), np.asarray(var, dtype=np.float64)
     beyond = gains < -bound
-    lit = abs(level - 0.99) < 1e-9 and len(days) >= WINDOW
+    lit = daily and abs(level - 0.99) < 1e-9 and len(days) >= WINDOW
     height = HEIGHT + (1.25 if lit else 0)
     words = f"Returns of {title} with the VaR of {100 * level:g} % and its {int(beyond.sum())} exceptions"
     with canvas(f"var-{title}", words, width=WIDE, height=height) as picture:
@@ -262,9 +270,11 @@ def var_with_exceptions(
         axes.axhline(0, color="#9aa4ad", linewidth=0.6)
         axes.set_xlim(days[0], days[-1])
         _dated(axes)
-        percent(axes, "y")
-        counted = f"{int(beyond.sum())} of {len(days)} days beyond ({100 * beyond.mean():.2f}%)"
-        _heading(axes, f"{title}: daily returns, VaR {100 * level:g}%; {counted}")
+        if as_share:
+            percent(axes, "y")
+        unit, what = ("days" if daily else "bars"), ("returns" if as_share else "changes")
+        counted = f"{int(beyond.sum())} of {len(days)} {unit} beyond ({100 * beyond.mean():.2f}%)"
+        _heading(axes, f"{title}: {'daily ' * daily}{what}, VaR {100 * level:g}%; {counted}")
         end_labels(axes, {"VaR": (-float(bound[-1]), LARGE, True)})
         if lit:
             axes.tick_params(labelbottom=False)

@@ -121,8 +121,8 @@ class SurpriseSignal:
         rate = f"one in {self.bars_per_false_alarm:,.0f} bars"
         many = "break" if len(self.alarms) == 1 else "breaks"
         counts = (
-            f"{len(self.alarms)} {many} in {len(self.time):,} bars, where {self.expected_false:.1f} false ones "
-            f"are to be expected while the forecast is right ({rate})"
+            f"{len(self.alarms)} {many} in {len(self.time):,} bars, where {self.expected_false:.1f} false "
+            f"ones are to be expected while the forecast is right ({rate})"
         )
         if not self.alarms:
             return f"{counts}."

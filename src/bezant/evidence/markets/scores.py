@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -353,6 +354,12 @@ def realised_variance(bars: Bars, rows: IntArray, horizon: int) -> FloatArray:
     return found
 
 
+def is_daily(bars: Bars) -> bool:
+    """Return whether bars are of a day, for which alone the traffic light is made."""
+    steps = np.diff(bars.time)[np.diff(bars.owner) == 0]
+    return bool(len(steps)) and 0.5 < float(np.median(steps) / np.timedelta64(1, "D")) < 4
+
+
 def _tails(bars: Bars, found: MarketForecast, notes: list[str]) -> dict[str, dict[float, RiskBacktest]]:
     if found.horizons[0] != 1:
         notes.append("VaR is judged one bar ahead, which is not among the horizons.")
@@ -365,9 +372,9 @@ def _tails(bars: Bars, found: MarketForecast, notes: list[str]) -> dict[str, dic
         for tail in (t for t in TAILS if t in found.levels and len(own)):
             at = found.at(tail)
             var, es = (-part[own, 0, at] for part in (found.quantiles, found.shortfall))
-            levels[1 - tail] = backtest_risk(
-                came[own], var, es if (es > 0).all() else None, level=1 - tail, name=str(bars.assets[k])
-            )
+            known = es if (es > 0).all() else None
+            test = backtest_risk(came[own], var, known, level=1 - tail, name=str(bars.assets[k]))
+            levels[1 - tail] = test if is_daily(bars) else dataclasses.replace(test, light=None)
         tests[str(bars.assets[k])] = levels
     return tests
 
