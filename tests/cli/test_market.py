@@ -115,6 +115,30 @@ def test_a_breached_limit_ends_with_one(folder: Path, capsys: pytest.CaptureFixt
     assert "adds most" in printed
 
 
+def test_covariates_are_joined_as_they_were_known(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    days = pd.date_range("2001-01-01", "2002-07-30")
+    fear = np.random.default_rng(0).normal(size=len(days))
+    pd.DataFrame({"time": days, "fear": fear}).to_csv(folder / "fear.csv", index=False)
+    given = ("--covariates", str(folder / "fear.csv"), "--covariate", "fear")
+    words = ("fit", "market", str(folder / "bars.csv"), *FIT, "--out", str(folder / "seeing"))
+    assert run(*words, *given) == 2
+    assert "it is never guessed" in capsys.readouterr().err
+    assert run(*words, "--lag", "1") == 2
+    assert "name it by --covariates" in capsys.readouterr().err
+    assert run(*words, *given, "--lag", "2") == 0
+    bars = bz.load(folder / "seeing").bars_
+    row = int(bars.offsets[1]) - 1
+    assert bars.covariates["fear"][row] == pytest.approx(
+        fear[days == bars.time[row] - np.timedelta64(2, "D")][0]
+    )
+    capsys.readouterr()
+    live = ("forecast", str(folder / "seeing"), "--live", str(folder / "later.csv"), "--json")
+    assert run(*live) == 2
+    assert "covariates ['fear']" in capsys.readouterr().err
+    assert run(*live, *given, "--lag", "2") == 0
+    assert len(json.loads(capsys.readouterr().out)) == 4
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

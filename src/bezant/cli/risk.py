@@ -13,6 +13,7 @@ from rich.table import Table
 
 from bezant.cli.console import out as console
 from bezant.cli.console import print_json, show
+from bezant.cli.covariates import CovariateColumns, Covariates, CovariatesFile, Lag, Published
 from bezant.cli.market import Live, MarketModel, load_market
 from bezant.cli.sources import AsJson, read_source
 from bezant.schema import unknown_column
@@ -90,18 +91,23 @@ def risk(
         bool, typer.Option("--breaks", help="Look for breaks in the last 1,000 bars of each asset held.")
     ] = False,
     live: Live = None,
+    covariates: CovariatesFile = None,
+    covariate: CovariateColumns = None,
+    published: Published = None,
+    lag: Lag = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the risk of positions: VaR and ES, what each adds, limits, stress, and a backtest.
 
     Losses are positive. Exits with 1 if a limit is breached.
     """
+    beside = Covariates.typed(covariates, covariate, published, lag)
     asked = [_limit(text) for text in limit or []]
     levels, horizons = tuple(level or (0.975, 0.99)), tuple(horizon or (1,))
     held = _positions(positions, asset, amount)
     from bezant.desks.markets.risk import MarketRisk
 
-    desk = MarketRisk(load_market(model, live), method=method.value)
+    desk = MarketRisk(load_market(model, live, beside), method=method.value)
     found = _Found.of(desk, held, levels, horizons, asked)
     found.stress = desk.stress(held, dict(_shock(s) for s in shock or ())) if stress or shock else ()
     found.breaks = {name: desk.breaks(name).sentence for name in held} if breaks else {}

@@ -99,6 +99,7 @@ def test_what_was_kept_is_read_back_without_fitting(
         walked(BARS.only("A"), folder=whole[1])
 
 
+@pytest.mark.slow
 def test_two_processes_give_what_one_gives(whole: tuple[MarketBacktest, Path]) -> None:
     same(walked(processes=2), whole[0])
 

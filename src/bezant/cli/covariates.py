@@ -1,0 +1,89 @@
+"""``--covariates``: what else was known when each bar closed, joined as of its publication."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bezant.cli.sources import read_source
+from bezant.types import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from bezant.desks.markets.forecaster import MarketForecaster
+    from bezant.histories.market import Bars
+
+CovariatesFile = Annotated[
+    str | None,
+    typer.Option(
+        "--covariates",
+        metavar="FILE",
+        help="Rates, implied volatility, the economy: a row a time, joined as they were known at each bar.",
+    ),
+]
+CovariateColumns = Annotated[
+    list[str] | None,
+    typer.Option("--covariate", metavar="COLUMN", help="A column of that file to join; may be repeated."),
+]
+Published = Annotated[
+    str | None,
+    typer.Option("--published", metavar="COLUMN", help="Column of that file: when the row became known."),
+]
+Lag = Annotated[
+    float | None,
+    typer.Option(
+        "--lag",
+        min=0,
+        metavar="DAYS",
+        help="Days from a row's time until it was known, without such a column.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Covariates:
+    """What was typed of covariates; when they became known is never guessed."""
+
+    file: str | None
+    columns: tuple[str, ...]
+    published: str | None
+    lag: float | None
+
+    def __post_init__(self) -> None:
+        if self.file is None:
+            if self.columns or self.published is not None or self.lag is not None:
+                raise InputError("--covariate, --published and --lag are of a file; name it by --covariates.")
+        elif not self.columns or (self.published is None) == (self.lag is None):
+            raise InputError(
+                f"Name the columns of {self.file!r} by --covariate, and when they became known by either "
+                "--published COLUMN or --lag DAYS: it is never guessed."
+            )
+
+    @classmethod
+    def typed(
+        cls, file: str | None, columns: list[str] | None, published: str | None, lag: float | None
+    ) -> Covariates:
+        """Return what was typed."""
+        return cls(file, tuple(columns or ()), published, lag)
+
+    def joined(self, market: MarketForecaster, table: pa.Table) -> pa.Table | Bars:
+        """Return bars with their covariates; the table as it is without any."""
+        if self.file is None:
+            return table
+        from bezant.histories.market import read_bars, with_covariates
+
+        bars = read_bars(
+            table, asset=market.asset, time=market.time, value=market.value, change=market.change
+        )
+        return with_covariates(
+            bars,
+            read_source(self.file, raw=True),
+            columns=self.columns,
+            time=market.time,
+            published=self.published,
+            lag=None if self.lag is None else timedelta(days=self.lag),
+        )
