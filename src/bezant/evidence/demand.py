@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from bezant.evidence.demand_curves import DemandCurves, cohorts_of, grouped_demand, lift_at, tenths
 from bezant.evidence.intervals import Estimate, normal_quantile
 from bezant.metrics.checks import Floats
 from bezant.metrics.classification import log_loss
 from bezant.metrics.counts import activity_auc, poisson_deviance, total_error
 from bezant.metrics.regression import rmse
-from bezant.types import FloatArray, InputError
+from bezant.types import AnyArray, FloatArray, InputError
 
 RESAMPLES = 200
 """Bootstrap samples of customers."""
@@ -73,6 +74,8 @@ class DemandEvaluation:
     verdict : str
         One sentence.
     notes : tuple of str
+    curves : DemandCurves or None
+        The same customers in groups; None of models saved before they were kept.
     """
 
     large: str
@@ -81,6 +84,7 @@ class DemandEvaluation:
     differences: Mapping[str, Estimate]
     verdict: str
     notes: tuple[str, ...] = ()
+    curves: DemandCurves | None = None
 
     def __post_init__(self) -> None:
         if self.large not in self.figures:
@@ -100,7 +104,9 @@ class DemandEvaluation:
         said = json.loads(text)
         said["figures"] = {m: {f: _estimate(e) for f, e in by.items()} for m, by in said["figures"].items()}
         said["differences"] = {m: _estimate(e) for m, e in said["differences"].items()}
-        return cls(**{**said, "notes": tuple(said["notes"])})
+        curves = said.get("curves")
+        restored = None if curves is None else DemandCurves.restore(curves)
+        return cls(**{**said, "notes": tuple(said["notes"]), "curves": restored})
 
     def __str__(self) -> str:
         heads = ["model", *LABELS.values()]
@@ -117,6 +123,7 @@ def evaluate_demand(
     *,
     large: str,
     notes: tuple[str, ...] = (),
+    first: AnyArray | None = None,
     random_state: int = 0,
 ) -> DemandEvaluation:
     """Judge expectations about customers from whom no model has learned.
@@ -131,6 +138,8 @@ def evaluate_demand(
         The large model's key.
     notes : tuple of str
         Taken over.
+    first : datetime64 array of shape (n,), optional
+        When each customer came, for figures by cohort.
     random_state : int, default 0
         Seed of the bootstrap.
     """
@@ -144,7 +153,31 @@ def evaluate_demand(
         if model != large
     }
     verdict = _verdict(large, figures, differences)
-    return DemandEvaluation(large, n, figures, differences, verdict, notes)
+    curves = _curves(happened, expected, large, first)
+    return DemandEvaluation(large, n, figures, differences, verdict, notes, curves)
+
+
+def _curves(
+    happened: Outlook, expected: Mapping[str, Outlook], large: str, first: AnyArray | None
+) -> DemandCurves:
+    groups, lift = {}, {}
+    for name, part in {"purchases": "count", "active": "active", "spend": "spend"}.items():
+        did = getattr(happened, part)
+        of = {model: np.nan_to_num(getattr(outlook, part)) for model, outlook in expected.items()}
+        groups[name] = grouped_demand(*tenths(of[large]), did, {large: of[large]})
+        lift[name] = {model: lift_at(values, did) for model, values in of.items()}
+    cohorts = None
+    if first is not None:
+        labels, place = np.unique(cohorts_of(first), return_inverse=True)
+        counts = {model: outlook.count for model, outlook in expected.items()}
+        cohorts = grouped_demand(place, tuple(map(str, labels)), happened.count, counts)
+    totals = {m: _totals(o) for m, o in {"": happened, **expected}.items()}
+    spend = groups["spend"] if happened.spend.sum() > 0 else None
+    return DemandCurves(cohorts, groups["purchases"], groups["active"], spend, lift, totals)
+
+
+def _totals(outlook: Outlook) -> tuple[float, ...]:
+    return tuple(float(np.nansum(part)) for part in (outlook.count, outlook.spend, outlook.active))
 
 
 def demand_figures(happened: Outlook, expected: Outlook) -> dict[str, float]:

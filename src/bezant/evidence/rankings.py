@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,12 @@ from bezant.types import BoolArray, FloatArray, IntArray
 FIGURES = ("ndcg@10", "hit_rate@10", "reciprocal_rank")
 NORMAL_95 = 1.959964
 
+LENGTHS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)
+"""Lengths of the lists whose hits and variety are told."""
+
+CELLS = 4_000_000
+"""Scores sorted at once; bounds the memory to some 100 MB."""
+
 
 @dataclass(frozen=True)
 class RankedFigure:
@@ -23,6 +29,29 @@ class RankedFigure:
     value: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class ListCurves:
+    """What lists of several lengths find and show, of one model.
+
+    Attributes
+    ----------
+    length : tuple of int
+    hit_rate, low, high : tuple of float
+        Share of the customers whose product is in their list, with its 95 % interval.
+    coverage : tuple of float
+        Share of all products that stand in somebody's list.
+    by_chance : tuple of float
+        Hit rate of a list drawn at random.
+    """
+
+    length: tuple[int, ...]
+    hit_rate: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    coverage: tuple[float, ...]
+    by_chance: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -39,12 +68,15 @@ class RankingEvaluation:
         By model, then by figure (:data:`FIGURES`).
     differences : mapping of str to RankedFigure
         NDCG@10 of the large model less that of each other one, customer by customer.
+    curves : mapping of str to ListCurves
+        By model; empty of models saved before they were kept.
     """
 
     rows: int
     large: str
     figures: Mapping[str, Mapping[str, RankedFigure]]
     differences: Mapping[str, RankedFigure]
+    curves: Mapping[str, ListCurves] = field(default_factory=dict)
 
     @property
     def verdict(self) -> str:
@@ -72,7 +104,11 @@ class RankingEvaluation:
             for model, own in document["figures"].items()
         }
         differences = {model: RankedFigure(**f) for model, f in document["differences"].items()}
-        return cls(document["rows"], document["large"], figures, differences)
+        curves = {
+            model: ListCurves(**{name: tuple(values) for name, values in own.items()})
+            for model, own in document.get("curves", {}).items()
+        }
+        return cls(document["rows"], document["large"], figures, differences, curves)
 
 
 def judge_rankings(
@@ -91,11 +127,36 @@ def judge_rankings(
     large : str
         The model whose differences from the others are taken.
     """
-    values = {model: _values(ranking.ranks(s, taken, candidates)) for model, s in scores.items()}
+    ranks = {model: ranking.ranks(s, taken, candidates) for model, s in scores.items()}
+    values = {model: _values(found) for model, found in ranks.items()}
     figures = {model: {name: _mean(v) for name, v in own.items()} for model, own in values.items()}
     own = values[large]["ndcg@10"]
     differences = {m: _mean(own - v["ndcg@10"]) for m, v in values.items() if m != large}
-    return RankingEvaluation(len(taken), large, figures, differences)
+    curves = {model: _curves(found, scores[model], candidates) for model, found in ranks.items()}
+    return RankingEvaluation(len(taken), large, figures, differences, curves)
+
+
+def _curves(found: ranking.Ranks, scores: FloatArray, candidates: BoolArray) -> ListCurves:
+    products = candidates.shape[1]
+    lengths = tuple(k for k in LENGTHS if k < products) or (1,)
+    hits = [_mean(ranking.hit_rate(found, k)) for k in lengths]
+    lists = _lists(scores, candidates, lengths[-1])
+    chance = [np.minimum(k / candidates.sum(axis=1), 1.0).mean() for k in lengths]
+    return ListCurves(
+        lengths,
+        tuple(h.value for h in hits),
+        tuple(max(h.low, 0.0) for h in hits),
+        tuple(min(h.high, 1.0) for h in hits),
+        tuple(ranking.coverage(lists[:, :k], products) for k in lengths),
+        tuple(float(c) for c in chance),
+    )
+
+
+def _lists(scores: FloatArray, candidates: BoolArray, k: int) -> IntArray:
+    """Return each customer's first k products, some customers at a time to spare memory."""
+    step = max(1, CELLS // candidates.shape[1])
+    parts = [slice(start, start + step) for start in range(0, len(scores), step)]
+    return np.concatenate([ranking.top_k(scores[p], k, candidates[p]) for p in parts])
 
 
 def _values(found: ranking.Ranks) -> dict[str, Floats]:

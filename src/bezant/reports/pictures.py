@@ -30,11 +30,12 @@ NO_PERIODS = "The test rows have no times, so nothing is shown by period."
 
 @dataclass(frozen=True)
 class Drawn:
-    """A picture with its title and what it says."""
+    """A picture with its title, what it says, and whether it needs the whole width of the page."""
 
     title: str
     caption: str
     svg: Markup
+    wide: bool = False
 
 
 def opening_pictures(evaluation: Evaluation) -> tuple[list[Drawn], list[str]]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from bezant.artifacts import save_folder
 from bezant.desks.customers.demand_fit import FittedDemand, Plan, fit_demand, network_config
+from bezant.desks.customers.demand_report import judge_later, write_demand_page
 from bezant.desks.customers.demand_rows import Window
 from bezant.desks.customers.demand_saved import (
     demand_documents,
@@ -262,6 +263,68 @@ class CustomerDemand(BaseEstimator):  # type: ignore[misc]
         found = customer_segments(known, self._columns(outlook), k)
         columns = {"customer": names, "segment": found.segment} if members else found.table
         return like_input(self._kind, columns)
+
+    # -------------------------------------------------------------------------------------- evidence
+
+    def evaluate(self, events: Frame) -> DemandEvaluation:
+        """Judge what was expected from ``until_`` on by a log that reaches the end of the horizon.
+
+        Returns
+        -------
+        DemandEvaluation
+            Of all customers who had bought before, beside BG/NBD and Pareto/NBD as fitted at ``until_``.
+
+        Raises
+        ------
+        InputError
+            If the log ends before the horizon does.
+        """
+        check_is_fitted(self, "fitted_")
+        return judge_later(self.fitted_, self._read(events), self._window, seed_of(self))
+
+    @property
+    def _window(self) -> Window:
+        return Window(self.until_, read_horizon(self.horizon))
+
+    def report(
+        self,
+        path: str | Path,
+        events: Frame | None = None,
+        *,
+        customers: Sequence[Any] | None = None,
+        created: str | None = None,
+        title: str = "Customers' demand",
+    ) -> Path:
+        """Write a self-contained HTML page: expected and observed demand, lift, groups, single customers.
+
+        Parameters
+        ----------
+        path : path
+            File to write.
+        events : frame, optional
+            A log that reaches the end of the horizon: what came is shown, of all customers. Without it, what
+            the customers held out of the fit did in its last past window.
+        customers : sequence of at most 20 customers, optional
+            Whose purchases are drawn; some from all over the range of expectations if not given.
+        created : str, optional
+            Moment to print, ISO form; now if not given.
+        title : str
+            Heading.
+        """
+        check_is_fitted(self, "fitted_")
+        return write_demand_page(
+            path,
+            self.fitted_,
+            self.bought_,
+            self._window,
+            self.evaluation_ if events is None else self.evaluate(events),
+            later=None if events is None else self._read(events),
+            amounts=self.amount is not None,
+            customers=customers,
+            notes=self.notes_,
+            title=title,
+            created=created,
+        )
 
     # --------------------------------------------------------------------------------------- saving
 

@@ -339,7 +339,14 @@ def _judged(
         "whom the network and LightGBM did not learn; both saw other customers in the same weeks, and these "
         "held-out ones also chose the epoch and the shares believed, so totals ahead are less sure.",
     )
-    return evaluate_demand(happened.rows(index), expected, large=LARGE, notes=notes, random_state=plan.seed)
+    return evaluate_demand(
+        happened.rows(index),
+        expected,
+        large=LARGE,
+        notes=notes,
+        first=rows.first[index],
+        random_state=plan.seed,
+    )
 
 
 def _notes(parts: list[DemandRows], trust: Trust, plan: Plan) -> tuple[str, ...]:

@@ -133,6 +133,11 @@ class DemandRows:
         """The customers, shape (n,)."""
         return self.summary.names
 
+    @property
+    def first(self) -> np.ndarray:
+        """The day of each customer's first purchase, shape (n,)."""
+        return self.window.cut - np.rint(7 * self.summary.age + 1).astype("timedelta64[D]")
+
     def offsets(self, law: str) -> FloatArray:
         """Return the expected log count, log-odds of any purchase, and log amount of one, shape (n, 3)."""
         return _logarithms(self.expected[law])

@@ -27,6 +27,7 @@ from bezant.desks.customers.recommended import (
     saved_events,
     scores_of_all,
 )
+from bezant.desks.customers.recommender_report import Lists, Look, write_recommender_page
 from bezant.desks.customers.recommending import (
     Filter,
     attribute_vectors,
@@ -321,6 +322,41 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
             columns["time"] = pa.array([s[1] for s in said], pa.float64())
         columns["effect"] = pa.array([s[2] for s in said], pa.float64())
         return frame_like(self.frame_kind_, columns)
+
+    def report(
+        self,
+        path: str | Path,
+        customers: Sequence[Any] | None = None,
+        k: int = 10,
+        *,
+        called: str | None = None,
+        created: str | None = None,
+        title: str = "What customers need next",
+    ) -> Path:
+        """Write a self-contained HTML page: held-out figures, what is recommended, single customers.
+
+        Parameters
+        ----------
+        path : path
+            File to write.
+        customers : sequence of at most 12 customers, optional
+            Whose records and expectations are drawn; four with few to many records if not given.
+        k : int, default 10
+            Length of the lists that are counted.
+        called : str, optional
+            Attribute by which the page calls products, such as a title; their own names if not given.
+        created : str, optional
+            Moment to print, ISO form; now if not given.
+        title : str
+            Heading.
+        """
+        check_is_fitted(self, "model_")
+
+        def lists(some: Any) -> Lists:
+            return Lists(*self._lists(some, k, True, None, None, 1, 0.0))
+
+        how = Look(customers, called, created, title)
+        return write_recommender_page(path, self, lists, self._scores, how, seed=self._seed)
 
     def _lists(
         self,

@@ -1,0 +1,137 @@
+"""A report page of any desk as one frozen value, and its way to one self-contained HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bezant.artifacts import write_whole
+from bezant.reports.pictures import Drawn
+from bezant.types import InputError
+
+MOST_NOTES = 500
+"""Notes that are printed."""
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """A table of texts.
+
+    Attributes
+    ----------
+    heads : tuple of str
+        Names of the columns; the first names the rows.
+    rows : tuple of tuple of str
+    prose : tuple of str, default ()
+        Columns of sentences; the others, but the first, are of numbers and stand to the right.
+    large : str, default ""
+        Row of the large model, drawn strong.
+    caption : str, default ""
+    """
+
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    prose: tuple[str, ...] = ()
+    large: str = ""
+    caption: str = ""
+
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.heads) for row in self.rows):
+            raise InputError(f"A row of the table has not the {len(self.heads)} cells of its head.")
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of a page: pictures, then tables, under a heading; sentences say what is not shown, and why.
+
+    Attributes
+    ----------
+    anchor, name : str
+        In the address, and in the list of contents.
+    lead : str, default ""
+    pictures : tuple of Drawn
+    tables : tuple of PageTable
+    gaps : tuple of str
+    """
+
+    anchor: str
+    name: str
+    lead: str = ""
+    pictures: tuple[Drawn, ...] = ()
+    tables: tuple[PageTable, ...] = ()
+    gaps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything a page shows; the same page gives the same bytes.
+
+    Attributes
+    ----------
+    title : str
+    created : str
+        Moment of the page in ISO form.
+    verdict : str
+        One sentence that says what was found.
+    facts : mapping of str to str
+    opening : tuple of Drawn
+        Pictures under the verdict.
+    sections : tuple of Section
+    notes : tuple of str
+    glossary : mapping of str to str
+    """
+
+    title: str
+    created: str
+    verdict: str
+    facts: Mapping[str, str]
+    opening: tuple[Drawn, ...] = ()
+    sections: tuple[Section, ...] = ()
+    notes: tuple[str, ...] = ()
+    glossary: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.title.strip():
+            raise InputError("The page has an empty title; give it one.")
+        try:
+            datetime.fromisoformat(self.created)
+        except ValueError as error:
+            raise InputError(
+                f"The page's moment {self.created!r} is not an ISO time; write it as 2025-01-31T12:00:00."
+            ) from error
+
+    @property
+    def moment(self) -> str:
+        """Return the moment as a reader writes it."""
+        at = datetime.fromisoformat(self.created)
+        return f"{at.day} {at:%B %Y, %H:%M}"
+
+
+def now() -> str:
+    """Return this moment in ISO form."""
+    return datetime.now(UTC).replace(microsecond=0, tzinfo=None).isoformat()
+
+
+def render_page(page: Page) -> str:
+    """Return the page as HTML: no script, font, style or image from outside."""
+    environment = Environment(
+        loader=PackageLoader("bezant.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    template = environment.get_template("page.html.j2")
+    return template.render(page=page, notes=_notes(page.notes)).lstrip()
+
+
+def write_page(page: Page, path: str | Path) -> Path:
+    """Write the page whole or not at all; missing folders are made, an older page is replaced."""
+    write_whole(Path(path), render_page(page).encode("utf-8", errors="replace"))
+    return Path(path)
+
+
+def _notes(notes: Sequence[str]) -> list[str]:
+    several = list(dict.fromkeys(notes))
+    more = len(several) - MOST_NOTES
+    return several[:MOST_NOTES] + ([f"{more:,} further notes are left off."] if more > 0 else [])
