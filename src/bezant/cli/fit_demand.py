@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = (
     "Example: bezant fit demand purchases.csv --amount amount --until 1997-10-01 --horizon 39W "
-    "--out models/demand --write expected.csv"
+    "--out models/demand --write expected.csv --report demand.html"
 )
 
 
@@ -46,6 +46,10 @@ def fit_demand(
         Path | None,
         typer.Option("--write", metavar="CSV", help="Write what is expected of each customer there."),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="HTML", help="Write a page of figures and pictures there."),
+    ] = None,
     segments: Annotated[
         int | None, typer.Option("--segments", min=2, help="Groups of customers to show; 6 if not given.")
     ] = None,
@@ -57,8 +61,10 @@ def fit_demand(
     """Train a model of customers' purchases, spend and activity over a horizon, and judge it.
 
     The file holds one row a purchase. The saved model holds the purchases too, so that it can be asked again.
+    Where the file reaches the end of the horizon, the report shows what came of all customers; else of those
+    held out of the fit.
     """
-    for path in (out, write):
+    for path in (out, write, report):
         if path is not None:
             refuse_unwritable(path, source=file)
     from bezant.desks.customers.demand import CustomerDemand
@@ -72,20 +78,26 @@ def fit_demand(
         training=None if epochs is None else {"max_epochs": epochs},
         random_state=seed,
     )
-    demand.fit(read_source(file, raw=True), until)
+    events = read_source(file, raw=True)
+    demand.fit(events, until)
     demand.save(out)
     if write is not None:
         _write(demand, write)
+    if report is not None:
+        demand.report(report, events if demand.reaches(events) else None)
     if as_json:
         print_json(
             {
                 "model": str(out),
+                "report": None if report is None else str(report),
                 "notes": list(demand.notes_),
                 "evaluation": json.loads(demand.evaluation_.to_json()),
             }
         )
         return
     _show(demand, segments, out)
+    if report is not None:
+        show(f"Report  {report}")
 
 
 def _write(demand: CustomerDemand, path: Path) -> None:

@@ -71,6 +71,10 @@ def pretrain(
     ] = None,
     epochs: Epochs = None,
     seed: Seed = 0,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="HTML", help="Write how it learned, and what surprises it, there."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Learn from the histories of customers, cards or accounts, without labels.
@@ -78,7 +82,9 @@ def pretrain(
     The model gives vectors (bezant embed), says how unlikely each event was (bezant surprise), and is what
     'bezant fit credit --pretrained' starts from.
     """
-    refuse_unwritable(out, source=events)
+    for path in (out, report):
+        if path is not None:
+            refuse_unwritable(path, source=events)
     from bezant.desks.pretraining.history_model import HistoryModel
 
     chosen: dict[str, Any] = {"terms": tuple(t.value for t in terms)} if terms else {}
@@ -92,15 +98,23 @@ def pretrain(
         random_state=seed,
         **chosen,
     )
-    model.pretrain(read_events(events, drop or ()))
+    table = read_events(events, drop or ())
+    model.pretrain(table)
     model.save(out)
+    if report is not None:
+        model.report(report, table)
     run = model.history_
     if as_json:
-        print_json({"model": str(out), "best_epoch": run.best_epoch, "notes": list(model.notes_)})
+        page = None if report is None else str(report)
+        print_json(
+            {"model": str(out), "report": page, "best_epoch": run.best_epoch, "notes": list(model.notes_)}
+        )
         return
     two_columns([("note", note) for note in model.notes_])
     show(f"The weights are those of epoch {run.best_epoch} of {len(run.epochs)}.")
     show(f"Model   {out}")
+    if report is not None:
+        show(f"Report  {report}")
 
 
 def embed(model: Model, events: Events, out: Out, as_json: AsJson = False) -> None:

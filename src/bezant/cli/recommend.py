@@ -10,7 +10,7 @@ from rich.table import Table
 
 from bezant.cli.console import out as console
 from bezant.cli.console import print_json, refuse_unwritable, show
-from bezant.cli.fit import Seed, Size, SizeName
+from bezant.cli.fit import Epochs, Seed, Size, SizeName
 from bezant.cli.sources import AsJson, Drop, File, read_source
 from bezant.schema import unknown_column
 from bezant.types import InputError
@@ -22,11 +22,17 @@ if TYPE_CHECKING:
 
 FIT_EXAMPLE = (
     "Example: bezant fit recommend purchases.csv --customer customer --product product --time time "
-    "--profiles customers.csv --out models/recommend"
+    "--profiles customers.csv --out models/recommend --report recommend.html"
 )
 RECOMMEND_EXAMPLE = "Example: bezant recommend models/recommend --out lists.csv --customer 17 -k 5 --because"
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that 'bezant fit recommend' wrote.")]
+
+
+Called = Annotated[
+    str | None,
+    typer.Option("--called", metavar="ATTRIBUTE", help="What the report calls products by, such as a title."),
+]
 
 
 def fit_recommend(
@@ -48,8 +54,14 @@ def fit_recommend(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the model goes.")] = Path(
         "models/recommend"
     ),
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="HTML", help="Write a page of figures and pictures there."),
+    ] = None,
+    called: Called = None,
     size: Size = SizeName.TINY,
     members: Annotated[int, typer.Option("--members", min=1, help="Networks that are averaged.")] = 1,
+    epochs: Epochs = None,
     benchmark: Annotated[
         bool, typer.Option("--benchmark/--no-benchmark", help="Judge beside the traditional models.")
     ] = True,
@@ -61,9 +73,13 @@ def fit_recommend(
     The file has one row an event. Other columns are read as what is known of the event: leave out, with
     --drop, what is known only later.
     """
-    refuse_unwritable(out, source=file)
+    for path in (out, report):
+        if path is not None:
+            refuse_unwritable(path, source=file)
     table = _without(read_source(file, raw=True), drop or [])
     beside = [None if f is None else read_source(f, raw=True) for f in (profiles, products)]
+    if called is not None and (beside[1] is None or called not in beside[1].column_names):
+        raise unknown_column(called, [] if beside[1] is None else beside[1].column_names)
     from bezant.desks.customers.recommender import ProductRecommender
 
     model = ProductRecommender(
@@ -72,14 +88,18 @@ def fit_recommend(
         time=time,
         size=size.value,
         members=members,
+        training=None if epochs is None else {"max_epochs": epochs},
         benchmark=benchmark,
         random_state=seed,
     ).fit(table, beside[0], products=beside[1])
     model.save(out)
+    if report is not None:
+        model.report(report, called=called)
     judged = model.evaluation_
     if as_json:
         evaluation = None if judged is None else judged.document()
-        print_json({"model": str(out), "notes": list(model.notes_), "evaluation": evaluation})
+        page = None if report is None else str(report)
+        print_json({"model": str(out), "report": page, "notes": list(model.notes_), "evaluation": evaluation})
         return
     if judged is not None:
         console().print(_figures(judged))
@@ -87,6 +107,8 @@ def fit_recommend(
     for note in model.notes_:
         show(note, "dim")
     show(f"Model   {out}")
+    if report is not None:
+        show(f"Report  {report}")
 
 
 def recommend(
@@ -107,13 +129,22 @@ def recommend(
     diversity: Annotated[
         float, typer.Option("--diversity", min=0, max=1, help="How much likeness in a list counts against.")
     ] = 0.0,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report", metavar="HTML", help="Write the model's page there, with at most 12 --customer drawn."
+        ),
+    ] = None,
+    called: Called = None,
     because: Annotated[
         bool, typer.Option("--because", help="Add the earlier product that led to each.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write ranked products for each customer: customer, product, rank, score, basis."""
-    refuse_unwritable(out)
+    for path in (out, report):
+        if path is not None:
+            refuse_unwritable(path)
     from bezant.desks.customers.recommender import ProductRecommender
     from bezant.desks.loading import load
     from bezant.histories.readers import BatchWriter, read_table
@@ -121,8 +152,9 @@ def recommend(
     loaded = load(model)
     if not isinstance(loaded, ProductRecommender):
         raise InputError(f"{str(model)!r} holds a {type(loaded).__name__}; name a model of 'fit recommend'.")
+    names = _named(customers, loaded.customers_)
     found = loaded.recommend(
-        _named(customers, loaded.customers_),
+        names,
         k,
         exclude_owned=not owned,
         family=family,
@@ -130,12 +162,17 @@ def recommend(
         because=because,
     )
     table = read_table(found)
+    if report is not None:
+        loaded.report(report, names, k, called=called)
     with BatchWriter(out) as writer:
         writer.write(table)
     if as_json:
-        print_json({"out": str(out), "rows": table.num_rows})
-    else:
-        show(f"{table.num_rows:,} recommendations: {out}")
+        page = None if report is None else str(report)
+        print_json({"out": str(out), "report": page, "rows": table.num_rows})
+        return
+    show(f"{table.num_rows:,} recommendations: {out}")
+    if report is not None:
+        show(f"Report  {report}")
 
 
 def _named(customers: list[str] | None, known: pa.Array) -> pa.Array | None:

@@ -135,12 +135,12 @@ def grouped_demand(
     observed = mean(happened)
     spread = np.sqrt(np.maximum(mean(happened**2) - observed**2, 0.0) / np.maximum(size - 1, 1))
     reach = normal_quantile(0.95) * spread
-    ends = np.maximum(observed - reach, 0.0), observed + reach
     return GroupedDemand(
         labels,
         tuple(int(n) for n in size),
         _values(observed),
-        *(_values(end) for end in ends),
+        _values(np.maximum(observed - reach, 0.0)),
+        _values(observed + reach),
         {model: _values(mean(values)) for model, values in expected.items()},
     )
 

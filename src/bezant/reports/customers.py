@@ -190,7 +190,7 @@ def _plain_log_axis(axes: Any) -> None:
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
-def purchase_lines(lines: Sequence[PurchaseLine], start: AnyArray, end: AnyArray) -> str:
+def purchase_lines(lines: Sequence[PurchaseLine], start: np.datetime64, end: np.datetime64) -> str:
     """Draw customers' purchases, a row each, with what is expected of the horizon; returns SVG.
 
     Parameters

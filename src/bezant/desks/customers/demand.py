@@ -14,7 +14,8 @@ from torch import Tensor
 
 from bezant.artifacts import save_folder
 from bezant.desks.customers.demand_fit import FittedDemand, Plan, fit_demand, network_config
-from bezant.desks.customers.demand_report import judge_later, write_demand_page
+from bezant.desks.customers.demand_later import judge_later, reaches_end
+from bezant.desks.customers.demand_report import write_demand_page
 from bezant.desks.customers.demand_rows import Window
 from bezant.desks.customers.demand_saved import (
     demand_documents,
@@ -281,6 +282,11 @@ class CustomerDemand(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "fitted_")
         return judge_later(self.fitted_, self._read(events), self._window, seed_of(self))
+
+    def reaches(self, events: Frame) -> bool:
+        """Tell whether a log reaches the end of the horizon from ``until_`` on, as :meth:`evaluate` needs."""
+        check_is_fitted(self, "fitted_")
+        return reaches_end(self._read(events), self._window)
 
     @property
     def _window(self) -> Window:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
-from bezant.desks.customers.demand_fit import LARGE, FittedDemand, outcomes
-from bezant.desks.customers.demand_rows import LAWS, DemandRows, Window
+from bezant.desks.customers.demand_fit import FittedDemand, outcomes
+from bezant.desks.customers.demand_rows import DemandRows, Window
 from bezant.desks.customers.demand_segments import Segments, customer_segments
-from bezant.evidence.demand import LABELS, DemandEvaluation, Outlook, evaluate_demand
+from bezant.evidence.demand import LABELS, DemandEvaluation, Outlook
 from bezant.evidence.demand_curves import DEPTHS, DemandCurves
 from bezant.reports import customers as maps
 from bezant.reports import demand as pictures
@@ -20,9 +20,6 @@ from bezant.reports.page import Page, PageTable, Section, now, write_page
 from bezant.reports.pictures import Drawn
 from bezant.traditional.demand import Purchases
 from bezant.types import AnyArray, FloatArray, InputError
-
-MISSING_END = 0.05
-"""Share of the horizon that a log may lack at its end and still be taken to reach it."""
 
 LINES = (0.999, 0.97, 0.85, 0.6, 0.3, 0.05)
 """Whose purchases are drawn: places among the customers, by expected purchases."""
@@ -43,43 +40,6 @@ GLOSSARY = {
     "Interval": "Range that would hold the figure in 95% of repeated samples of customers.",
 }
 """What the page's words mean."""
-
-
-def judge_later(fitted: FittedDemand, bought: Purchases, window: Window, seed: int) -> DemandEvaluation:
-    """Judge what is expected after the known period on what came, beside the models of repeat purchases.
-
-    Parameters
-    ----------
-    fitted : FittedDemand
-    bought : Purchases
-        A log that reaches the window's end.
-    window : Window
-        Begins where the known period ended.
-    seed : int
-        Of the intervals.
-
-    Raises
-    ------
-    InputError
-        If the log ends before the window does.
-    """
-    last = bought.day.max()
-    if last < window.end - np.timedelta64(1 + int(7 * window.weeks * MISSING_END), "D"):
-        raise InputError(
-            f"The events end on {last}, but {window.weeks:g} weeks from {window.cut} end on {window.end}; "
-            "give a log that reaches it, or none: then customers held out of the fit are shown."
-        )
-    rows, own = fitted.outlook(bought.until(window.cut), window)
-    expected = {LARGE: own} | {
-        LAWS[law]().name: Outlook(d.count, d.spend, d.active) for law, d in rows.expected.items()
-    }
-    notes = (
-        f"Judged on {window.weeks:.1f} weeks from {window.cut}, the end of the period that was learned from, "
-        f"of all {len(rows.names):,} customers who had bought before.",
-    )
-    return evaluate_demand(
-        outcomes(bought, rows), expected, large=LARGE, notes=notes, first=rows.first, random_state=seed
-    )
 
 
 def write_demand_page(
@@ -381,7 +341,7 @@ def _line(
 ) -> maps.PurchaseLine:
     name, window = rows.names[place], rows.window
 
-    def of(log: Purchases, start: AnyArray, end: AnyArray) -> tuple[AnyArray, FloatArray]:
+    def of(log: Purchases, start: np.datetime64, end: np.datetime64) -> tuple[AnyArray, FloatArray]:
         own = (log.names[log.customer] == name) & (log.day >= start) & (log.day < end)
         return log.day[own], log.amount[own] if amounts else np.ones(int(own.sum()))
 

@@ -261,7 +261,7 @@ def _single(
     row, place = np.nonzero(drawn.lists >= 0)
     product = drawn.lists[row, place]
     reasons = because_of(scores, drawn.asked.data, row, product, LATEST, REASONS)
-    found = []
+    found: list[Drawn] = []
     for i, customer in enumerate(drawn.asked.names.to_pylist()):
         own = [(int(p), why) for p, why, r in zip(product, reasons, row, strict=True) if r == i]
         said = _expected(drawn, i, str(customer), own, names, in_time)

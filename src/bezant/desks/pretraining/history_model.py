@@ -17,8 +17,10 @@ from torch import Tensor
 
 from bezant.artifacts import load_folder, save_folder
 from bezant.desks.estimators.settings import seed_of
+from bezant.desks.pretraining.history_report import write_history_page
 from bezant.desks.pretraining.history_rows import batch_of, cut_in_windows, encoded, frame_like, rows_of
 from bezant.histories import Histories, like_input
+from bezant.histories.readers import read_table
 from bezant.network.backbones import BackboneConfig, BackboneKind
 from bezant.network.fields.embedding import FieldConfig
 from bezant.network.fields.encoding import Encoding, learn_encoding
@@ -278,6 +280,44 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         columns |= {"row": row, name: times, "surprise": found.sum(1)}
         columns |= {f"surprise_{field}": found[:, j] for j, field in enumerate(self._fields_told())}
         return like_input(frame_like(histories), columns)
+
+    def report(
+        self,
+        path: str | Path,
+        histories: Frame | Histories,
+        *,
+        entities: Sequence[Any] | None = None,
+        created: str | None = None,
+        title: str = "Histories: what the model learned",
+    ) -> Path:
+        """Write a self-contained HTML page: how it learned, and which records of these histories surprise it.
+
+        Parameters
+        ----------
+        path : path
+            File to write.
+        histories
+            As in :meth:`surprise`.
+        entities : sequence of at most 20, optional
+            Whose records are drawn; some surprising and some typical ones if not given.
+        created : str, optional
+            Moment to print, ISO form; now if not given.
+        title : str
+            Heading.
+        """
+        found = read_table(self.surprise(histories))
+        assert self.schema_.time is not None
+        return write_history_page(
+            path,
+            self.history_,
+            found,
+            entity=self.entity,
+            time=self.schema_.time,
+            entities=entities,
+            notes=self.notes_,
+            title=title,
+            created=created,
+        )
 
     def _fields_told(self) -> list[str]:
         assert self.encoding_.records is not None

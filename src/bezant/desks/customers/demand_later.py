@@ -1,0 +1,56 @@
+"""Expected demand judged on what came after the period that was learned from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bezant.desks.customers.demand_fit import LARGE, FittedDemand, outcomes
+from bezant.desks.customers.demand_rows import LAWS, Window
+from bezant.evidence.demand import DemandEvaluation, Outlook, evaluate_demand
+from bezant.traditional.demand import Purchases
+from bezant.types import InputError
+
+MISSING_END = 0.05
+"""Share of the horizon that a log may lack at its end and still be taken to reach it."""
+
+
+def reaches_end(bought: Purchases, window: Window) -> bool:
+    """Tell whether a log ends where a window does, or so little before it that it may have been quiet."""
+    missing = window.end - np.timedelta64(1, "D") - bought.day.max()
+    return bool(missing / np.timedelta64(7, "D") <= window.weeks * MISSING_END)
+
+
+def judge_later(fitted: FittedDemand, bought: Purchases, window: Window, seed: int) -> DemandEvaluation:
+    """Judge what is expected after the known period on what came, beside the models of repeat purchases.
+
+    Parameters
+    ----------
+    fitted : FittedDemand
+    bought : Purchases
+        A log that reaches the window's end.
+    window : Window
+        Begins where the known period ended.
+    seed : int
+        Of the intervals.
+
+    Raises
+    ------
+    InputError
+        If the log ends before the window does.
+    """
+    if not reaches_end(bought, window):
+        raise InputError(
+            f"The events end on {bought.day.max()}, but {window.weeks:g} weeks from {window.cut} end on "
+            f"{window.end}; give a log that reaches it, or none: then customers held out of the fit are shown."
+        )
+    rows, own = fitted.outlook(bought.until(window.cut), window)
+    expected = {LARGE: own} | {
+        LAWS[law]().name: Outlook(d.count, d.spend, d.active) for law, d in rows.expected.items()
+    }
+    notes = (
+        f"Judged on {window.weeks:.1f} weeks from {window.cut}, the end of the period that was learned from, "
+        f"of all {len(rows.names):,} customers who had bought before.",
+    )
+    return evaluate_demand(
+        outcomes(bought, rows), expected, large=LARGE, notes=notes, first=rows.first, random_state=seed
+    )
