@@ -113,12 +113,13 @@ def lift(curves: Mapping[str, Sequence[float]], *, styles: Mapping[str, LineStyl
         top = max(max(curve) for curve in curves.values())
         for model, curve in curves.items():
             axes.plot(DEPTHS, curve, **styles[model].line())
-        ordered = sorted(curves, key=lambda model: -curves[model][DEPTHS.index(0.1)])
+        at_top = {model: round(curve[DEPTHS.index(0.1)], 2) for model, curve in curves.items()}
+        ordered = sorted(curves, key=lambda model: (-at_top[model], not styles[model].strong, model))
         for row, model in enumerate(ordered):
             height = 0.93 - 0.07 * row
             axes.plot([0.5, 0.57], [height] * 2, transform=axes.transAxes, **styles[model].line())
             axes.text(
-                0.59, height, f"{curves[model][DEPTHS.index(0.1)]:.2f}  {short(model, 20)}",
+                0.59, height, f"{at_top[model]:.2f}  {short(model, 20)}",
                 transform=axes.transAxes, va="center", size=8.5, color=styles[model].color,
                 fontweight=styles[model].weight,
             )  # fmt: skip

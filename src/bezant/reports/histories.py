@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from bezant.reports.canvas import EVENT, INK, LARGE, QUIET, RULE, WIDE, canvas, short
+from bezant.reports.canvas import EVENT, HEIGHT, INK, LARGE, QUIET, RULE, WIDE, canvas, short
 from bezant.reports.parts import end_labels, mark_epoch
 from bezant.types import AnyArray, FloatArray, InputError
 
@@ -37,35 +37,35 @@ class SurpriseLine:
             raise InputError(f"The records of history {self.name} need a surprise and a field each.")
 
 
-def learning(epoch: Sequence[int], losses: dict[str, Sequence[float]], best: int) -> str:
-    """Draw losses by epoch, with the epoch whose weights were kept; returns SVG.
+def learning(epoch: Sequence[int], losses: Mapping[str, Sequence[float]], best: int) -> str:
+    """Draw losses by epoch, each on a scale of its own, with the epoch whose weights were kept; returns SVG.
 
     Parameters
     ----------
     epoch : sequence of int, length e
-    losses : dict of str to sequence of float of length e
-        The first of the rows that teach, the last of those that choose; NaN where none was measured.
+    losses : mapping of str to sequence of float of length e
+        One or two; NaN where a loss was not measured. The last is drawn strong.
     best : int
     """
+    marker = "o" if len(epoch) == 1 else ""
+    room = HEIGHT - 0.58
     with canvas("pretraining", "Losses by epoch") as picture:
-        axes = picture.axes(left=0.66, right=0.95)
-        ends = {}
-        for name, values in losses.items():
-            last = name == list(losses)[-1]
+        for place, (name, values) in enumerate(losses.items()):
+            last = place == len(losses) - 1
+            top = 0.1 + place * room / len(losses)
+            bottom = 0.48 if last else HEIGHT - top - room / len(losses) + 0.16
+            axes = picture.axes(left=0.66, right=0.85, top=top, bottom=bottom)
             color = LARGE if last else QUIET
-            axes.plot(
-                epoch,
-                values,
-                color=color,
-                linewidth=2.2 if last else 1.4,
-                marker="o" if len(epoch) == 1 else "",
-            )
-            ends[name] = (float(values[-1]), color, last)
-        end_labels(axes, ends)
-        mark_epoch(axes, best, float(epoch[0]), float(epoch[-1]))
-        axes.set(xlabel="epoch", ylabel="loss")
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.yaxis.get_major_locator().set_params(nbins=5)
+            axes.plot(epoch, values, color=color, linewidth=2.2 if last else 1.4, marker=marker)
+            axes.yaxis.get_major_locator().set_params(nbins=4)
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            end_labels(axes, {name: (float(values[-1]), color, last)})
+            axes.set(ylabel="loss", xlabel="epoch" if last else "")
+            axes.tick_params(labelbottom=last)
+            if place:
+                axes.axvline(best, color=INK, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
+            else:
+                mark_epoch(axes, best, float(epoch[0]), float(epoch[-1]))
     return picture.svg
 
 
@@ -87,8 +87,8 @@ def spread(surprise: FloatArray, unusual: float) -> str:
         axes.stairs(counts / len(surprise), edges, color=LARGE, linewidth=1.4)
         axes.axvline(unusual, color=EVENT, linewidth=1.0, linestyle=(0, (3, 2)))
         axes.annotate(
-            "unusual", (unusual, 1.0), (5, -4), xycoords=axes.get_xaxis_transform(), textcoords="offset points",
-            color=EVENT, size=8.5, va="top",
+            "unusual", (unusual, 1.0), (5, -4), xycoords=axes.get_xaxis_transform(),
+            textcoords="offset points", color=EVENT, size=8.5, va="top",
         )  # fmt: skip
         axes.set(xlabel="surprise of a record, nats", ylabel="share of the records")
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
@@ -132,9 +132,9 @@ def _draw_history(
             axes.plot(time[chosen], tops[chosen], "o", color=color, markersize=3.2, linestyle="none")
     most = int(np.argmax(line.surprise))
     axes.annotate(
-        f"{line.surprise[most]:.1f}: {short(line.blame[most], 20)}", (time[most], tops[most]), (5, 0),
-        textcoords="offset points", va="center", size=8, color=EVENT if line.surprise[most] >= unusual else QUIET,
-        annotation_clip=False,
+        f"{line.surprise[most]:.1f}: {short(line.blame[most], 20)}", (time[most], tops[most]), (5, 3),
+        textcoords="offset points", va="center", size=8, annotation_clip=False,
+        color=EVENT if line.surprise[most] >= unusual else QUIET,
     )  # fmt: skip
 
 

@@ -80,6 +80,8 @@ def test_everyone_gets_a_list_and_it_says_on_what_ground(fitted):
     best = lists[lists.customer == "stranger"].iloc[0]["product"]
     assert counts[best] == counts.max()
     assert len(fitted.recommend([], k=2)) == 0
+    alone = fitted.recommend(["stranger"], k=2)
+    assert alone["product"].tolist() == lists[lists.customer == "stranger"]["product"].tolist()
 
 
 def test_a_product_that_nobody_took_has_the_scores_of_those_like_it(fitted):

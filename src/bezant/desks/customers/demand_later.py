@@ -41,7 +41,8 @@ def judge_later(fitted: FittedDemand, bought: Purchases, window: Window, seed: i
     if not reaches_end(bought, window):
         raise InputError(
             f"The events end on {bought.day.max()}, but {window.weeks:g} weeks from {window.cut} end on "
-            f"{window.end}; give a log that reaches it, or none: then customers held out of the fit are shown."
+            f"{window.end}; give a log that reaches it, or none: then customers held out of the fit are "
+            "shown."
         )
     rows, own = fitted.outlook(bought.until(window.cut), window)
     expected = {LARGE: own} | {

@@ -105,7 +105,7 @@ def write_demand_page(
 
 def _ordered(evaluation: DemandEvaluation) -> list[str]:
     others = [m for m in evaluation.figures if m != evaluation.large]
-    others.sort(key=lambda model: evaluation.figures[model]["deviance"].value)
+    others.sort(key=lambda model: (evaluation.figures[model]["deviance"].value, model))
     return [evaluation.large, *others]
 
 
@@ -230,18 +230,21 @@ def _lifts(evaluation: DemandEvaluation, styles: Mapping[str, LineStyle], amount
         )
     )
     return Section(
-        "lift", "Lift and calibration", pictures=tuple(drawn), tables=(_lift_table(curves, evaluation.large),)
+        "lift",
+        "Lift and calibration",
+        pictures=tuple(drawn),
+        tables=(_lift_table(curves, evaluation.large, amounts),),
     )
 
 
-def _lift_table(curves: DemandCurves, large: str) -> PageTable:
+def _lift_table(curves: DemandCurves, large: str, amounts: bool) -> PageTable:
     """Return what part of everything the best customers hold: lift times depth."""
     told = {"active": "Of the active customers", "purchases": "Of the purchases", "spend": "Of the spend"}
     depths = (0.05, 0.1, 0.2, 0.3, 0.5)
     rows = [
         (words, *(f"{depth * curves.lift[what][large][DEPTHS.index(depth)]:.0%}" for depth in depths))
         for what, words in told.items()
-        if curves.lift[what][large] and (what != "spend" or curves.spend is not None)
+        if curves.lift[what][large] and (what != "spend" or amounts)
     ]
     heads = ("What the first customers hold", *(f"First {depth:.0%}" for depth in depths))
     return PageTable(heads, tuple(rows), caption=f"Each in the order of its own expectation by {large}.")

@@ -170,7 +170,7 @@ NOT_JUDGED = "The model was not judged on products held out: its lists are shown
 
 def _ordered(evaluation: RankingEvaluation) -> list[str]:
     others = [m for m in evaluation.figures if m != evaluation.large]
-    others.sort(key=lambda model: -evaluation.figures[model]["ndcg@10"].value)
+    others.sort(key=lambda model: (-evaluation.figures[model]["ndcg@10"].value, model))
     return [evaluation.large, *others]
 
 
@@ -274,8 +274,8 @@ def _single(
 
 
 HOW_TO_READ = (
-    "Left, the latest records; right, what the model expects next. A line leads from a record that speaks for "
-    "a product, the wider the more."
+    "Left, the latest records; right, what the model expects next. A line leads from a record that speaks "
+    "for a product, the wider the more."
 )
 
 

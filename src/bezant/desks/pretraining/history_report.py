@@ -30,8 +30,8 @@ SURPRISING, TYPICAL = 3, 3
 
 SUM = "surprise"
 GLOSSARY = {
-    "Surprise": "Negative log-likelihood of a record, given those before it, in nats: 1 more is 2.7 times less "
-    "likely. The sum over its fields and the time since the record before.",
+    "Surprise": "Negative log-likelihood of a record, given those before it, in nats: 1 more is 2.7 times "
+    "less likely. The sum over its fields and the time since the record before.",
     "gap": "The time since the record before.",
     "Unusual": "Among the 1% of records with the greatest surprise.",
     "Loss": "What training makes small: hidden fields and records, the next record, slices of one history.",
@@ -92,34 +92,32 @@ def write_history_page(
         },
         opening=_opening(run, total, unusual),
         sections=(_single(lines, unusual), _most(total, when, names, blame, entity)),
-        notes=notes,
+        notes=tuple(notes),
         glossary=GLOSSARY,
     )
     return write_page(page, path)
 
 
 def _verdict(run: TrainingRun) -> str:
-    held_out = [
-        e.held_out_loss for e in run.epochs if e.number == run.best_epoch and e.held_out_loss is not None
-    ]
-    if not held_out:
+    held_out = {e.number: e.held_out_loss for e in run.epochs if e.held_out_loss is not None}
+    if run.best_epoch not in held_out:
         return f"Learned in {len(run.epochs)} epochs, without histories held out to choose among them."
-    first = next(e.held_out_loss for e in run.epochs if e.held_out_loss is not None)
+    first, best = next(iter(held_out.values())), held_out[run.best_epoch]
     return (
-        f"On histories held out the loss fell from {first:.3f} after the first epoch to {held_out[0]:.3f} after "
-        f"epoch {run.best_epoch} of {len(run.epochs)}, whose weights were kept."
+        f"On histories held out the loss was {first:.3f} after the first epoch and {best:.3f} after epoch "
+        f"{run.best_epoch} of {len(run.epochs)}, whose weights were kept."
     )
 
 
 def _opening(run: TrainingRun, total: FloatArray, unusual: float) -> tuple[Drawn, ...]:
     drawn = []
     if run.epochs:
-        losses = {"training": [e.train_loss for e in run.epochs]}
+        losses: dict[str, Sequence[float]] = {"training": [e.train_loss for e in run.epochs]}
         held_out = [np.nan if e.held_out_loss is None else e.held_out_loss for e in run.epochs]
         if np.isfinite(held_out).any():
-            losses["held out"] = held_out
+            losses["held out"] = [float(v) for v in held_out]
         svg = pictures.learning([e.number for e in run.epochs], losses, run.best_epoch)
-        said = "Mean loss of the steps, and on histories held out: hidden fields, next record, slices."
+        said = "Above, mean loss of the steps; below, on histories held out, which choose the epoch."
         drawn.append(Drawn("How it learned", said, Markup(svg)))
     svg = pictures.spread(total, unusual)
     said = "Records by how unlikely they were, given those before; the top thousandth stands at the end."
@@ -130,7 +128,8 @@ def _blame(surprise: pa.Table) -> AnyArray:
     """Return the field that surprised most of each record."""
     fields = [n for n in surprise.column_names if n.startswith(f"{SUM}_")]
     values = np.stack([surprise[n].to_numpy() for n in fields], axis=1)
-    return np.array([n.removeprefix(f"{SUM}_") for n in fields], dtype=object)[values.argmax(axis=1)]
+    names: AnyArray = np.array([n.removeprefix(f"{SUM}_") for n in fields], dtype=object)
+    return np.asarray(names[values.argmax(axis=1)])
 
 
 def _chosen(
@@ -157,7 +156,7 @@ def _chosen(
 
 def _single(lines: Sequence[pictures.SurpriseLine], unusual: float) -> Section:
     said = (
-        "A stem is a record, as high as it was surprising; red ones are unusual. The greatest of each history "
+        "A stem is a record, as high as it was surprising; red ones are unusual. The greatest of a history "
         "is written beside it, with the field that surprised most."
     )
     svg = pictures.surprise_lines(lines, unusual)

@@ -151,7 +151,8 @@ def _decays(kind: str) -> tuple[str, ...]:
 
 
 def _event_weights(events: Interactions, gap: float) -> dict[str, FloatArray]:
-    last = np.repeat(events.day[np.maximum(events.offsets[1:] - 1, 0)], np.diff(events.offsets))
+    day = np.append(events.day, 0.0)  # of customers without events, where there may be none at all
+    last = np.repeat(day[np.maximum(events.offsets[1:] - 1, 0)], np.diff(events.offsets))
     ago = (last - events.day) * DAY
     by_place = {f"{h:g}": 0.5 ** (events.place / h) for h in (*PLACES, 32.0)}
     return {**by_place, "time": np.exp(-ago / gap)}

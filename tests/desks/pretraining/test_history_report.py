@@ -1,0 +1,46 @@
+"""The page of a model of histories, on real purchases of CDs."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import bezant as bz
+from bezant.types import InputError
+from real_customers import purchases
+
+CREATED = "2026-01-31T12:00:00"
+
+
+@pytest.fixture(scope="module")
+def model() -> bz.HistoryModel:
+    return bz.HistoryModel(size="tiny", training={"max_epochs": 2}, progress=False, random_state=0).pretrain(
+        purchases(20)
+    )
+
+
+def test_the_page_names_the_most_surprising_record_and_its_field(model, tmp_path):
+    text = model.report(tmp_path / "page.html", purchases(20), created=CREATED).read_text()
+    assert not re.search(r"<(script|img|link|iframe)|url\(http|src=", text)
+    found = model.surprise(purchases(20)).sort_values("surprise").iloc[-1]
+    fields = {name: found[f"surprise_{name}"] for name in ("amount", "gap")}
+    most = text[text.index('id="most"') :]
+    cells = re.findall(r"<t[dh][^>]*>([^<]*)</t[dh]>", most[most.index("<tbody>") :])[:4]
+    assert cells == [
+        str(found["customer"]),
+        str(found["time"]),
+        f"{found['surprise']:.2f}",
+        max(fields, key=fields.get),
+    ]
+    assert f"{model.surprise(purchases(20))['surprise'].mean():.2f} nats" in text
+
+
+def test_named_histories_are_drawn(model, tmp_path):
+    events = purchases(20)
+    asked = events["customer"].unique()[:2].tolist()
+    text = model.report(tmp_path / "two.html", events, entities=asked, created=CREATED).read_text()
+    assert all(f">{name}</text>" in text for name in asked)
+    with pytest.raises(InputError, match="have no records"):
+        model.report(tmp_path / "no.html", events, entities=[-5])
+    assert not (tmp_path / "no.html").exists()
