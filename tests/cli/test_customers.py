@@ -21,7 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Loans of banks with a model and its page, and purchases with theirs."""
     folder = tmp_path_factory.mktemp("customers")
     names = industries()
-    lending().to_csv(folder / "loans.csv", index=False)
+    lending(50).to_csv(folder / "loans.csv", index=False)
     names.to_csv(folder / "industries.csv", index=False)
     purchases().to_csv(folder / "purchases.csv", index=False)
     return folder
@@ -44,7 +44,7 @@ def test_a_recommender_is_fitted_judged_and_has_its_page(folder: Path, model: st
 
 def test_lists_are_those_of_the_model(folder: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(folder / "lists.csv")
-    bank = lending()["bank"].iloc[0]
+    bank = lending(50)["bank"].iloc[0]
     asked = ("--customer", bank, "--customer", "nobody", "-k", "3", "--because", "--json")
     assert run("recommend", model, "--out", out, *asked) == 0
     assert json.loads(capsys.readouterr().out)["rows"] == 6
@@ -58,7 +58,7 @@ def test_lists_are_those_of_the_model(folder: Path, model: str, capsys: pytest.C
 def test_recommending_writes_a_page_of_those_asked_for(
     folder: Path, model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bank, page = lending()["bank"].iloc[0], folder / "asked.html"
+    bank, page = lending(50)["bank"].iloc[0], folder / "asked.html"
     words = (
         "--out",
         str(folder / "few.parquet"),
@@ -99,8 +99,9 @@ def demand(folder: Path) -> tuple[str, ...]:
 
 
 def test_demand_is_fitted_and_what_is_expected_is_written(folder: Path, demand: tuple[str, ...]) -> None:
-    expected = bz.load(folder / "demand").predict().sort_values("customer")
-    written = pd.read_csv(folder / "expected.csv").sort_values("customer")
+    expected = bz.load(folder / "demand").predict()
+    written = pd.read_csv(folder / "expected.csv", dtype={"customer": str})
+    assert written["customer"].tolist() == expected["customer"].astype(str).tolist()
     np.testing.assert_allclose(written["expected_count"], expected["expected_count"], rtol=1e-5)
     np.testing.assert_allclose(written["p_active"], expected["p_active"], rtol=1e-5)
 
@@ -111,20 +112,6 @@ def test_a_file_that_reaches_the_horizon_gives_a_page_of_what_came(
     page = (folder / "demand.html").read_text(encoding="utf-8")
     assert "Purchases that came" in page
     assert bz.load(folder / "demand").evaluate(purchases()).verdict in page
-
-
-def test_a_file_that_ends_with_what_is_known_gives_a_page_of_customers_held_out(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    known = folder / "known.csv"
-    events = purchases()
-    events[events["time"] < UNTIL].to_csv(known, index=False)
-    words = ("--until", UNTIL, "--epochs", "1", "--out", str(folder / "short"), "--json")
-    assert run("fit", "demand", str(known), *words, "--report", str(folder / "short.html")) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert said["report"] == str(folder / "short.html")
-    page = (folder / "short.html").read_text(encoding="utf-8")
-    assert said["evaluation"]["verdict"] in page and "Purchases that came" not in page
 
 
 def test_a_column_that_is_not_there_is_refused_before_any_work(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from markupsafe import Markup
 
-from bezant.reports.page import MOST_NOTES, Page, PageTable, Section, render_page, write_page
+from bezant.reports.page import MOST_NOTES, Page, PageTable, Section, picture_of, render_page, write_page
 from bezant.reports.pictures import Drawn
 from bezant.types import InputError
 
@@ -113,3 +113,12 @@ def test_a_page_refuses_what_it_cannot_print():
         page(created="yesterday")
     with pytest.raises(InputError, match="3 cells"):
         PageTable(("a", "b", "c"), (("1", "2"),))
+
+
+def test_a_picture_is_taken_out_of_a_page():
+    drawn = Drawn("Who's next", "Says.", Markup('<svg viewBox="0 0 1 1"><path/></svg>'))
+    text = render_page(page(opening=(drawn,)))
+    svg = picture_of(text, "Who's next")
+    assert svg.startswith("<svg ") and 'viewBox="0 0 1 1"><path/></svg>' in svg
+    with pytest.raises(InputError, match="no picture 'Nothing'; it has .*'A picture'"):
+        picture_of(text, "Nothing")

@@ -1,10 +1,16 @@
-"""A report page of any desk as one frozen value, and its way to one self-contained HTML file."""
+"""A report page of any desk as one frozen value, and its way to one self-contained HTML file.
+
+``python -m bezant.reports.page PAGE TITLE SVG`` takes one picture out of a page.
+"""
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,6 +21,9 @@ from bezant.types import InputError
 
 MOST_NOTES = 500
 """Notes that are printed."""
+
+FIGURE = r"<figure[^>]*>\s*<figcaption><b>(.*?)</b>.*?</figcaption>\s*(<svg .*?</svg>)"
+"""A picture of a page: its title, and its SVG."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +140,36 @@ def write_page(page: Page, path: str | Path) -> Path:
     return Path(path)
 
 
+def picture_of(page: str, title: str) -> str:
+    """Return a picture of a page as an SVG file of its own, for slides or a text.
+
+    Parameters
+    ----------
+    page : str
+        The page, as :func:`render_page` gives it.
+    title : str
+        What stands above the picture.
+
+    Raises
+    ------
+    InputError
+        If the page has no picture of this title.
+    """
+    found = {unescape(name): svg for name, svg in re.findall(FIGURE, page, flags=re.S)}
+    if title not in found:
+        raise InputError(
+            f"The page has no picture {title!r}; it has {', '.join(map(repr, found)) or 'none'}."
+        )
+    # In a page the letters are the page's; alone, a picture says itself what they look like.
+    return found[title].replace("<svg ", '<svg font-family="Helvetica, Arial, sans-serif" ', 1) + "\n"
+
+
 def _notes(notes: Sequence[str]) -> list[str]:
     several = list(dict.fromkeys(notes))
     more = len(several) - MOST_NOTES
     return several[:MOST_NOTES] + ([f"{more:,} further notes are left off."] if more > 0 else [])
+
+
+if __name__ == "__main__":
+    PAGE, TITLE, SVG = sys.argv[1:]
+    Path(SVG).write_text(picture_of(Path(PAGE).read_text(encoding="utf-8"), TITLE), encoding="utf-8")

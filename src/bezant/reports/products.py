@@ -213,14 +213,14 @@ def expected_next(said: Expected) -> str:
     shown = _shown_records(said)
     rug = bool(said.days) and len(said.records) > len(shown)
     rows = max(len(shown), len(said.products), 1)
-    height = 0.62 + 0.255 * rows + (0.62 if rug else 0.0)
+    height = 0.62 + 0.255 * rows + (0.7 if rug else 0.0)
     with canvas(
         f"next-{said.customer}",
         f"Records and expectations of {short(said.customer)}",
         width=WIDE,
         height=height,
     ) as picture:
-        axes = picture.axes(left=0.1, right=0.1, top=1.04 if rug else 0.42, bottom=0.1)
+        axes = picture.axes(left=0.1, right=0.1, top=1.12 if rug else 0.42, bottom=0.1)
         axes.set(xlim=(0, 1), ylim=(rows - 0.4, -0.6))
         axes.axis("off")
         left = _spread(len(shown), rows)
