@@ -21,7 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Loans of banks with a model and its page, and purchases with theirs."""
     folder = tmp_path_factory.mktemp("customers")
     names = industries()
-    lending(50).to_csv(folder / "loans.csv", index=False)
+    lending().to_csv(folder / "loans.csv", index=False)
     names.to_csv(folder / "industries.csv", index=False)
     purchases().to_csv(folder / "purchases.csv", index=False)
     return folder
@@ -44,7 +44,7 @@ def test_a_recommender_is_fitted_judged_and_has_its_page(folder: Path, model: st
 
 def test_lists_are_those_of_the_model(folder: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(folder / "lists.csv")
-    bank = lending(50)["bank"].iloc[0]
+    bank = lending()["bank"].iloc[0]
     asked = ("--customer", bank, "--customer", "nobody", "-k", "3", "--because", "--json")
     assert run("recommend", model, "--out", out, *asked) == 0
     assert json.loads(capsys.readouterr().out)["rows"] == 6
@@ -58,7 +58,7 @@ def test_lists_are_those_of_the_model(folder: Path, model: str, capsys: pytest.C
 def test_recommending_writes_a_page_of_those_asked_for(
     folder: Path, model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bank, page = lending(50)["bank"].iloc[0], folder / "asked.html"
+    bank, page = lending()["bank"].iloc[0], folder / "asked.html"
     words = (
         "--out",
         str(folder / "few.parquet"),

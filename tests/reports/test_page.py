@@ -120,5 +120,5 @@ def test_a_picture_is_taken_out_of_a_page():
     text = render_page(page(opening=(drawn,)))
     svg = picture_of(text, "Who's next")
     assert svg.startswith("<svg ") and 'viewBox="0 0 1 1"><path/></svg>' in svg
-    with pytest.raises(InputError, match="no picture 'Nothing'; it has .*'A picture'"):
+    with pytest.raises(InputError, match=r"no picture 'Nothing'; it has .*'A picture'"):
         picture_of(text, "Nothing")

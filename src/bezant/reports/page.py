@@ -22,7 +22,7 @@ from bezant.types import InputError
 MOST_NOTES = 500
 """Notes that are printed."""
 
-FIGURE = r"<figure[^>]*>\s*<figcaption><b>(.*?)</b>.*?</figcaption>\s*(<svg .*?</svg>)"
+FIGURE = r"<figure[^>]*>\s*<figcaption><b>(.*?)</b>.*?</figcaption>\s*(<svg\b.*?</svg>)"
 """A picture of a page: its title, and its SVG."""
 
 
@@ -161,7 +161,7 @@ def picture_of(page: str, title: str) -> str:
             f"The page has no picture {title!r}; it has {', '.join(map(repr, found)) or 'none'}."
         )
     # In a page the letters are the page's; alone, a picture says itself what they look like.
-    return found[title].replace("<svg ", '<svg font-family="Helvetica, Arial, sans-serif" ', 1) + "\n"
+    return found[title].replace("<svg", '<svg font-family="Helvetica, Arial, sans-serif"', 1) + "\n"
 
 
 def _notes(notes: Sequence[str]) -> list[str]:
