@@ -131,7 +131,7 @@ def render_page(page: Page) -> str:
         loader=PackageLoader("bezant.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     template = environment.get_template("page.html.j2")
-    return template.render(page=page, notes=_notes(page.notes)).lstrip()
+    return str(template.render(page=page, notes=_notes(page.notes))).lstrip()
 
 
 def write_page(page: Page, path: str | Path) -> Path:
