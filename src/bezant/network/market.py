@@ -20,10 +20,12 @@ FAR = 5.0
 WIDEST = 10.0
 """Largest logarithm of a variance over its anchor."""
 FREEDOM = 5.0
-"""Degrees of freedom of the Student's t that quantiles start as."""
+"""Degrees of freedom of the Student's t that quantiles have before :meth:`MarketNetwork.shape`."""
 STILL, STIFF = 0.05, 0.3
-"""What the trunk's pull at the middle, and at width and shape, is multiplied by: left free, it learned the
-direction of the past's overlapping months by heart (pinball loss at 21 days 16 % above HAR's)."""
+"""What the trunk's pull at the middle, and at variance, width and shape, is multiplied by: left free, it learned
+the direction of the past's overlapping months by heart (pinball loss at 21 days 16 % above HAR's)."""
+LEAST_STEP = 1e-4
+"""Least distance of two quantiles, in units of volatility."""
 SCORING_WINDOWS = 256
 
 
@@ -63,8 +65,9 @@ class MarketNetwork(nn.Module):
     A batch's records are bars. Their numbers are k inputs, then (in training) the change over each horizon
     and the variance over each horizon, in units of the volatility at the bar; NaN where not known.
 
-    The logarithm of the variance is a linear function of the inputs, which :meth:`start` solves, plus what
-    the trunk adds, which begins at nothing: training begins at the linear model and is judged from there.
+    The logarithm of the variance is a linear function of the inputs, given by :meth:`begin`, plus what the trunk
+    adds; quantiles are those of :meth:`shape` in units of its root, moved and stretched by the trunk. All that the
+    trunk adds begins at nothing: training begins at the linear model and is judged from there.
 
     Notes
     -----
@@ -77,6 +80,8 @@ class MarketNetwork(nn.Module):
     level: Tensor
     base_middle: Tensor
     base_steps: Tensor
+    weight: Tensor
+    constant: Tensor
 
     def __init__(self, config: MarketNetworkConfig) -> None:
         super().__init__()
@@ -85,10 +90,12 @@ class MarketNetwork(nn.Module):
         self.register_buffer("centre", torch.zeros(k))
         self.register_buffer("spread", torch.ones(k))
         self.register_buffer("level", torch.tensor(config.levels))
-        base = _student(config.levels)
+        base = _student(config.levels).repeat(h, 1)
         self.middle = q // 2
-        self.register_buffer("base_middle", base[self.middle].clone())
+        self.register_buffer("base_middle", base[:, self.middle].clone())
         self.register_buffer("base_steps", base.diff())
+        self.register_buffer("weight", torch.zeros(h, k))
+        self.register_buffer("constant", torch.zeros(h))
         self.backbone = make_backbone(config.backbone, k)
         self.trunk = TabMTrunk(
             k + self.backbone.width,
@@ -98,39 +105,30 @@ class MarketNetwork(nn.Module):
             depth=config.depth,
             dropout=config.dropout,
         )
-        self.variance = nn.Linear(k, h)
-        nn.init.zeros_(self.variance.weight)
-        nn.init.zeros_(self.variance.bias)
         self.width, self.shift = nn.Parameter(torch.zeros(h)), nn.Parameter(torch.zeros(h))
         # Log variance, shift and log width, and the steps from one quantile to the next.
         self.head = nn.Parameter(torch.zeros(config.members, config.width, h * (2 + q)))
         self.bias = nn.Parameter(torch.zeros(config.members, h * (2 + q)))
 
-    def learn_scale(self, inputs: Tensor) -> None:
-        """Learn centre and spread of raw inputs, (N, k), NaN where missing."""
-        there = inputs.isfinite()
-        count = there.sum(0).clamp(min=1)
-        filled = torch.where(there, inputs, 0.0).double()
-        centre = filled.sum(0) / count
-        spread = (torch.where(there, (filled - centre) ** 2, 0.0).sum(0) / count).sqrt()
+    def learn_scale(self, centre: Tensor, spread: Tensor) -> None:
+        """Take what raw inputs are standardised by, (k,) each."""
         self.centre.copy_(centre)
-        self.spread.copy_(torch.where(spread > 1e-6, spread, 1.0))
+        self.spread.copy_(spread)
 
-    def start(self, coefficients: Tensor, ratio: Tensor) -> None:
-        """Begin at a linear model of the log variance.
+    def begin(self, coefficients: Tensor) -> None:
+        """Take the linear model of the log variance, (k + 1, h): constants, then those of standardised inputs."""
+        self.constant.copy_(coefficients[0])
+        self.weight.copy_(coefficients[1:].T)
 
-        Parameters
-        ----------
-        coefficients : tensor, shape (k + 1, h)
-            Intercepts, then those of the standardised inputs.
-        ratio : tensor, shape (h,)
-            Mean squared change over the mean of that model's variance: what is forecast may be the variance
-            of the ranges, that of the changes is larger.
-        """
-        with torch.no_grad():
-            self.variance.bias.copy_(coefficients[0])
-            self.variance.weight.copy_(coefficients[1:].T)
-            self.width.copy_(0.5 * ratio.log())
+    def shape(self, quantiles: Tensor) -> None:
+        """Take the quantiles of changes in units of the root of the linear model's variance, (h, q)."""
+        steps = quantiles.diff().clamp(min=LEAST_STEP)
+        self.base_middle.copy_(quantiles[:, self.middle])
+        self.base_steps.copy_(steps)
+
+    def linear(self, inputs: Tensor) -> Tensor:
+        """Return the linear part of the log variance at raw inputs, (N, h)."""
+        return nn.functional.linear(self.standardised(inputs), self.weight, self.constant)
 
     def standardised(self, inputs: Tensor) -> Tensor:
         """Return inputs, (N, k), in deviations from the mean, missing ones at it."""
@@ -154,7 +152,8 @@ class MarketNetwork(nn.Module):
         horizons, levels = len(self.config.horizons), len(self.config.levels)
         raw = torch.baddbmm(self.bias[:, None], self.trunk(seen), self.head).transpose(0, 1)  # (N, K, O)
         raw = raw.view(*raw.shape[:2], horizons, 2 + levels)
-        variance = (self.variance(x)[:, None] + raw[..., 0]).clamp(-WIDEST, WIDEST)  # (N, K, h)
+        base = nn.functional.linear(x, self.weight, self.constant)
+        variance = (base[:, None] + STIFF * raw[..., 0]).clamp(-WIDEST, WIDEST)  # (N, K, h)
         # The width follows the variance and may leave it; quantiles alone do not pull at the variance.
         width = (0.5 * variance.detach() + self.width + STIFF * raw[..., 2]).clamp(-WIDEST, WIDEST).exp()
         steps = nn.functional.softplus(STIFF * raw[..., 3:] + _inverse_softplus(self.base_steps))
@@ -162,7 +161,7 @@ class MarketNetwork(nn.Module):
         down = -steps[..., : self.middle].flip(-1).cumsum(-1).flip(-1)
         middle_of = self.shift + STILL * raw[..., 1]
         middle = torch.zeros_like(variance)[..., None]
-        units = torch.cat([down, middle, up], -1) + self.base_middle + middle_of[..., None]  # (N, K, h, q)
+        units = torch.cat([down, middle, up], -1) + (self.base_middle + middle_of)[..., None]  # (N, K, h, q)
         return torch.cat([variance[..., None], width[..., None] * units], -1)
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
@@ -205,6 +204,12 @@ class MarketNetwork(nn.Module):
         self.eval()
         found = [self(part, last=True).mean(1) for part in _parts(batch)]
         return torch.cat(found)
+
+    @torch.no_grad()
+    def answers(self, batch: Batch) -> Tensor:
+        """Return the members' mean at every bar of every window, (N, h, 1 + q)."""
+        self.eval()
+        return torch.cat([self(part).mean(1) for part in _parts(batch)])
 
     def hidden_matrices(self) -> list[nn.Parameter]:
         """Return the matrices between hidden layers."""

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bezant.histories.market import Features, latest_features, market_features, read_bars, rolling_mean
+from bezant.histories.market import (
+    Features,
+    garman_klass,
+    latest_features,
+    market_features,
+    read_bars,
+    rolling_mean,
+)
 from bezant.types import InputError
 from market_support import drawn_bars
 
@@ -73,7 +80,9 @@ def test_features_of_variance_and_moves_are_those_of_a_loop():
     week = np.mean(own.returns[row - 4 : row + 1]) * np.sqrt(5)
     scale = float(FEATURES.scale[row])
     assert FEATURES.values[row, names("move_5")] == pytest.approx(week / scale, rel=1e-5)
-    assert FEATURES.values[row, names("fall_1")] == pytest.approx(min(own.returns[row], 0) / scale, abs=1e-6)
+    unit = np.sqrt(garman_klass(own)[row - 65 : row + 1].mean())
+    falls = np.minimum(own.returns[row - 4 : row + 1], 0).mean() * np.sqrt(5)
+    assert FEATURES.values[row, names("fall_5")] == pytest.approx(falls / unit, rel=1e-5)
     year = np.log(own.close[row] / own.close[row - 251 : row + 1].max()) / scale / np.sqrt(252)
     assert FEATURES.values[row, names("from_high")] == pytest.approx(year, rel=1e-5)
 
@@ -90,9 +99,38 @@ def test_covariates_and_closes_alone_are_features_too():
     closes = read_bars(drawn_bars(100).select(["asset", "time", "close"]))
     closes = dataclasses.replace(closes, covariates={"vix": np.arange(len(closes)) * 1.0})
     found = market_features(closes)
-    assert found.names[-1] == "vix"
     assert not {"place", "overnight", "volume"} & set(found.names)
-    assert found.values[:, -1].tolist() == list(range(len(closes)))
+    np.testing.assert_allclose(found.values[:, found.names.index("vix")], np.arcsinh(np.arange(len(closes))))
+    assert np.isfinite(found.values[-1]).all()
+
+
+def test_features_of_all_assets_are_those_of_a_loop_over_the_bars_of_a_time():
+    found = dict(zip(FEATURES.names, FEATURES.values.T, strict=True))
+    own = [BARS.only(name) for name in BARS.assets]
+    row = 500
+    time = own[0].time[row]
+    years = [garman_klass(b)[b.time <= time][-252:].mean() for b in own]
+    weeks = [garman_klass(b)[b.time <= time][-5:].mean() for b in own]
+    moves = []
+    for day in own[0].time[row - 4 : row + 1]:
+        units = []
+        for b in own:
+            place = int(np.flatnonzero(b.time == day)[0])
+            units.append(b.returns[place] / np.sqrt(garman_klass(b)[place - 251 : place + 1].mean()))
+        moves.append(min(np.mean(units), 0.0))
+    for k in np.flatnonzero(time == BARS.time):
+        ratio = np.mean(np.divide(weeks, years))
+        assert found["all_variance_5"][k] == pytest.approx(np.log(ratio), rel=1e-5)
+        assert found["all_fall_5"][k] == pytest.approx(np.mean(moves) * np.sqrt(5), rel=1e-5)
+        assert found["all_level"][k] == pytest.approx(np.mean(np.log(years)), rel=1e-5)
+
+
+def test_five_weekdays_are_told_apart():
+    waves = FEATURES.values[:, [n.startswith("weekday") for n in FEATURES.names]]
+    days = BARS.time.astype("datetime64[D]").astype(int) % 7
+    assert len(np.unique(np.round(waves, 5), axis=0)) == 7
+    five = np.unique(np.column_stack([waves, days])[days < 5].round(5), axis=0)[:, :4]
+    assert np.linalg.matrix_rank(np.column_stack([np.ones(5), five])) == 5
 
 
 def test_a_rolling_mean_is_that_of_a_loop_and_skips_what_is_missing():

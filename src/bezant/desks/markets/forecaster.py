@@ -52,7 +52,7 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
     backbone : {"rnn", "cnn", "transformer"}, default "rnn"
     size : {"tiny", "small", "base", "large", "xl"}, default "small"
         Of the large model.
-    window : int, default 256
+    window : int, default 64
         Bars that the large model reads at once.
     combine : bool, default True
         False for the large model alone.
@@ -93,7 +93,7 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
         levels: Sequence[float] = LEVELS,
         backbone: BackboneKind = "rnn",
         size: SizeName = "small",
-        window: int = 256,
+        window: int = 64,
         combine: bool = True,
         training: TrainingConfig | Mapping[str, Any] | None = None,
         random_state: int | None = None,
@@ -304,5 +304,5 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
         if not horizons or any(int(h) != h or h < 1 for h in horizons) or sorted(set(horizons)) != horizons:
             raise InputError(f"horizons are rising whole numbers of bars from 1 on, not {self.horizons!r}.")
         if self.window < 2:
-            raise InputError(f"window is a number of bars from 2 on, not {self.window!r}; 256 is usual.")
+            raise InputError(f"window is a number of bars from 2 on, not {self.window!r}; 64 is usual.")
         seed_of(self)

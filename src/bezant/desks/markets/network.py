@@ -11,14 +11,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from bezant.histories.market import MEMORY, Bars, Features, best_variance, market_features, sum_ahead
+from bezant.histories.market import MEMORY, Bars, Features, best_variance, market_features
 from bezant.network.backbones import BackboneConfig, BackboneKind
 from bezant.network.market import MarketNetwork, MarketNetworkConfig, batch_of
 from bezant.network.records import Records
 from bezant.network.sizes import SizeName
 from bezant.traditional.markets import HORIZONS, LEVELS, MarketForecast
-from bezant.traditional.markets.har import gamma_regression
 from bezant.traditional.markets.model import refuse_short
+from bezant.traditional.markets.pooled import LinearVariance, of_volatility, variance_targets
 from bezant.traditional.markets.tails import shortfall_of, up_of
 from bezant.traditional.model import refuse_unfitted
 from bezant.training.config import TrainingConfig
@@ -29,8 +29,6 @@ FEWEST = 250
 HELD_OUT = 0.15
 """Share of the times, the last ones, that choose the epoch, and learn weights and corrections."""
 STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 400, 6, 60
-LEAST_SHARE = 1e-4
-"""Least variance of a target, as a share of the squared volatility."""
 
 
 @dataclass(frozen=True)
@@ -79,21 +77,15 @@ class MarketExamples:
 
     @classmethod
     def of(cls, seen: Features) -> MarketExamples:
-        """Add the volatility itself, relative to the year's variance."""
-        scale = seen.scale.astype(np.float64)
-        level = seen.values[:, seen.names.index("variance_level")]
-        added = (2 * np.log(scale) - level).astype(np.float32)
-        return cls((*seen.names, "volatility"), np.column_stack([seen.values, added]), scale)
+        """Take features as they are."""
+        return cls(seen.names, seen.values, seen.scale.astype(np.float64))
 
-    def targets(self, bars: Bars, horizons: Sequence[int]) -> npt.NDArray[np.float32]:
-        """Return changes, then variances, over each horizon in units of the volatility, (m, 2 h)."""
-        variance = np.nan_to_num(best_variance(bars))
-        changes, variances = [], []
-        for horizon in horizons:
-            ahead = np.concatenate([sum_ahead(variance[span], horizon) for span in bars.spans()])
-            changes.append(bars.ahead(horizon) / (self.scale * np.sqrt(horizon)))
-            variances.append(np.maximum(ahead / (self.scale**2 * horizon), LEAST_SHARE))
-        return np.stack([*changes, *variances], axis=1).astype(np.float32)
+    def targets(self, bars: Bars, horizons: Sequence[int], scales: Mapping[str, float]) -> FloatArray:
+        """Return changes, then variances at the level of squared returns, in units of the volatility, (m, 2 h)."""
+        changes = [bars.ahead(h) / (self.scale * np.sqrt(h)) for h in horizons]
+        level = np.array([scales.get(str(name), 1.0) for name in bars.assets])[bars.owner]
+        variances = variance_targets(bars, self.scale, horizons) * level[:, None]
+        return np.column_stack([*changes, variances])
 
 
 class MarketDeep:
@@ -105,8 +97,8 @@ class MarketDeep:
     ----------
     backbone : {"rnn", "cnn", "transformer"}, default "rnn"
     size : {"tiny", "small", "base", "large", "xl"}, default "small"
-    window : int, default 256
-        Bars read at once.
+    window : int, default 64
+        Bars read at once; features look back on a year from each of them.
     training : TrainingConfig, optional
     random_state : int, default 0
     """
@@ -119,7 +111,7 @@ class MarketDeep:
         *,
         backbone: BackboneKind = "rnn",
         size: SizeName = "small",
-        window: int = 256,
+        window: int = 64,
         training: TrainingConfig | None = None,
         random_state: int = 0,
     ) -> None:
@@ -133,12 +125,12 @@ class MarketDeep:
         refuse_young(bars, horizons)
         self.horizons_, self.levels_ = tuple(horizons), tuple(levels)
         examples = MarketExamples.of(market_features(bars))
-        targets = examples.targets(bars, self.horizons_)
         self.names_, self.cut_ = examples.names, cut_of(bars)
+        self.scales_ = return_scales(bars, bars.time < self.cut_)
+        targets = examples.targets(bars, self.horizons_, self.scales_)
         early = ended_before(bars, self.cut_, self.horizons_)
         known = np.tile(early, (1, 2))
         late = bars.time >= self.cut_
-        self.scales_ = return_scales(bars, bars.time < self.cut_)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.random_state)
             self.network_ = MarketNetwork(self._config())
@@ -155,6 +147,24 @@ class MarketDeep:
         )
         return self
 
+    def learn_level(self, bars: Bars) -> Self:
+        """Solve the linear part again on all bars, beside what the trunk adds, which stays.
+
+        The last times, which chose the epoch, are a sixth of what there is to learn from, and the nearest.
+        """
+        refuse_unfitted(self, "network_", "The large model")
+        examples = MarketExamples.of(market_features(bars))
+        targets = examples.targets(bars, self.horizons_, self.scales_)[:, len(self.horizons_) :]
+        windows, places = self._whole(bars, examples)
+        found = self.network_.answers(batch_of(windows))[..., 0].double().numpy()
+        inputs = torch.from_numpy(examples.inputs[places])
+        added = found - self.network_.linear(inputs).double().numpy()
+        linear = LinearVariance.solve(
+            examples.inputs[places], targets[places], of_volatility(self.names_), added, scale=self._scale()
+        )
+        self.network_.begin(torch.from_numpy(linear.coefficients).float())
+        return self
+
     def forecast(self, bars: Bars, rows: IntArray) -> MarketForecast:
         """Answer from the window of bars that ends at each origin."""
         refuse_unfitted(self, "network_", "The large model")
@@ -163,7 +173,6 @@ class MarketDeep:
         examples = MarketExamples.of(market_features(near))
         self._refuse_other(examples, places)
         output = self.network_.predict(batch_of(self._ending_at(near, examples, places))).double().numpy()
-        of_returns = np.array([self.scales_.get(str(name), 1.0) for name in near.assets])
         scale, spans = examples.scale[places][:, None], np.sqrt(np.asarray(self.horizons_, np.float64))
         unit = scale * spans
         quantiles = output[..., 1:] * unit[..., None]
@@ -172,7 +181,7 @@ class MarketDeep:
             self.horizons_,
             self.levels_,
             mean_of(quantiles, self.levels_),
-            np.exp(output[..., 0]) * unit**2 * of_returns[near.owner[places], None],
+            np.exp(output[..., 0]) * unit**2,
             quantiles,
             shortfall_of(quantiles, self.levels_),
             up_of(quantiles, self.levels_),
@@ -231,24 +240,36 @@ class MarketDeep:
         )
 
     def _start(self, examples: MarketExamples, targets: AnyArray) -> None:
-        """Learn the scale of inputs, and solve the linear model that training begins at."""
-        network, count = self.network_, len(self.horizons_)
-        known = np.isfinite(targets).all(axis=1)
-        inputs = torch.from_numpy(examples.inputs[known])
-        network.learn_scale(inputs)
-        x = network.standardised(inputs).double().numpy()
-        x = np.column_stack([np.ones(len(x)), x])
-        change, variance = np.split(targets[known].astype(np.float64), [count], axis=1)
-        found, ratios = [], []
-        for k in range(count):
-            start = np.zeros(x.shape[1])
-            start[0] = np.log(variance[:, k].mean())
-            found.append(gamma_regression(x, variance[:, k], start))
-            ratios.append(np.mean(change[:, k] ** 2) / variance[:, k].mean())
-        network.start(
-            torch.tensor(np.stack(found, axis=1), dtype=torch.float32),
-            torch.tensor(ratios, dtype=torch.float32),
+        """Solve the linear model that training begins at, and measure changes in units of its volatility."""
+        count = len(self.horizons_)
+        usable = known_inputs(examples)
+        linear = LinearVariance.solve(
+            examples.inputs[usable], targets[usable, count:], of_volatility(self.names_)
         )
+        network = self.network_
+        network.learn_scale(torch.from_numpy(linear.centre), torch.from_numpy(linear.spread))
+        network.begin(torch.from_numpy(linear.coefficients))
+        units = targets[usable, :count] / np.exp(0.5 * linear.logarithm(examples.inputs[usable]))
+        quantiles = [np.quantile(own[np.isfinite(own)], self.levels_) for own in units.T]
+        network.shape(torch.from_numpy(np.stack(quantiles)))
+
+    def _scale(self) -> tuple[FloatArray, FloatArray]:
+        return self.network_.centre.double().numpy(), self.network_.spread.double().numpy()
+
+    def _whole(self, bars: Bars, examples: MarketExamples) -> tuple[Records, IntArray]:
+        """Return windows side by side of all bars whose inputs are known, and the rows in their order."""
+        usable = known_inputs(examples)
+        starts, lengths = [], []
+        for span in bars.spans():
+            inside = np.flatnonzero(usable[span])
+            if not len(inside):
+                continue
+            begins = np.arange(span.start + int(inside[0]), span.stop, self.window)
+            starts.append(begins)
+            lengths.append(np.minimum(begins + self.window, span.stop) - begins)
+        begin, count = np.concatenate(starts), np.concatenate(lengths)
+        places = np.concatenate([np.arange(s, s + n) for s, n in zip(begin, count, strict=True)])
+        return _records(bars, examples.inputs, begin, count), places
 
     def _windows(self, bars: Bars, examples: MarketExamples, targets: AnyArray, wanted: BoolArray) -> Records:
         """Return windows that overlap by half and together hold the wanted bars of each asset."""
@@ -281,6 +302,12 @@ class MarketDeep:
             raise InputError(f"The volatility is not known at {lost} of {len(rows)} origins; begin later.")
 
 
+def known_inputs(examples: MarketExamples) -> BoolArray:
+    """Return whether the volatility and the last move of a bar are known, shape (m,)."""
+    last = examples.inputs[:, examples.names.index("variance_1")]
+    return np.asarray(np.isfinite(examples.scale) & np.isfinite(last))
+
+
 def refuse_young(bars: Bars, horizons: Sequence[int]) -> None:
     """Raise an :class:`~bezant.types.InputError` if even the longest history is too short to learn from."""
     longest = int(np.argmax(np.diff(bars.offsets)))
@@ -307,13 +334,17 @@ def ended_before(bars: Bars, cut: np.datetime64, horizons: Sequence[int]) -> Boo
 
 
 def trimmed(bars: Bars, rows: IntArray, memory: int) -> tuple[Bars, IntArray]:
-    """Return the bars that answers at some rows may look at, and where the rows stand among them."""
-    owner = bars.owner[rows]
-    first, last = np.full(len(bars.assets), len(bars)), np.full(len(bars.assets), -1)
-    np.minimum.at(first, owner, rows - memory)
-    np.maximum.at(last, owner, rows)
-    place = np.arange(len(bars))
-    kept = np.flatnonzero((place >= first[bars.owner]) & (place <= last[bars.owner]))
+    """Return the bars that answers at some rows may look at, and where the rows stand among them.
+
+    Of every asset, asked for or not, since features are of all bars of a time.
+    """
+    first, last = bars.time[rows].min(), bars.time[rows].max()
+    parts = []
+    for span in bars.spans():
+        time = bars.time[span]
+        begin = max(int(np.searchsorted(time, first)) - memory, 0)
+        parts.append(np.arange(span.start + begin, span.start + np.searchsorted(time, last, side="right")))
+    kept = np.concatenate(parts)
     return bars.take(kept), np.searchsorted(kept, rows)
 
 

@@ -28,6 +28,7 @@ from bezant.traditional.markets import (
     MarketBoosting,
     MarketForecast,
     MarketModel,
+    PooledGamma,
 )
 from bezant.traditional.model import refuse_unfitted
 from bezant.training.config import TrainingConfig
@@ -35,13 +36,15 @@ from bezant.types import InputError, IntArray, MissingExtraError
 
 LARGE = "large model"
 TRADITIONAL: dict[str, Callable[[], MarketModel]] = {
+    "gamma regression": PooledGamma,
     "gamma-HAR": lambda: Har(form="gamma", windows=(1, 5, 22, 66)),
     "GJR-GARCH-t": lambda: Garch(kind="gjr"),
+    "EGARCH-t": lambda: Garch(kind="egarch"),
     "LightGBM": MarketBoosting,
 }
 """What the large model is averaged with, by name."""
 FEWEST_ORIGINS = 20
-SHORT_MEMORY = ("LightGBM",)
+SHORT_MEMORY = ("gamma regression", "LightGBM")
 """Models that look back no further than features do: they are given the last bars only."""
 
 
@@ -68,7 +71,7 @@ class MarketModels:
         *,
         backbone: BackboneKind = "rnn",
         size: SizeName = "small",
-        window: int = 256,
+        window: int = 64,
         training: TrainingConfig | None = None,
         combine: bool = True,
         random_state: int = 0,
@@ -90,6 +93,7 @@ class MarketModels:
         rows = rows[np.isin(bars.assets[bars.owner[rows]], early.assets)]
         self.models_: dict[str, MarketModel] = {LARGE: large}
         self.held_out_ = {LARGE: large.forecast(bars, rows)}
+        large.learn_level(bars)
         for name, make in TRADITIONAL.items() if self.combine else ():
             try:
                 model = make().fit(early, horizons=horizons, levels=levels)

@@ -14,20 +14,25 @@ import numpy.typing as npt
 
 from bezant.histories.market.bars import Bars
 from bezant.histories.market.variance import best_variance, overnight, parkinson, rogers_satchell
-from bezant.types import AnyArray, FloatArray, InputError
+from bezant.types import AnyArray, FloatArray, InputError, IntArray
 
 DECAY = 0.94
 """Of the exponentially weighted variance that moves are measured in (RiskMetrics 1996, daily)."""
-SPAN = 252
-MEMORY = SPAN + 1
-"""Bars that a feature may look back on, its own included; one more than the longest window, for returns."""
-WINDOWS = (1, 5, 22, 66, SPAN)
+SPAN, QUARTER = 252, 66
+MEMORY = SPAN + QUARTER + 1
+"""Bars that a feature may look back on, its own included: moves of all assets over a quarter, each in units of
+its own year, and one more for returns."""
+WINDOWS = (1, 5, 22, QUARTER, SPAN)
+VARIANCE_WINDOWS = (1, 2, 5, 10, 22, QUARTER, SPAN)
+FALLS = (1, 5, 22)
 FEWEST = 5
 """Bars behind a mean of several; where there are fewer the feature is missing."""
 LEAST = 0.05
 """Least variance of the scale, as a share of the mean of the last SPAN squared changes."""
 FLOOR = 1e-12
 """Least variance that a logarithm is taken of: a move of a millionth."""
+LOWEST = 0.02
+"""The same as a share of the year's mean: a close that did not move."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,25 +70,29 @@ class Features:
 def market_features(bars: Bars) -> Features:
     """Return the features of all bars.
 
-    Logarithms of variance over 1, 5, 22, 66 and 252 bars relative to a year's, and its level; moves
-    of those windows and their falling part (leverage) in units of volatility; the distance from a year's
-    high; days since the bar before. With ranges: place of the close in the range, gap overnight, and how
-    Parkinson's and Rogers-Satchell's variance differ from Garman-Klass's. With volume: its logarithm over
-    the mean of a month. Covariates as they are.
+    Logarithms of variance over 1, 2, 5, 10, 22 and 66 bars and exponentially weighted, relative to a year's,
+    and its level; moves in units of volatility and their falling part (leverage); the distance from a year's
+    high; days since the bar before, and the day of the week. With ranges: place of the close in the range, gap
+    overnight, and how Parkinson's and Rogers-Satchell's variance differ from Garman-Klass's. With volume: its
+    logarithm over the mean of a month. Covariates c as arsinh(c), a logarithm where they are large. Last, of all
+    assets that have a bar at the same time: the mean of their variances relative to a year's, of their levels,
+    and the falls of their mean move. One share's squared change says little of its variance, twenty say much.
 
     Parameters
     ----------
     bars : Bars
+        Bars of one time must have closed at one moment, since each sees the others.
 
     Returns
     -------
     Features
     """
     parts = [_of_asset(bars.take(np.arange(span.start, span.stop))) for span in bars.spans()]
-    names = tuple(parts[0][0])
-    values = np.concatenate([np.column_stack(list(columns.values())) for columns, _ in parts])
+    own = {name: np.concatenate([columns[name] for columns, _ in parts]) for name in parts[0][0]}
     scale = np.concatenate([scale for _, scale in parts])
-    return Features(names, values.astype(np.float32), scale.astype(np.float32))
+    columns = own | _of_all(bars, own)
+    values = np.column_stack(list(columns.values()))
+    return Features(tuple(columns), values.astype(np.float32), scale.astype(np.float32))
 
 
 def latest_features(bars: Bars, count: int = 1) -> Features:
@@ -109,31 +118,67 @@ def _of_asset(bars: Bars) -> tuple[dict[str, FloatArray], FloatArray]:
     """Return named columns, and the volatility, of the bars of one asset."""
     change, variance = bars.returns, best_variance(bars)
     scale = _volatility(change)
-    columns = _levels(variance) | _moves(bars, change, scale)
+    columns = _levels(variance) | _moves(bars, change, variance, scale) | _calendar(bars, change)
+    columns["volatility"] = 2 * np.log(scale) - columns["variance_level"]
     if bars.has_ranges and bars.change == "log":
         columns |= _of_ranges(bars, variance, scale)
     if bars.volume is not None:
         columns["volume"] = np.log1p(bars.volume) - np.log1p(rolling_mean(bars.volume, 22))
-    return columns | dict(bars.covariates), scale
+    return columns | {name: np.arcsinh(values) for name, values in bars.covariates.items()}, scale
 
 
 def _levels(variance: FloatArray) -> dict[str, FloatArray]:
-    logs = {w: np.log(np.maximum(rolling_mean(variance, w), FLOOR)) for w in WINDOWS}
-    relative = {f"variance_{w}": logs[w] - logs[SPAN] for w in WINDOWS[:-1]}
-    return relative | {"variance_level": logs[SPAN]}
+    year = np.maximum(rolling_mean(variance, SPAN), FLOOR)
+    relative = {
+        f"variance_{w}": np.log(np.maximum(rolling_mean(variance, w) / year, LOWEST))
+        for w in VARIANCE_WINDOWS[:-1]
+    }
+    return relative | {"variance_level": np.log(year)}
 
 
-def _moves(bars: Bars, change: FloatArray, scale: FloatArray) -> dict[str, FloatArray]:
+def _moves(bars: Bars, change: FloatArray, variance: FloatArray, scale: FloatArray) -> dict[str, FloatArray]:
     columns: dict[str, FloatArray] = {}
     for w in WINDOWS:
         columns[f"move_{w}"] = rolling_mean(change, w) * math.sqrt(w) / scale
-    for w in WINDOWS[:3]:
-        columns[f"fall_{w}"] = rolling_mean(np.minimum(change, 0.0), w) * math.sqrt(w) / scale
+    year = np.maximum(rolling_mean(variance, SPAN), FLOOR)
+    unit = np.sqrt(np.maximum(rolling_mean(variance, QUARTER), LOWEST * year))
+    for w in FALLS:
+        columns[f"fall_{w}"] = rolling_mean(np.minimum(change, 0.0), w) * math.sqrt(w) / unit
     level = np.nancumsum(change)
     columns["from_high"] = (level - _rolling_max(level, SPAN)) / (scale * math.sqrt(SPAN))
-    days = np.diff(bars.time, prepend=bars.time[:1]) / np.timedelta64(1, "D")
-    columns["days"] = np.where(np.isfinite(change), np.log1p(days), np.nan)
     return columns
+
+
+def _calendar(bars: Bars, change: FloatArray) -> dict[str, FloatArray]:
+    days = np.diff(bars.time, prepend=bars.time[:1]) / np.timedelta64(1, "D")
+    columns = {"days": np.where(np.isfinite(change), np.log1p(days), np.nan)}
+    turn = 2 * math.pi * (bars.time.astype("datetime64[D]").astype(np.int64) % 7) / 7
+    # Two waves and their mean tell five weekdays apart.
+    for k in (1, 2):
+        columns |= {f"weekday_{k}a": np.sin(k * turn), f"weekday_{k}b": np.cos(k * turn)}
+    return columns
+
+
+def _of_all(bars: Bars, own: dict[str, FloatArray]) -> dict[str, FloatArray]:
+    """Return columns that are the same for all bars of one time, and one that sets an asset beside them."""
+    _, time = np.unique(bars.time, return_inverse=True)
+    columns = {}
+    for name in ("volatility", *(f"variance_{w}" for w in VARIANCE_WINDOWS[:-1])):
+        columns[f"all_{name}"] = np.log(_mean_of_time(np.exp(own[name]), time))[time]
+    year = np.exp(-0.5 * own["variance_level"])
+    move = _mean_of_time(bars.returns * year, time)
+    for w in FALLS:
+        columns[f"all_fall_{w}"] = (rolling_mean(np.minimum(move, 0.0), w) * math.sqrt(w))[time]
+    columns["all_level"] = _mean_of_time(own["variance_level"], time)[time]
+    return columns
+
+
+def _mean_of_time(values: FloatArray, time: IntArray) -> FloatArray:
+    """Return the mean over the bars of each time of what is there, shape (t,)."""
+    there = np.isfinite(values)
+    count = np.bincount(time[there], minlength=int(time.max()) + 1)
+    total = np.bincount(time[there], values[there], minlength=len(count))
+    return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
 
 
 def _of_ranges(bars: Bars, variance: FloatArray, scale: FloatArray) -> dict[str, FloatArray]:

@@ -9,6 +9,7 @@ from bezant.traditional.markets.garch import Garch
 from bezant.traditional.markets.har import Har
 from bezant.traditional.markets.horizons import at_horizon
 from bezant.traditional.markets.model import MarketModel, last_origins, walk
+from bezant.traditional.markets.pooled import PooledGamma
 from bezant.traditional.markets.random_walk import RollingQuantiles
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "MarketBoosting",
     "MarketForecast",
     "MarketModel",
+    "PooledGamma",
     "RollingQuantiles",
     "at_horizon",
     "combined",

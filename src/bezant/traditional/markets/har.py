@@ -221,7 +221,7 @@ class Har:
         return np.clip(means, fitted.low, fitted.high)
 
 
-def gamma_regression(x: FloatArray, y: FloatArray, start: FloatArray) -> FloatArray:
+def gamma_regression(x: FloatArray, y: FloatArray, start: FloatArray, ridge: float = 0.0) -> FloatArray:
     """Minimise the mean QLIKE of exp(x b), which is the gamma likelihood, by scoring with halved steps.
 
     Parameters
@@ -230,6 +230,8 @@ def gamma_regression(x: FloatArray, y: FloatArray, start: FloatArray) -> FloatAr
     y : float array of shape (n,)
         At least 0.
     start : float array of shape (k,)
+    ridge : float, default 0
+        Added to the mean loss: half of it times each squared coefficient but the first.
 
     Returns
     -------
@@ -240,13 +242,18 @@ def gamma_regression(x: FloatArray, y: FloatArray, start: FloatArray) -> FloatAr
     McCullagh and Nelder (1989), "Generalized linear models", sections 2.5 and 8.2.
     """
 
+    penalty = np.full(x.shape[1], ridge)
+    penalty[0] = 0.0
+
     def loss(b: FloatArray) -> float:
         fits = np.maximum(x @ b, -LARGEST)  # a step too far is halved, not followed to infinity
-        return float(np.mean(y * np.exp(-fits) + fits))
+        return float(np.mean(y * np.exp(-fits) + fits) + 0.5 * penalty @ b**2)
 
+    # The expected curvature of a logarithm's link is the same everywhere.
+    inverse = np.linalg.pinv(x.T @ x / len(x) + np.diag(penalty), rcond=1e-12, hermitian=True)
     best, now = start, loss(start)
     for _ in range(ROUNDS):
-        step = np.linalg.lstsq(x, y * np.exp(-(x @ best)) - 1.0, rcond=None)[0]
+        step = inverse @ (x.T @ (y * np.exp(-(x @ best)) - 1.0) / len(x) - penalty * best)
         while not (trial := loss(best + step)) <= now and np.abs(step).max() > 1e-10:
             step = step / 2
         if not trial < now - 1e-10 * abs(now):
