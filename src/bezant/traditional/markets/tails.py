@@ -11,7 +11,10 @@ from bezant.types import FloatArray
 
 
 def empirical(sample: FloatArray, levels: Sequence[float]) -> tuple[FloatArray, FloatArray]:
-    """Return quantiles (interpolated) and shortfalls (means of the lowest share) of samples.
+    """Return quantiles and shortfalls (means of the lowest share) of samples.
+
+    The quantile of level p is the p (s + 1)-th lowest, interpolated: a further draw lies below it with
+    probability p. The usual p (s - 1) + 1 is exceeded too often, of 700 draws in 1.14 % of cases instead of 1 %.
 
     Parameters
     ----------
@@ -21,11 +24,15 @@ def empirical(sample: FloatArray, levels: Sequence[float]) -> tuple[FloatArray, 
     Returns
     -------
     quantiles, shortfall : float arrays of shape (..., q)
+
+    References
+    ----------
+    Hyndman and Fan (1996), "Sample quantiles in statistical packages", definition 6.
     """
     ordered = np.sort(sample, axis=-1)
     size = ordered.shape[-1]
     share = np.asarray(levels, np.float64)
-    place = share * (size - 1)
+    place = np.clip(share * (size + 1) - 1, 0, size - 1)
     low = np.floor(place).astype(np.int64)
     high = np.minimum(low + 1, size - 1)
     quantiles = ordered[..., low] + (place - low) * (ordered[..., high] - ordered[..., low])
