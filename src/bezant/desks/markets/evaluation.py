@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -52,13 +52,20 @@ class MarketEvaluation:
     covered_by_asset: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, parts: Mapping[str, MarketForecast], outcome: Outcome, bars: Bars, rows: IntArray) -> Self:
-        """Judge parts and their combination."""
+    def of(
+        cls,
+        parts: Mapping[str, MarketForecast],
+        outcome: Outcome,
+        bars: Bars,
+        rows: IntArray,
+        prior: Sequence[float] | None = None,
+    ) -> Self:
+        """Judge parts and their combination, whose weights begin at a prior (equal if not given)."""
         times = np.unique(bars.time[rows])
         early = bars.time[rows] < times[len(times) // 2]
         first, second = np.flatnonzero(early), np.flatnonzero(~early)
         learned = Combination.learn(
-            [p.take(first) for p in parts.values()], _taken(outcome, first, len(times) // 2)
+            [p.take(first) for p in parts.values()], _taken(outcome, first, len(times) // 2), prior
         )
         judged = {name: part.take(second) for name, part in parts.items()}
         judged[COMBINED] = learned.apply(list(judged.values()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -40,9 +40,12 @@ TRADITIONAL: dict[str, Callable[[], MarketModel]] = {
     "gamma-HAR": lambda: Har(form="gamma", windows=(1, 5, 22, 66)),
     "GJR-GARCH-t": lambda: Garch(kind="gjr"),
     "EGARCH-t": lambda: Garch(kind="egarch"),
-    "LightGBM": MarketBoosting,
+    "LightGBM": lambda: MarketBoosting(linear=True, trees=30),
 }
 """What the large model is averaged with, by name."""
+PRIOR = {LARGE: 10.0, "gamma regression": 10.0}
+"""Weights before held-out origins are seen, 1 where not named: what sees all assets at once led at every origin
+before those that are judged in the benchmark."""
 FEWEST_ORIGINS = 20
 SHORT_MEMORY = ("gamma regression", "LightGBM")
 """Models that look back no further than features do: they are given the last bars only."""
@@ -105,7 +108,9 @@ class MarketModels:
                 continue
             notes += [f"{name}: {note}" for note in self.models_[name].notes_]
         self.outcome_ = Outcome.of(bars, rows, self.horizons_, return_scales(bars, bars.time < self.cut_))
-        self.combination_ = Combination.learn(list(self.held_out_.values()), self.outcome_)
+        self.combination_ = Combination.learn(
+            list(self.held_out_.values()), self.outcome_, prior_of(self.held_out_)
+        )
         self.rows_, self.notes_ = rows, tuple(notes)
         return self
 
@@ -158,6 +163,11 @@ class MarketModels:
             training=self.training,
             random_state=self.random_state,
         )
+
+
+def prior_of(names: Iterable[str]) -> tuple[float, ...]:
+    """Return the weights of parts before anything is seen."""
+    return tuple(PRIOR.get(name, 1.0) for name in names)
 
 
 def _asked(name: str, model: MarketModel, bars: Bars, rows: IntArray) -> MarketForecast:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from bezant.histories.market import Bars, best_variance, sum_ahead
-from bezant.traditional.markets import MarketForecast, combined
+from bezant.traditional.markets import MarketForecast
 from bezant.traditional.markets.tails import up_of
-from bezant.types import FloatArray, IntArray
+from bezant.types import FloatArray, InputError, IntArray
 
-FEW_DAYS = 250
-"""Held-out times at which weights stand half way between equal and best."""
-FEW_BEYOND = 5.0
-"""Independent changes beyond a quantile at which half of its correction is made."""
+STEADY = 80.0
+"""Pull of the prior: what is added to QLIKE (or to the logarithm of the pinball loss) is this over the held-out
+times that do not overlap, times the squared distance of the weights to the prior's."""
+NOISE = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,15 +49,11 @@ class Outcome:
 
     def variance_losses(self, variance: FloatArray) -> FloatArray:
         """Return r / f + log f, whose differences are those of QLIKE, shape (n, h)."""
-        losses: FloatArray = self.variance / variance + np.log(variance)
-        return losses
+        return _qlike(self.variance, variance)
 
-    def quantile_losses(self, found: MarketForecast, quantiles: FloatArray | None = None) -> FloatArray:
+    def quantile_losses(self, found: MarketForecast) -> FloatArray:
         """Return the mean pinball loss over the levels, shape (n, h)."""
-        gap = self.change[..., None] - (found.quantiles if quantiles is None else quantiles)
-        level = np.asarray(found.levels)
-        losses: FloatArray = np.maximum(level * gap, (level - 1) * gap).mean(axis=2)
-        return losses
+        return _pinball(self.change, found.quantiles, np.asarray(found.levels))
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,96 +62,169 @@ class Combination:
 
     Attributes
     ----------
-    of_variance, of_quantiles : tuple of float
-        At least 0, of sum 1, one a model.
+    variance_weights, quantile_weights : float arrays of shape (h, p)
+        Of p models over each horizon, at least 0, of sum 1.
     correction : float array of shape (h, q)
         Added to each quantile, in units of the volatility that was forecast.
     """
 
-    of_variance: tuple[float, ...]
-    of_quantiles: tuple[float, ...]
+    variance_weights: FloatArray
+    quantile_weights: FloatArray
     correction: FloatArray
 
+    def __post_init__(self) -> None:
+        for weights in (self.variance_weights, self.quantile_weights):
+            if weights.ndim != 2 or (weights < 0).any() or np.abs(weights.sum(axis=1) - 1).max() > 1e-9:
+                raise InputError("Weights of forecasts over a horizon are at least 0 and add up to 1.")
+
+    @property
+    def of_variance(self) -> tuple[float, ...]:
+        """Weight of each model's variance, the mean over horizons."""
+        return tuple(float(w) for w in self.variance_weights.mean(axis=0))
+
+    @property
+    def of_quantiles(self) -> tuple[float, ...]:
+        """Weight of each model's quantiles, the mean over horizons."""
+        return tuple(float(w) for w in self.quantile_weights.mean(axis=0))
+
     @classmethod
-    def learn(cls, parts: Sequence[MarketForecast], outcome: Outcome) -> Self:
-        """Learn from forecasts of held-out origins and what came."""
-        pull = outcome.times / (outcome.times + FEW_DAYS)
-        scale = np.abs(outcome.quantile_losses(parts[0])).mean(axis=0)
+    def learn(
+        cls, parts: Sequence[MarketForecast], outcome: Outcome, prior: Sequence[float] | None = None
+    ) -> Self:
+        """Learn from forecasts of held-out origins and what came.
 
-        def variance_loss(weights: FloatArray) -> float:
-            mixed = sum(w * part.variance for w, part in zip(weights, parts, strict=True))
-            return float(outcome.variance_losses(np.asarray(mixed)).mean())
+        Weights of least loss alone would be those of one fortunate model where all are nearly alike, so the
+        prior pulls at them: the harder, the fewer changes that do not overlap were seen.
 
-        def quantile_loss(weights: FloatArray) -> float:
-            mixed = sum(w * part.quantiles for w, part in zip(weights, parts, strict=True))
-            losses = outcome.quantile_losses(parts[0], np.asarray(mixed))
-            return float((losses.mean(axis=0) / scale).mean())
+        Parameters
+        ----------
+        parts : sequence of p MarketForecast
+        outcome : Outcome
+        prior : sequence of p floats, default equal
+            Weights before anything is seen, in any unit.
+        """
+        share = np.ones(len(parts)) if prior is None else np.asarray(prior, np.float64)
+        share = share / share.sum()
+        level = np.asarray(parts[0].levels)
+        of_variance, of_quantiles = [], []
+        for k, horizon in enumerate(parts[0].horizons):
+            pull = STEADY * horizon / outcome.times
+            variances = np.stack([part.variance[:, k] for part in parts])
+            quantiles = np.stack([part.quantiles[:, k] for part in parts])
 
-        weights = [_shrunk(_simplex(loss, len(parts)), pull) for loss in (variance_loss, quantile_loss)]
-        plain = cls(weights[0], weights[1], np.zeros(parts[0].quantiles.shape[1:]))
+            def variance_loss(
+                w: FloatArray, came: FloatArray = outcome.variance[:, k], of: FloatArray = variances
+            ) -> float:
+                return float(_qlike(came, w @ of).mean())
+
+            def quantile_loss(
+                w: FloatArray, came: FloatArray = outcome.change[:, k], of: FloatArray = quantiles
+            ) -> float:
+                mixed: FloatArray = np.tensordot(w, of, 1)
+                return float(np.log(_pinball(came, mixed, level).mean()))
+
+            of_variance.append(_weights(variance_loss, share, pull))
+            of_quantiles.append(_weights(quantile_loss, share, pull))
+        plain = cls(np.stack(of_variance), np.stack(of_quantiles), np.zeros(parts[0].quantiles.shape[1:]))
         return dataclasses.replace(plain, correction=_conformal(plain.apply(parts), outcome))
 
     def apply(self, parts: Sequence[MarketForecast]) -> MarketForecast:
-        """Return the weighted and corrected mean of forecasts of the same origins."""
-        variance = combined(parts, self.of_variance).variance
-        mean = combined(parts, self.of_quantiles)
+        """Return the weighted and corrected mean of forecasts of the same origins.
+
+        Raises
+        ------
+        InputError
+            If there are as many weights as forecasts only by another count, or origins or levels differ.
+        """
+        first = parts[0]
+        same = all((p.horizons, p.levels) == (first.horizons, first.levels) for p in parts)
+        if len(parts) != self.variance_weights.shape[1] or not same:
+            raise InputError(
+                f"{self.variance_weights.shape[1]} weights do not fit {len(parts)} forecasts, or horizons or "
+                "levels of these differ."
+            )
+        if not all(np.array_equal(p.rows, first.rows) for p in parts):
+            raise InputError("Forecasts of other origins cannot be averaged.")
+
+        def mean(name: str, weights: FloatArray) -> FloatArray:
+            shares = weights.T.reshape(*weights.T.shape, *[1] * (getattr(first, name).ndim - 2))
+            total: FloatArray = sum(w * getattr(p, name) for w, p in zip(shares, parts, strict=True))
+            return total
+
+        variance = mean("variance", self.variance_weights)
+        plain, shortfall, centre, up = (
+            mean(name, self.quantile_weights) for name in ("quantiles", "shortfall", "mean", "up")
+        )
         unit = np.sqrt(variance)[..., None]
-        quantiles = np.maximum.accumulate(mean.quantiles + unit * self.correction, axis=2)
+        quantiles = np.maximum.accumulate(plain + unit * self.correction, axis=2)
         # The tail beyond a quantile keeps its length when the quantile moves.
-        shortfall = np.minimum(mean.shortfall + quantiles - mean.quantiles, quantiles)
-        up = np.clip(mean.up + up_of(quantiles, mean.levels) - up_of(mean.quantiles, mean.levels), 0.0, 1.0)
-        return dataclasses.replace(mean, variance=variance, quantiles=quantiles, shortfall=shortfall, up=up)
+        shortfall = np.minimum(shortfall + quantiles - plain, quantiles)
+        up = np.clip(up + up_of(quantiles, first.levels) - up_of(plain, first.levels), 0.0, 1.0)
+        return MarketForecast(
+            first.rows, first.horizons, first.levels, centre, variance, quantiles, shortfall, up
+        )
 
     def document(self) -> dict[str, Any]:
         """Return all of it as JSON-ready values."""
-        return {
-            "of_variance": list(self.of_variance),
-            "of_quantiles": list(self.of_quantiles),
-            "correction": self.correction.tolist(),
-        }
+        return {f.name: getattr(self, f.name).tolist() for f in dataclasses.fields(self)}
 
     @classmethod
     def restore(cls, document: Mapping[str, Any]) -> Self:
         """Build it again from what :meth:`document` gave."""
-        of_variance, of_quantiles = tuple(document["of_variance"]), tuple(document["of_quantiles"])
-        return cls(of_variance, of_quantiles, np.asarray(document["correction"], np.float64))
+        return cls(*(np.asarray(document[f.name], np.float64) for f in dataclasses.fields(cls)))
 
 
-def _simplex(loss: Any, count: int) -> FloatArray:
-    """Return the weights of least loss."""
+def _qlike(came: FloatArray, variance: FloatArray) -> FloatArray:
+    losses: FloatArray = came / variance + np.log(variance)
+    return losses
+
+
+def _pinball(came: FloatArray, quantiles: FloatArray, level: FloatArray) -> FloatArray:
+    gap = came[..., None] - quantiles
+    losses: FloatArray = np.maximum(level * gap, (level - 1) * gap).mean(axis=-1)
+    return losses
+
+
+def _weights(loss: Callable[[FloatArray], float], prior: FloatArray, pull: float) -> FloatArray:
+    """Return weights of least loss and squared distance to the prior."""
     from scipy.optimize import minimize
 
-    equal = np.full(count, 1 / count)
-    if count == 1:
-        return equal
+    if len(prior) == 1:
+        return prior
     found = minimize(
-        loss,
-        equal,
+        lambda w: loss(w) + pull * float(np.sum((w - prior) ** 2)),
+        prior,
         method="SLSQP",
-        bounds=[(0.0, 1.0)] * count,
+        bounds=[(0.0, 1.0)] * len(prior),
         constraints={"type": "eq", "fun": lambda w: w.sum() - 1.0},
     )
-    weights = np.clip(found.x, 0.0, None) if np.isfinite(found.x).all() else equal
+    weights = np.clip(found.x, 0.0, None) if np.isfinite(found.x).all() else prior
     total: FloatArray = weights / weights.sum()
     return total
-
-
-def _shrunk(weights: FloatArray, pull: float) -> tuple[float, ...]:
-    found = pull * weights + (1 - pull) / len(weights)
-    return tuple(float(w) for w in found / found.sum())
 
 
 def _conformal(found: MarketForecast, outcome: Outcome) -> FloatArray:
     """Return what brings each quantile to its level on held-out origins, in units of volatility, shrunk.
 
-    Romano, Patterson and Candes (2019), "Conformalized quantile regression", one-sided at each level; where
-    few independent changes lie beyond a quantile, what they ask for is mostly chance.
+    What is asked for is multiplied by 1 - (error / asked)^2, and by 0 where it is less than its own standard
+    error: corrections of the middle mostly follow the last years' direction.
+
+    References
+    ----------
+    Romano, Patterson and Candes (2019), "Conformalized quantile regression", one-sided at each level; James and
+    Stein (1961), "Estimation with quadratic loss", the positive part, for each level by itself.
     """
+    level = np.asarray(found.levels)
+    if len(level) < 2:
+        return np.zeros(found.quantiles.shape[1:])
     correction = np.zeros(found.quantiles.shape[1:])
     for k, horizon in enumerate(found.horizons):
-        unit = np.sqrt(found.variance[:, k])
-        for j, level in enumerate(found.levels):
-            scores = (outcome.change[:, k] - found.quantiles[:, k, j]) / unit
-            beyond = outcome.times / horizon * min(level, 1 - level)
-            correction[k, j] = np.quantile(scores, level) * beyond / (beyond + FEW_BEYOND)
+        unit = np.sqrt(found.variance[:, k])[:, None]
+        scores = (outcome.change[:, k, None] - found.quantiles[:, k]) / unit
+        asked = np.array(
+            [np.quantile(own, p, method="weibull") for own, p in zip(scores.T, level, strict=True)]
+        )  # the (n + 1) p-th: a further change lies below it with probability p
+        slope = np.gradient((found.quantiles[:, k] / unit).mean(axis=0), level)
+        square = level * (1 - level) * horizon / outcome.times * slope**2
+        correction[k] = asked * np.maximum(1 - NOISE * square / np.maximum(asked**2, 1e-300), 0.0)
     return correction

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -23,6 +23,8 @@ SELDOM = 0.9
 """Share of origins at which a feature must be known to take part in the first of two regressions."""
 PRIOR = 30.0
 """Origins that say as much as the prior belief, of no effect of any feature beyond the volatility."""
+FARTHEST = 20.0
+"""Deviations that a past change counts for at most."""
 LEAST_SHARE = 1e-4
 """Least variance of a target, as a share of the squared volatility."""
 
@@ -112,6 +114,12 @@ def variance_targets(bars: Bars, scale: AnyArray, horizons: Sequence[int]) -> Fl
     return np.stack(columns, axis=1)
 
 
+def known_rows(seen: Features) -> BoolArray:
+    """Return whether the volatility and the last move of a bar are known, shape (m,)."""
+    last = seen.values[:, seen.names.index("variance_1")]
+    return np.asarray(np.isfinite(seen.scale) & np.isfinite(last))
+
+
 def of_volatility(names: Sequence[str]) -> BoolArray:
     """Return which features together say the squared volatility that targets are measured in, shape (k,)."""
     return np.isin(names, ("volatility", "variance_level"))
@@ -140,29 +148,17 @@ class PooledGamma:
         self.horizons_, self.levels_ = tuple(horizons), tuple(levels)
         seen = market_features(bars)
         self.names_ = seen.names
-        usable = np.isfinite(seen.scale) & np.isfinite(seen.values[:, seen.names.index("variance_1")])
+        usable = known_rows(seen)
         targets = variance_targets(bars, seen.scale, self.horizons_)
         targets[~usable] = np.nan
         self.linear_ = LinearVariance.solve(seen.values, targets, of_volatility(seen.names))
-        self.shapes_ = self._shapes(bars, seen, usable)
+        means = self._means(seen, np.arange(len(bars)))
+        means[~usable] = np.nan
+        self.shapes_ = past_shapes(bars, means, self.horizons_, self.levels_)
         self.notes_: tuple[str, ...] = (
             f"Learned from {int(np.isfinite(targets[:, 0]).sum())} origins of {len(bars.assets)} assets.",
         )
         return self
-
-    def _shapes(self, bars: Bars, seen: Features, usable: BoolArray) -> dict[str, tuple[FloatArray, ...]]:
-        """Return each asset's mean square, quantiles, shortfalls and share above 0 of standardised changes."""
-        variance = self._means(seen, np.arange(len(bars)))
-        ahead = np.stack([bars.ahead(h) for h in self.horizons_], axis=1)
-        units = np.clip(ahead / np.sqrt(variance * np.asarray(self.horizons_)), -(MOST**0.5) * 2, MOST**0.5 * 2)
-        found = {}
-        for asset, span in zip(bars.assets, bars.spans(), strict=True):
-            parts = []
-            for own in units[span][usable[span]].T:
-                known = own[np.isfinite(own)]
-                parts.append((np.mean(known**2), *empirical(known, self.levels_), np.mean(known > 0)))
-            found[str(asset)] = tuple(np.stack(part) for part in zip(*parts, strict=True))
-        return found
 
     def forecast(self, bars: Bars, rows: IntArray) -> MarketForecast:
         """Answer from the features at each origin."""
@@ -177,19 +173,7 @@ class PooledGamma:
         lost = int((~np.isfinite(seen.scale[rows])).sum())
         if lost:
             raise InputError(f"The volatility is not known at {lost} of {len(rows)} origins; begin later.")
-        variance = self._means(seen, rows) * np.asarray(self.horizons_)
-        squares, quantiles, shortfall, up = self._of_origins(bars, rows)
-        unit = np.sqrt(variance)[..., None]
-        return MarketForecast(
-            rows,
-            self.horizons_,
-            self.levels_,
-            np.zeros(variance.shape),
-            variance * squares,
-            unit * quantiles,
-            unit * shortfall,
-            up,
-        )
+        return of_shapes(self.shapes_, bars, rows, self._means(seen, rows), self.horizons_, self.levels_)
 
     def _means(self, seen: Features, rows: IntArray) -> FloatArray:
         """Return the mean variance of a bar by its measure over each horizon, shape (n, h)."""
@@ -197,11 +181,74 @@ class PooledGamma:
         means: FloatArray = np.exp(self.linear_.logarithm(seen.values[rows])) * square
         return means
 
-    def _of_origins(self, bars: Bars, rows: IntArray) -> list[FloatArray]:
-        owner = bars.owner[rows]
-        held, place = np.unique(owner, return_inverse=True)
-        shapes = [fitted_for(self.shapes_, str(bars.assets[k]), self.name) for k in held]
-        return [np.stack(part)[place] for part in zip(*shapes, strict=True)]
+@dataclass(frozen=True, eq=False)
+class PastShape:
+    """How one asset's past changes were distributed in units of the volatility that was forecast for them.
+
+    Attributes
+    ----------
+    squares, up : float arrays of shape (h,)
+        Mean square, and share above 0.
+    quantiles, shortfall : float arrays of shape (h, q)
+    """
+
+    squares: FloatArray
+    quantiles: FloatArray
+    shortfall: FloatArray
+    up: FloatArray
+
+
+def past_shapes(
+    bars: Bars, means: FloatArray, horizons: Sequence[int], levels: Sequence[float]
+) -> dict[str, PastShape]:
+    """Return the shape of each asset's changes.
+
+    Parameters
+    ----------
+    bars : Bars
+    means : float array of shape (m, h)
+        Mean variance of a bar that was forecast over each horizon; NaN where there is no forecast.
+    horizons, levels : sequences of h and q
+    """
+    ahead = np.stack([bars.ahead(h) for h in horizons], axis=1)
+    units = np.clip(ahead / np.sqrt(means * np.asarray(horizons)), -FARTHEST, FARTHEST)
+    found = {}
+    for asset, span in zip(bars.assets, bars.spans(), strict=True):
+        parts = []
+        for own in units[span].T:
+            known = own[np.isfinite(own)]
+            parts.append((np.mean(known**2), *empirical(known, levels), np.mean(known > 0)))
+        found[str(asset)] = PastShape(*(np.stack(part) for part in zip(*parts, strict=True)))
+    return found
+
+
+def of_shapes(
+    shapes: Mapping[str, PastShape],
+    bars: Bars,
+    rows: IntArray,
+    means: FloatArray,
+    horizons: tuple[int, ...],
+    levels: tuple[float, ...],
+) -> MarketForecast:
+    """Return forecasts of past shapes stretched by the volatility that mean variances of a bar, (n, h), give."""
+    held, place = np.unique(bars.owner[rows], return_inverse=True)
+    own = [fitted_for(dict(shapes), str(bars.assets[k]), "The model") for k in held]
+    squares, quantiles, shortfall, up = (
+        np.stack([getattr(shape, name) for shape in own])[place]
+        for name in ("squares", "quantiles", "shortfall", "up")
+    )
+    variance = means * np.asarray(horizons)
+    unit = np.sqrt(variance)[..., None]
+    return MarketForecast(
+        rows,
+        horizons,
+        levels,
+        np.zeros(variance.shape),
+        variance * squares,
+        unit * quantiles,
+        unit * shortfall,
+        up,
+    )
 
 
 def _scale_of(values: AnyArray) -> tuple[FloatArray, FloatArray]:
