@@ -22,9 +22,9 @@ WIDEST = 10.0
 FREEDOM = 5.0
 """Degrees of freedom of the Student's t that quantiles have before :meth:`MarketNetwork.shape`."""
 STILL, STIFF = 0.05, 0.3
-"""What the trunk's pull at the middle, and at variance, width and shape, is multiplied by; of changes over several
-bars, which overlap, it is divided by their number. Left free, the trunk learned the direction of the past's months
-by heart: pinball loss at 21 days 16 % above HAR's, and still 6 % where all horizons were held alike."""
+"""What the trunk's pull at the middle, and at variance, width and shape, is multiplied by; of changes over
+several bars, which overlap, it is divided by their number. Left free, the trunk learned the direction of the
+past's months by heart: pinball loss at 21 days 16 % above HAR's, and still 6 % where all horizons were held alike."""
 LEAST_STEP = 1e-4
 """Least distance of two quantiles, in units of volatility."""
 SCORING_WINDOWS = 256
@@ -66,9 +66,9 @@ class MarketNetwork(nn.Module):
     A batch's records are bars. Their numbers are k inputs, then (in training) the change over each horizon
     and the variance over each horizon, in units of the volatility at the bar; NaN where not known.
 
-    The logarithm of the variance is a linear function of the inputs, given by :meth:`begin`, plus what the trunk
-    adds; quantiles are those of :meth:`shape` in units of its root, moved and stretched by the trunk. All that the
-    trunk adds begins at nothing: training begins at the linear model and is judged from there.
+    The logarithm of the variance is a linear function of the inputs, given by :meth:`begin`, plus what the
+    trunk adds; quantiles are those of :meth:`shape` in units of its root, moved and stretched by the trunk.
+    All that the trunk adds begins at nothing: training begins at the linear model and is judged from there.
 
     Notes
     -----
@@ -119,7 +119,7 @@ class MarketNetwork(nn.Module):
         self.spread.copy_(spread)
 
     def begin(self, coefficients: Tensor) -> None:
-        """Take the linear model of the log variance, (k + 1, h): constants, then those of standardised inputs."""
+        """Take the linear log variance, (k + 1, h): constants, then coefficients of standardised inputs."""
         self.constant.copy_(coefficients[0])
         self.weight.copy_(coefficients[1:].T)
 

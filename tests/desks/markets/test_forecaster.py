@@ -104,7 +104,8 @@ def test_a_saved_forecaster_answers_the_same(market: bz.MarketForecaster, tmp_pa
 
 
 def test_each_part_says_what_it_gives(market: bz.MarketForecaster) -> None:
-    assert list(market.parts_) == ["large model", "gamma-HAR", "GJR-GARCH-t", "LightGBM"]
+    names = ["large model", "gamma regression", "gamma-HAR", "GJR-GARCH-t", "EGARCH-t", "LightGBM"]
+    assert list(market.parts_) == names
     for kind in ("variance_weight", "quantile_weight"):
         weights = [part[kind] for part in market.parts_.values()]
         assert sum(weights) == pytest.approx(1) and min(weights) >= 0

@@ -81,7 +81,7 @@ class MarketExamples:
         return cls(seen.names, seen.values, seen.scale.astype(np.float64))
 
     def targets(self, bars: Bars, horizons: Sequence[int], scales: Mapping[str, float]) -> FloatArray:
-        """Return changes, then variances at the level of squared returns, in units of the volatility, (m, 2 h)."""
+        """Return changes and variances, at the level of squared returns, in units of volatility, (m, 2 h)."""
         changes = [bars.ahead(h) / (self.scale * np.sqrt(h)) for h in horizons]
         level = np.array([scales.get(str(name), 1.0) for name in bars.assets])[bars.owner]
         variances = variance_targets(bars, self.scale, horizons) * level[:, None]

@@ -44,8 +44,8 @@ TRADITIONAL: dict[str, Callable[[], MarketModel]] = {
 }
 """What the large model is averaged with, by name."""
 PRIOR = {LARGE: 10.0, "gamma regression": 10.0}
-"""Weights before held-out origins are seen, 1 where not named: what sees all assets at once led at every origin
-before those that are judged in the benchmark."""
+"""Weights before held-out origins are seen, 1 where not named: what sees all assets at once led at every
+origin before those that are judged in the benchmark."""
 FEWEST_ORIGINS = 20
 SHORT_MEMORY = ("gamma regression", "LightGBM")
 """Models that look back no further than features do: they are given the last bars only."""

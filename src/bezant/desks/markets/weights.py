@@ -15,8 +15,8 @@ from bezant.traditional.markets.tails import up_of
 from bezant.types import FloatArray, InputError, IntArray
 
 STEADY = 80.0
-"""Pull of the prior: what is added to QLIKE (or to the logarithm of the pinball loss) is this over the held-out
-times that do not overlap, times the squared distance of the weights to the prior's."""
+"""Pull of the prior: what is added to QLIKE (or to the logarithm of the pinball loss) is this over the
+held-out times that do not overlap, times the squared distance of the weights to the prior's."""
 NOISE = 1.0
 
 
@@ -211,8 +211,8 @@ def _conformal(found: MarketForecast, outcome: Outcome) -> FloatArray:
 
     References
     ----------
-    Romano, Patterson and Candes (2019), "Conformalized quantile regression", one-sided at each level; James and
-    Stein (1961), "Estimation with quadratic loss", the positive part, for each level by itself.
+    Romano, Patterson and Candes (2019), "Conformalized quantile regression", one-sided at each level; James
+    and Stein (1961), "Estimation with quadratic loss", the positive part, for each level by itself.
     """
     level = np.asarray(found.levels)
     if len(level) < 2:

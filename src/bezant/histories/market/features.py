@@ -20,8 +20,8 @@ DECAY = 0.94
 """Of the exponentially weighted variance that moves are measured in (RiskMetrics 1996, daily)."""
 SPAN, QUARTER = 252, 66
 MEMORY = SPAN + QUARTER + 1
-"""Bars that a feature may look back on, its own included: moves of all assets over a quarter, each in units of
-its own year, and one more for returns."""
+"""Bars that a feature may look back on, its own included: moves of all assets over a quarter, each in units
+of its own year, and one more for returns."""
 WINDOWS = (1, 5, 22, QUARTER, SPAN)
 VARIANCE_WINDOWS = (1, 2, 5, 10, 22, QUARTER, SPAN)
 FALLS = (1, 5, 22)
@@ -72,11 +72,11 @@ def market_features(bars: Bars) -> Features:
 
     Logarithms of variance over 1, 2, 5, 10, 22 and 66 bars and exponentially weighted, relative to a year's,
     and its level; moves in units of volatility and their falling part (leverage); the distance from a year's
-    high; days since the bar before, and the day of the week. With ranges: place of the close in the range, gap
-    overnight, and how Parkinson's and Rogers-Satchell's variance differ from Garman-Klass's. With volume: its
-    logarithm over the mean of a month. Covariates c as arsinh(c), a logarithm where they are large. Last, of all
-    assets that have a bar at the same time: the mean of their variances relative to a year's, of their levels,
-    and the falls of their mean move. One share's squared change says little of its variance, twenty say much.
+    high; days since the bar before, and the day of the week. With ranges: place of the close in the range,
+    gap overnight, and how Parkinson's and Rogers-Satchell's variance differ from Garman-Klass's. With volume: its
+    logarithm over the mean of a month. Covariates c as arsinh(c), a logarithm where they are large. Last, of
+    all assets that have a bar at the same time: the mean of their variances relative to a year's, of their
+    levels, and the falls of their mean move. One share's squared change says little of its variance, twenty say much.
 
     Parameters
     ----------
@@ -178,7 +178,8 @@ def _mean_of_time(values: FloatArray, time: IntArray) -> FloatArray:
     there = np.isfinite(values)
     count = np.bincount(time[there], minlength=int(time.max()) + 1)
     total = np.bincount(time[there], values[there], minlength=len(count))
-    return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+    mean: FloatArray = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+    return mean
 
 
 def _of_ranges(bars: Bars, variance: FloatArray, scale: FloatArray) -> dict[str, FloatArray]:

@@ -42,8 +42,8 @@ class MarketBoosting:
     rows : int, default 100_000
         Most origins to learn from; of more, an even share.
     linear : bool, default False
-        Trees correct a gamma regression on the same features, and quantiles are those of past changes in units
-        of the volatility: a thirteenth of the trees.
+        Trees correct a gamma regression on the same features, and quantiles are those of past changes in
+        units of the volatility: a thirteenth of the trees.
     random_state : int, default 0
     """
 

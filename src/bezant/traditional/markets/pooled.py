@@ -47,7 +47,8 @@ class LinearVariance:
     def __post_init__(self) -> None:
         if len(self.coefficients) != len(self.centre) + 1 or len(self.spread) != len(self.centre):
             raise InputError(
-                f"{len(self.coefficients)} coefficients do not fit {len(self.centre)} features and a constant."
+                f"{len(self.coefficients)} coefficients do not fit {len(self.centre)} features and a "
+                "constant."
             )
 
     @classmethod
@@ -90,7 +91,9 @@ class LinearVariance:
             places = np.concatenate([[True], often])
             found[places, k] = _regression(x[:, often], target, offsets[:, k], known)
             if not often.all() and (known & complete).sum() >= FEWEST:
-                found[:, k] = _second(x, target, offsets[:, k], known & complete, found[:, k], ~often, relative)
+                found[:, k] = _second(
+                    x, target, offsets[:, k], known & complete, found[:, k], ~often, relative
+                )
         return cls(centre, spread, found)
 
     def logarithm(self, values: AnyArray) -> FloatArray:
@@ -167,8 +170,8 @@ class PooledGamma:
         seen = market_features(bars)
         if seen.names != self.names_:
             raise InputError(
-                f"{self.name} learned from {len(self.names_)} features but the bars give {len(seen.names)}; fit "
-                "it again on bars with these columns."
+                f"{self.name} learned from {len(self.names_)} features but the bars give {len(seen.names)}; "
+                "fit it again on bars with these columns."
             )
         lost = int((~np.isfinite(seen.scale[rows])).sum())
         if lost:
@@ -180,6 +183,7 @@ class PooledGamma:
         square = seen.scale[rows].astype(np.float64)[:, None] ** 2
         means: FloatArray = np.exp(self.linear_.logarithm(seen.values[rows])) * square
         return means
+
 
 @dataclass(frozen=True, eq=False)
 class PastShape:
@@ -230,7 +234,7 @@ def of_shapes(
     horizons: tuple[int, ...],
     levels: tuple[float, ...],
 ) -> MarketForecast:
-    """Return forecasts of past shapes stretched by the volatility that mean variances of a bar, (n, h), give."""
+    """Return forecasts of past shapes stretched by the volatility, from mean variances of a bar, (n, h)."""
     held, place = np.unique(bars.owner[rows], return_inverse=True)
     own = [fitted_for(dict(shapes), str(bars.assets[k]), "The model") for k in held]
     squares, quantiles, shortfall, up = (
@@ -287,11 +291,9 @@ def _second(
     answer = first[0] + x @ first[1:]
     again = np.column_stack([answer, x[:, relative], x[:, seldom]])
     found = _regression(again, target, offset + answer, kept)
-    total = first * (1 + found[1])
+    total: FloatArray = first * (1 + found[1])
     total[0] += found[0]
     count = 2 + int(relative.sum())
     total[1:][relative] += found[2:count]
     total[1:][seldom] += found[count:]
     return total
-
-

@@ -14,7 +14,7 @@ def empirical(sample: FloatArray, levels: Sequence[float]) -> tuple[FloatArray, 
     """Return quantiles and shortfalls (means of the lowest share) of samples.
 
     The quantile of level p is the p (s + 1)-th lowest, interpolated: a further draw lies below it with
-    probability p. The usual p (s - 1) + 1 is exceeded too often, of 700 draws in 1.14 % of cases instead of 1 %.
+    probability p. The usual p (s - 1) + 1 is exceeded too often: at 1 % of 700 draws in 1.14 % of cases.
 
     Parameters
     ----------
