@@ -120,3 +120,16 @@ def test_inputs_are_standardised_and_missing_ones_are_the_mean() -> None:
     model, values = network(), torch.tensor([[1.0, 5.0, 2.0], [3.0, 5.0, float("nan")]])
     model.learn_scale(torch.tensor([2.0, 5.0, 2.0]), torch.ones(3))
     torch.testing.assert_close(model.standardised(values), torch.tensor([[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]))
+
+
+def test_the_trunk_never_meets_an_input_that_training_did_not_know() -> None:
+    model = disturbed(network())
+    model.learn_scale(torch.zeros(3), torch.ones(3), torch.tensor([1.0, 1.0, 0.0]))
+    model.begin(torch.zeros(4, 2))
+    numbers = torch.randn(20, 3)
+    other = numbers.clone()
+    other[:, 2] = 3.0
+    before, after = (model.predict(batch_of(windows(x, [0], [20]))) for x in (numbers, other))
+    torch.testing.assert_close(before, after)
+    model.begin(torch.tensor([[0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.5, 0.5]]))  # the linear part does
+    assert (model.predict(batch_of(windows(other, [0], [20]))) != after).all()

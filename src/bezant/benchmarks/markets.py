@@ -1,8 +1,8 @@
 """Volatility, quantiles, tails, the economy and rates: every model walked forward over the same origins.
 
 Run it with ``python -m bezant.benchmarks.markets``; parts can be chosen. A further model takes part by an
-entry in ``MODELS`` (daily prices) or ``ECONOMY`` (quarterly and monthly values); it needs no more than
-``fit`` and ``forecast`` of :class:`~bezant.traditional.markets.MarketModel`.
+entry in ``market_models.MODELS`` (daily prices) or ``ECONOMY`` (quarterly and monthly values); it needs no
+more than ``fit`` and ``forecast`` of :class:`~bezant.traditional.markets.MarketModel`.
 """
 
 from __future__ import annotations
@@ -10,134 +10,42 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bezant.benchmarks.market_models import (
+    BASE,
+    BEZANT,
+    ECONOMY,
+    MODELS,
+    VIX_MODELS,
+    WALK,
+    Entrant,
+    walked,
+    with_combination,
+)
 from bezant.datasets import load_table
-from bezant.desks.markets.parts import MarketModels
+from bezant.desks.markets.forecaster import MarketForecaster
+from bezant.evidence.markets import direction_of
 from bezant.histories.market import Bars, garman_klass, read_bars, with_covariates
 from bezant.metrics.market import diebold_mariano, fz0, pinball, qlike
-from bezant.traditional.markets import (
-    HORIZONS,
-    LEVELS,
-    Automatic,
-    Autoregression,
-    Ewma,
-    Garch,
-    Har,
-    MarketBoosting,
-    MarketForecast,
-    MarketModel,
-    RollingQuantiles,
-    combined,
-    last_origins,
-    walk,
-)
-from bezant.types import FloatArray, InputError, IntArray, MissingExtraError
+from bezant.traditional.markets import HORIZONS, LEVELS, MarketForecast, last_origins
+from bezant.types import FloatArray, InputError, IntArray
 
 DAYS = 1500
-BASE, WALK = "GARCH-t", "random walk"
 COMBINATION = ("gamma-HAR, 4 means", "GJR-GARCH-t", "EGARCH-t")
 """What the row "equal weights" averages, where all of them take part."""
 TAILS = (0.01, 0.05)
 QUARTERS, MONTHS = 80, 240
+LIVE = 20
 VIX_KNOWN = 504
 """Days of the VIX before the first origin that is judged with it."""
 GROWTH = ("realgdp", "realcons", "realinv", "realgovt", "realdpi", "cpi", "m1")
 """Series of ``us-macro`` of which 100 times the logarithm is forecast; the others below as they are."""
 RATES = ("tbilrate", "unemp")
-
-
-@dataclass(frozen=True)
-class Entrant:
-    """A model that takes part.
-
-    Parameters
-    ----------
-    make : callable
-        Returns it, not fitted.
-    refit_every : int
-        Origins from one fit to the next.
-    """
-
-    make: Callable[[], MarketModel]
-    refit_every: int = 63
-
-    def __post_init__(self) -> None:
-        if self.refit_every < 1:
-            raise InputError(f"A model is fitted anew every 1 origin or more, not {self.refit_every}.")
-
-
-MODELS: dict[str, Entrant] = {
-    WALK: Entrant(RollingQuantiles),
-    "historical simulation, 500": Entrant(lambda: RollingQuantiles(window=500)),
-    "EWMA": Entrant(Ewma),
-    BASE: Entrant(Garch),
-    "GJR-GARCH-t": Entrant(lambda: Garch(kind="gjr")),
-    "EGARCH-t": Entrant(lambda: Garch(kind="egarch")),
-    "HAR": Entrant(lambda: Har(form="linear")),
-    "log-HAR": Entrant(Har),
-    "gamma-HAR": Entrant(lambda: Har(form="gamma")),
-    "gamma-HAR, 4 means": Entrant(lambda: Har(form="gamma", windows=(1, 5, 22, 66))),
-    "LightGBM": Entrant(MarketBoosting, refit_every=500),
-    "bezant": Entrant(MarketModels, refit_every=500),
-}
-"""Models of daily prices by name; those of the GARCH kind and EWMA draw filtered residuals (FHS)."""
-
-VIX_MODELS: dict[str, Entrant] = {
-    BASE: MODELS[BASE],
-    "log-HAR": MODELS["log-HAR"],
-    "log-HAR with VIX": Entrant(lambda: Har(covariates=("vix",))),
-    "gamma-HAR": MODELS["gamma-HAR"],
-    "gamma-HAR with VIX": Entrant(lambda: Har(form="gamma", covariates=("vix",))),
-}
-"""Models of which some see the VIX."""
-
-ECONOMY: dict[str, Entrant] = {
-    "autoregression": Entrant(Autoregression, refit_every=4),
-    "VAR": Entrant(lambda: Autoregression(joint=True, largest=4), refit_every=4),
-    "AutoETS": Entrant(Automatic, refit_every=4),
-    "AutoARIMA": Entrant(lambda: Automatic(kind="arima"), refit_every=80),
-    "AutoTheta": Entrant(lambda: Automatic(kind="theta"), refit_every=4),
-}
-"""Models of quarterly and monthly values by name."""
-
-
-def walked(
-    entrants: Mapping[str, Entrant],
-    bars: Bars,
-    rows: IntArray,
-    horizons: Sequence[int],
-    levels: Sequence[float] = LEVELS,
-) -> Iterator[tuple[str, MarketForecast | str, float]]:
-    """Yield each model's name, its forecasts (or why it was left out), and the seconds it took."""
-    for name, entrant in entrants.items():
-        start = time.process_time()
-        try:
-            found: MarketForecast | str = walk(
-                entrant.make(), bars, rows, refit_every=entrant.refit_every, horizons=horizons, levels=levels
-            )
-        except MissingExtraError as error:
-            found = f"left out: {error}"
-        yield name, found, time.process_time() - start
-
-
-def with_combination(
-    found: Iterator[tuple[str, MarketForecast | str, float]], parts: Sequence[str]
-) -> Iterator[tuple[str, MarketForecast | str, float]]:
-    """Yield the same and, last, the mean of some of them, with the seconds of all parts."""
-    kept: dict[str, tuple[MarketForecast, float]] = {}
-    for name, forecast, seconds in found:
-        if name in parts and isinstance(forecast, MarketForecast):
-            kept[name] = forecast, seconds
-        yield name, forecast, seconds
-    if len(kept) > 1:
-        seconds = sum(part for _, part in kept.values())
-        yield f"equal weights of {len(kept)}", combined([forecast for forecast, _ in kept.values()]), seconds
 
 
 def by_day(bars: Bars, rows: IntArray, losses: FloatArray) -> FloatArray:
@@ -157,46 +65,59 @@ def range_share(bars: Bars) -> FloatArray:
     return share
 
 
-def index_part(days: int) -> Iterator[str]:
+def index_bars() -> Bars:
+    """Return the bars of two indices; models that learn from all assets learn from both."""
+    return read_bars(load_table("sp500")).append(read_bars(load_table("nasdaq")))
+
+
+def index_part(days: int, chosen: Sequence[str] = ()) -> Iterator[str]:
     """Yield the lines of the variance of two indices, judged by their ranges."""
-    for data in ("sp500", "nasdaq"):
-        bars = read_bars(load_table(data))
-        rows = last_origins(bars, days, max(HORIZONS))
-        yield from _index_table(data, bars, rows, MODELS, COMBINATION)
+    bars = index_bars()
+    rows = last_origins(bars, days, max(HORIZONS))
+    yield from _index_tables(bars, rows, _of(MODELS, chosen), COMBINATION)
 
 
-def vix_part(_: int) -> Iterator[str]:
+def vix_part(_: int, chosen: Sequence[str] = ()) -> Iterator[str]:
     """Yield the lines of the same with the VIX, from the day on which two years of it are known."""
     table = load_table("vix")
     table = table.filter(pc.is_valid(table["vix"]))
-    bars = with_covariates(
-        read_bars(load_table("sp500")), table, columns=["vix"], lag=timedelta(0)
-    )  # it closes a quarter of an hour after the shares, long before their next day
-    known = np.flatnonzero(np.isfinite(bars.covariates["vix"]))
-    rows = np.arange(known[VIX_KNOWN], len(bars) - 1)
-    yield from _index_table("sp500", bars, rows, VIX_MODELS, ())
+    bars = with_covariates(index_bars(), table, columns=["vix"], lag=timedelta(0))
+    # It closes a quarter of an hour after the shares, long before their next day.
+    rows = []
+    for span in bars.spans():
+        known = span.start + np.flatnonzero(np.isfinite(bars.covariates["vix"][span]))
+        rows.append(np.arange(known[VIX_KNOWN], span.stop - 1))
+    yield from _index_tables(bars, np.concatenate(rows), _of(VIX_MODELS, chosen), ())
 
 
-def _index_table(
-    data: str, bars: Bars, rows: IntArray, entrants: Mapping[str, Entrant], parts: Sequence[str]
+def _of(entrants: Mapping[str, Entrant], chosen: Sequence[str]) -> dict[str, Entrant]:
+    return {name: entrant for name, entrant in entrants.items() if not chosen or name in chosen}
+
+
+def _index_tables(
+    bars: Bars, rows: IntArray, entrants: Mapping[str, Entrant], parts: Sequence[str]
 ) -> Iterator[str]:
-    realised, share = garman_klass(bars)[rows + 1], range_share(bars)[rows]
-    yield f"\n{data}: {_span(bars, rows)}; QLIKE of Garman-Klass a day ahead;"
-    yield "variance of returns is brought to the level of ranges by their ratio in the past"
-    losses: dict[str, FloatArray] = {}
-    lines = []
-    for name, found, seconds in with_combination(walked(entrants, bars, rows, (1,)), parts):
-        if isinstance(found, str):
-            lines.append((name, found, seconds))
-            continue
-        losses[name] = qlike(realised, found.variance[:, 0] * share)
-        lines.append((name, "", seconds))
-    yield f"{'model':<28} QLIKE   ratio  p (DM)   CPU s"
-    for name, said, seconds in lines:
-        yield f"{name:<28} {said or _against(losses, name, BASE, '{:6.3f}')} {seconds:7.1f}"
+    all_found = list(with_combination(walked(entrants, bars, rows, (1,)), parts))
+    for k, asset in enumerate(bars.assets):
+        own, local = bars.only(str(asset)), rows[bars.owner[rows] == k] - bars.offsets[k]
+        realised, share = garman_klass(own)[local + 1], range_share(own)[local]
+        yield f"\n{asset}: {_span(own, local)}; QLIKE of Garman-Klass a day ahead;"
+        yield "variance of returns is brought to the level of ranges by their ratio in the past"
+        losses: dict[str, FloatArray] = {}
+        for name, found, _ in all_found:
+            if not isinstance(found, str):
+                variance = found.variance[bars.owner[rows] == k, 0]
+                losses[name] = qlike(realised, variance * share)
+        yield f"{'model':<28} QLIKE   ratio  p (DM)   CPU s, both"
+        for name, found, seconds in all_found:
+            said = found if isinstance(found, str) else _against(losses, name, BASE, "{:6.3f}")
+            yield f"{name:<28} {said} {seconds:7.1f}"
+    for name, found, _ in all_found:
+        if name == BEZANT and not isinstance(found, str):
+            yield direction_of(1, found.up[:, 0], bars.ahead(1)[rows], bars.time[rows]).sentence
 
 
-def stocks_part(days: int) -> Iterator[str]:
+def stocks_part(days: int, chosen: Sequence[str] = ()) -> Iterator[str]:
     """Yield the lines of twenty shares: variance by squared returns, quantiles at three horizons."""
     bars = read_bars(load_table("us-stocks-20"))
     rows = last_origins(bars, days, max(HORIZONS))
@@ -206,10 +127,17 @@ def stocks_part(days: int) -> Iterator[str]:
     losses: dict[str, FloatArray] = {}
     quantile: dict[str, FloatArray] = {}
     rest: dict[str, tuple[str, FloatArray, float]] = {}
-    for name, found, seconds in with_combination(walked(MODELS, bars, rows, HORIZONS), COMBINATION):
+    said_last: list[str] = []
+    entrants = _of(MODELS, chosen)
+    for name, found, seconds in with_combination(walked(entrants, bars, rows, HORIZONS), COMBINATION):
         if isinstance(found, str):
             rest[name] = found, np.empty(0), seconds
             continue
+        if name == BEZANT:
+            said_last = [
+                direction_of(h, found.up[:, k], outcome[:, k], bars.time[rows]).sentence
+                for k, h in enumerate(HORIZONS)
+            ]
         losses[name] = by_day(bars, rows, qlike(outcome[:, 0] ** 2, found.variance[:, 0], centred=False))
         quantile[name] = pinball(outcome, found.quantiles, found.levels).mean(axis=(0, 2))
         low, high = found.quantiles[..., found.at(0.05)], found.quantiles[..., found.at(0.95)]
@@ -223,17 +151,18 @@ def stocks_part(days: int) -> Iterator[str]:
         ratio = "  ".join(f"{v:.3f}" for v in quantile[name] / quantile[WALK])
         band = "  ".join(f"{v:.1%}" for v in covered)
         yield f"{name:<28} {difference:+9.4f}  {_p(losses, name, BASE)}  {ratio}  {band} {seconds:7.1f}"
+    yield from said_last
 
 
-def tails_part(days: int) -> Iterator[str]:
+def tails_part(days: int, chosen: Sequence[str] = ()) -> Iterator[str]:
     """Yield the lines of VaR and ES of a day at 1 % and 5 %: seven series, FZ0 in percent."""
-    series = [read_bars(load_table(name)) for name in ("sp500", "nasdaq", "us-factors-5")]
+    series = [index_bars(), read_bars(load_table("us-factors-5"))]
     scores: dict[str, list[FloatArray]] = {}
     said: dict[str, str] = {}
     for bars in series:
         rows = last_origins(bars, days, max(HORIZONS))
         outcome = 100 * bars.ahead(1)[rows]
-        for name, found, _ in with_combination(walked(MODELS, bars, rows, (1,)), COMBINATION):
+        for name, found, _ in with_combination(walked(_of(MODELS, chosen), bars, rows, (1,)), COMBINATION):
             if isinstance(found, str):
                 said[name] = found
                 continue
@@ -271,16 +200,16 @@ def economy_bars() -> Bars:
     return read_bars({"time": table["time"], **columns}, asset=None, value=names, change="difference")
 
 
-def macro_part(_: int) -> Iterator[str]:
+def macro_part(_: int, chosen: Sequence[str] = ()) -> Iterator[str]:
     """Yield the lines of the economy of the United States, one and four quarters ahead."""
     bars = economy_bars()
     rows = last_origins(bars, QUARTERS, 4)
     yield f"{_span(bars, rows)} by quarter, figures as revised by 2009; RMSE as a ratio to the random walk,"
     yield "in which growth goes on as over the last as many quarters, and rates and unemployment stay"
-    yield from _ratios(bars, rows, (1, 4), persistent=GROWTH)
+    yield from _ratios(bars, rows, (1, 4), GROWTH, _of(ECONOMY, chosen))
 
 
-def rates_part(_: int) -> Iterator[str]:
+def rates_part(_: int, chosen: Sequence[str] = ()) -> Iterator[str]:
     """Yield the lines of rates and yields: the random walk is no change."""
     quarterly = economy_bars().only("tbilrate")
     monthly = read_bars(load_table("default-spreads"), asset=None, value=("aaa", "baa"), change="difference")
@@ -288,16 +217,40 @@ def rates_part(_: int) -> Iterator[str]:
         rows = last_origins(bars, count, max(horizons))
         yield f"\n{', '.join(bars.assets)}, {_span(bars, rows)}: means of days, so that changes over one"
         yield "period are correlated by averaging alone; RMSE as a ratio to no change, p by Diebold-Mariano"
-        yield from _ratios(bars, rows, horizons, persistent=())
+        yield from _ratios(bars, rows, horizons, (), _of(ECONOMY, chosen))
 
 
-def _ratios(bars: Bars, rows: IntArray, horizons: Sequence[int], persistent: Sequence[str]) -> Iterator[str]:
+def live_part(_: int, chosen: Sequence[str] = ()) -> Iterator[str]:
+    """Yield how long a live bar takes: the last ones of two indices, one time after the other."""
+    bars = index_bars()
+    times = np.unique(bars.time)
+    market = MarketForecaster().fit(bars.until(times[-LIVE - 1]))
+    took: list[tuple[float, float]] = []
+    for now in times[-LIVE:]:
+        new = bars.take(np.flatnonzero(bars.time == now))
+        start = time.perf_counter()
+        market.update(new)
+        folded = time.perf_counter()
+        market.forecast()
+        took.append((folded - start, time.perf_counter() - folded))
+    update, answer = 1000 * np.median(took, axis=0)
+    yield f"{len(market.bars_):,} bars of {len(bars.assets)} assets, median of {LIVE} times: update"
+    yield f"{update:.1f} ms, forecast of all assets after it {answer:.0f} ms"
+
+
+def _ratios(
+    bars: Bars,
+    rows: IntArray,
+    horizons: Sequence[int],
+    persistent: Sequence[str],
+    models: Mapping[str, Entrant],
+) -> Iterator[str]:
     """Yield a line a model: the mean over series of the ratio of its RMSE, and each series' own."""
     outcome = np.stack([bars.ahead(h)[rows] for h in horizons], axis=1)
     stays = np.stack([bars.ahead(h)[rows - h] for h in horizons], axis=1)  # the change that has just ended
     stays[~np.isin(bars.assets, persistent)[bars.owner[rows]]] = 0.0
     base = (outcome - stays) ** 2
-    entrants = {name: e for name, e in ECONOMY.items() if name != "VAR" or len(bars.assets) > 1}
+    entrants = {name: e for name, e in models.items() if name != "VAR" or len(bars.assets) > 1}
     yield f"{'model':<20} mean   " + "  ".join(f"{a}, {'/'.join(map(str, horizons))}" for a in bars.assets)
     found_all = with_combination(walked(entrants, bars, rows, horizons, (0.05, 0.5, 0.95)), tuple(entrants))
     for name, found, _ in found_all:
@@ -337,19 +290,20 @@ def _against(losses: Mapping[str, FloatArray], name: str, base: str, form: str) 
     return f"{own:.4f} {form.format(ratio)}  {_p(losses, name, base)}"
 
 
-PARTS: dict[str, tuple[str, Callable[[int], Iterator[str]]]] = {
+PARTS: dict[str, tuple[str, Callable[[int, Sequence[str]], Iterator[str]]]] = {
     "index": ("Variance of two indices", index_part),
     "vix": ("Variance of the S&P 500 with the VIX", vix_part),
     "stocks": ("Twenty shares, closes only", stocks_part),
     "tails": ("VaR and ES", tails_part),
     "macro": ("The economy", macro_part),
     "rates": ("Rates", rates_part),
+    "live": ("Live bars", live_part),
 }
 """Parts of the benchmark by name: a title, and what yields its lines for a number of days."""
 
 
-def markets(parts: Sequence[str] = (), days: int = DAYS) -> Iterator[str]:
-    """Yield the lines of the named parts, all of them if none is named.
+def markets(parts: Sequence[str] = (), days: int = DAYS, models: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the lines of the named parts (and models), all of them if none is named.
 
     Raises
     ------
@@ -361,15 +315,17 @@ def markets(parts: Sequence[str] = (), days: int = DAYS) -> Iterator[str]:
             raise InputError(f"There is no part {name!r}; the parts are {', '.join(PARTS)}.")
         title, lines = PARTS[name]
         yield f"\n## {title}\n"
-        yield from lines(days)
+        yield from lines(days, models)
 
 
 def _main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bezant.benchmarks.markets", description=__doc__)
     parser.add_argument("parts", nargs="*", help=f"any of {', '.join(PARTS)}; all if none is named")
     parser.add_argument("--days", type=int, default=DAYS, help="origins of daily prices")
+    parser.add_argument("--models", default="", help="names with a semicolon between them; all if not given")
     given = parser.parse_args()
-    for line in markets(given.parts, given.days):
+    models = tuple(name.strip() for name in given.models.split(";") if name.strip())
+    for line in markets(given.parts, given.days, models):
         print(line, flush=True)
 
 

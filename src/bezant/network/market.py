@@ -24,7 +24,8 @@ FREEDOM = 5.0
 STILL, STIFF = 0.05, 0.3
 """What the trunk's pull at the middle, and at variance, width and shape, is multiplied by; of changes over
 several bars, which overlap, it is divided by their number. Left free, the trunk learned the direction of the
-past's months by heart: pinball loss at 21 days 16 % above HAR's, and still 6 % where all horizons were held alike."""
+past's months by heart: pinball loss at 21 days 16 % above HAR's, and still 6 % where all horizons were held
+alike."""
 LEAST_STEP = 1e-4
 """Least distance of two quantiles, in units of volatility."""
 SCORING_WINDOWS = 256
@@ -82,6 +83,7 @@ class MarketNetwork(nn.Module):
     base_middle: Tensor
     base_steps: Tensor
     pull: Tensor
+    seen: Tensor
     weight: Tensor
     constant: Tensor
 
@@ -97,6 +99,7 @@ class MarketNetwork(nn.Module):
         self.register_buffer("base_middle", base[:, self.middle].clone())
         self.register_buffer("base_steps", base.diff())
         self.register_buffer("pull", STIFF / torch.tensor(config.horizons, dtype=torch.float32))
+        self.register_buffer("seen", torch.ones(k))
         self.register_buffer("weight", torch.zeros(h, k))
         self.register_buffer("constant", torch.zeros(h))
         self.backbone = make_backbone(config.backbone, k)
@@ -113,8 +116,13 @@ class MarketNetwork(nn.Module):
         self.head = nn.Parameter(torch.zeros(config.members, config.width, h * (2 + q)))
         self.bias = nn.Parameter(torch.zeros(config.members, h * (2 + q)))
 
-    def learn_scale(self, centre: Tensor, spread: Tensor) -> None:
-        """Take what raw inputs are standardised by, (k,) each."""
+    def learn_scale(self, centre: Tensor, spread: Tensor, seen: Tensor | None = None) -> None:
+        """Take what raw inputs are standardised by, (k,) each, and which of them the trunk may see.
+
+        An input that begins after training would meet weights that nothing has taught.
+        """
+        if seen is not None:
+            self.seen.copy_(seen)
         self.centre.copy_(centre)
         self.spread.copy_(spread)
 
@@ -145,11 +153,11 @@ class MarketNetwork(nn.Module):
         ends = near.starts + near.lengths - 1
         place = torch.arange(near.longest, device=x.device) < near.lengths[:, None]  # (B, T)
         padded, times = x.new_zeros(*place.shape, x.shape[1]), near.times.new_zeros(place.shape)
-        padded[place], times[place] = x, near.times
+        padded[place], times[place] = x * self.seen, near.times
         mixed = self.backbone(padded, times, near.lengths)[place]  # (N, W)
         if last:
             x, mixed = x[ends], mixed[ends]
-        return self._answer(x, torch.cat([x, mixed], 1))
+        return self._answer(x, torch.cat([x * self.seen, mixed], 1))
 
     def _answer(self, x: Tensor, seen: Tensor) -> Tensor:
         horizons, levels = len(self.config.horizons), len(self.config.levels)

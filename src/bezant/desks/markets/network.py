@@ -31,6 +31,10 @@ HELD_OUT = 0.15
 STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 400, 6, 60
 
 
+OFTEN = 0.5
+"""Share of bars at which an input must be known for the trunk to see it; the linear part sees all."""
+
+
 @dataclass(frozen=True)
 class MarketShape:
     """Width of the backbone, and members, width and depth of the trunk."""
@@ -247,7 +251,8 @@ class MarketDeep:
             examples.inputs[usable], targets[usable, count:], of_volatility(self.names_)
         )
         network = self.network_
-        network.learn_scale(torch.from_numpy(linear.centre), torch.from_numpy(linear.spread))
+        often = np.isfinite(examples.inputs[usable]).mean(axis=0) >= OFTEN
+        network.learn_scale(*(torch.from_numpy(v) for v in (linear.centre, linear.spread, often)))
         network.begin(torch.from_numpy(linear.coefficients))
         units = targets[usable, :count] / np.exp(0.5 * linear.logarithm(examples.inputs[usable]))
         quantiles = [np.quantile(own[np.isfinite(own)], self.levels_) for own in units.T]

@@ -73,10 +73,12 @@ def market_features(bars: Bars) -> Features:
     Logarithms of variance over 1, 2, 5, 10, 22 and 66 bars and exponentially weighted, relative to a year's,
     and its level; moves in units of volatility and their falling part (leverage); the distance from a year's
     high; days since the bar before, and the day of the week. With ranges: place of the close in the range,
-    gap overnight, and how Parkinson's and Rogers-Satchell's variance differ from Garman-Klass's. With volume: its
-    logarithm over the mean of a month. Covariates c as arsinh(c), a logarithm where they are large. Last, of
-    all assets that have a bar at the same time: the mean of their variances relative to a year's, of their
-    levels, and the falls of their mean move. One share's squared change says little of its variance, twenty say much.
+    gap overnight, and how Parkinson's and Rogers-Satchell's variance differ from Garman-Klass's. With volume:
+    its logarithm over the mean of a month. Covariates c as arsinh(c), a logarithm where they are large.
+
+    Last, of all assets that have a bar at the same time: the mean of their variances relative to a year's, of
+    their levels, and the falls of their mean move. One share's squared change says little of its variance,
+    twenty say much.
 
     Parameters
     ----------
