@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from bezant.benchmarks import markets
+from bezant.benchmarks import market_models, markets
 from bezant.histories.market import read_bars
 from bezant.metrics.market import qlike
 from bezant.traditional.markets import Ewma, Har, RollingQuantiles, last_origins, walk
@@ -108,4 +108,54 @@ def test_the_vix_takes_part_from_the_day_on_which_enough_of_it_is_known(monkeypa
     monkeypatch.setattr(markets, "VIX_KNOWN", 1200)
     lines = list(markets.markets(["vix"]))
     assert "from 2018-10-09" in lines[1]
-    assert sum(line.startswith("log-HAR") for line in lines) == 2
+    assert sum(line.startswith("log-HAR") for line in lines) == 2 * 2  # of two indices
+
+
+def test_the_large_models_own_answers_are_put_back_in_the_order_asked_for(monkeypatch):
+    bars = read_bars(drawn_bars(120))
+    rows = np.array([100, 170, 101, 102, 171, 172, 110])  # B begins 40 days later
+
+    class Stub(market_models.Recorded):
+        def fit(self, bars, **given):
+            self.large = RollingQuantiles(window=20).fit(bars, **given)
+            return self
+
+        def answers(self, bars, rows):
+            return Ewma().fit(bars, horizons=(1,)).forecast(bars, rows), {
+                market_models.LARGE: self.large.forecast(bars, rows)
+            }
+
+    monkeypatch.setattr(market_models, "Recorded", Stub)
+    entrants = {"bezant": markets.Entrant(Stub, refit_every=2)}
+    found = {name: f for name, f, _ in market_models.walked(entrants, bars, rows, (1,))}
+    expected = walk(RollingQuantiles(window=20), bars, rows, refit_every=2, horizons=(1,))
+    assert list(found) == ["bezant", market_models.ALONE]
+    np.testing.assert_array_equal(found[market_models.ALONE].rows, rows)
+    np.testing.assert_allclose(found[market_models.ALONE].quantiles, expected.quantiles)
+
+
+@pytest.mark.usefixtures("few")
+def test_only_the_chosen_models_take_part():
+    for name in ("sp500", "nasdaq"):
+        cached(name)
+    lines = list(markets.markets(["index"], days=30, models=[markets.BASE]))
+    assert sum(line.startswith(markets.BASE) for line in lines) == 2
+    assert not any(line.startswith(markets.WALK) for line in lines)
+
+
+def test_live_bars_are_timed(monkeypatch):
+    class Quick:
+        def fit(self, bars):
+            self.bars_ = bars
+            return self
+
+        def update(self, bars):
+            self.bars_ = self.bars_.append(bars)
+
+        def forecast(self):
+            return None
+
+    monkeypatch.setattr(markets, "MarketForecaster", Quick)
+    monkeypatch.setattr(markets, "index_bars", lambda: read_bars(drawn_bars(100)))
+    first, last = list(markets.markets(["live"]))[1:]
+    assert first.startswith("160 bars of 2 assets") and last.endswith("ms")

@@ -104,6 +104,7 @@ VIX_MODELS: dict[str, Entrant] = {
 ECONOMY: dict[str, Entrant] = {
     "autoregression": Entrant(Autoregression, refit_every=4),
     "VAR": Entrant(lambda: Autoregression(joint=True, largest=4), refit_every=4),
+    "VAR, Minnesota prior": Entrant(lambda: Autoregression(joint=True, tightness=0.2), refit_every=4),
     "AutoETS": Entrant(Automatic, refit_every=4),
     "AutoARIMA": Entrant(lambda: Automatic(kind="arima"), refit_every=80),
     "AutoTheta": Entrant(lambda: Automatic(kind="theta"), refit_every=4),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -250,7 +251,7 @@ def _ratios(
     stays = np.stack([bars.ahead(h)[rows - h] for h in horizons], axis=1)  # the change that has just ended
     stays[~np.isin(bars.assets, persistent)[bars.owner[rows]]] = 0.0
     base = (outcome - stays) ** 2
-    entrants = {name: e for name, e in models.items() if name != "VAR" or len(bars.assets) > 1}
+    entrants = {name: e for name, e in models.items() if not name.startswith("VAR") or len(bars.assets) > 1}
     yield f"{'model':<20} mean   " + "  ".join(f"{a}, {'/'.join(map(str, horizons))}" for a in bars.assets)
     found_all = with_combination(walked(entrants, bars, rows, horizons, (0.05, 0.5, 0.95)), tuple(entrants))
     for name, found, _ in found_all:
@@ -303,7 +304,7 @@ PARTS: dict[str, tuple[str, Callable[[int, Sequence[str]], Iterator[str]]]] = {
 
 
 def markets(parts: Sequence[str] = (), days: int = DAYS, models: Sequence[str] = ()) -> Iterator[str]:
-    """Yield the lines of the named parts (and models), all of them if none is named.
+    """Yield the lines of the named parts and models, all of them if none is named.
 
     Raises
     ------
@@ -323,8 +324,12 @@ def _main() -> None:
     parser.add_argument("parts", nargs="*", help=f"any of {', '.join(PARTS)}; all if none is named")
     parser.add_argument("--days", type=int, default=DAYS, help="origins of daily prices")
     parser.add_argument("--models", default="", help="names with a semicolon between them; all if not given")
+    parser.add_argument("--refit-every", type=int, help="origins from one fit of bezant to the next")
     given = parser.parse_args()
     models = tuple(name.strip() for name in given.models.split(";") if name.strip())
+    if given.refit_every:
+        for entrants in (MODELS, VIX_MODELS):
+            entrants[BEZANT] = replace(entrants[BEZANT], refit_every=given.refit_every)
     for line in markets(given.parts, given.days, models):
         print(line, flush=True)
 

@@ -7,9 +7,9 @@ import pytest
 
 from bezant.histories.market import read_bars
 from bezant.traditional.markets import Autoregression
-from bezant.traditional.markets.autoregression import Lagged, fit_lags
+from bezant.traditional.markets.autoregression import Lagged, fit_lags, fit_shrunk
 from bezant.types import InputError
-from market_support import cached
+from market_support import cached, drawn_bars
 
 MACRO = ("realgdp", "cpi", "m1")
 
@@ -81,3 +81,35 @@ def test_series_of_other_lengths_are_refused_together_and_taken_alone(kept):
     with pytest.raises(InputError, match=f"'{short}' has {count} and '{long}' has 200; cut them"):
         Autoregression(joint=True, largest=4).fit(bars)
     assert len(Autoregression(largest=4).fit(bars).fitted_) == 2
+
+
+def test_the_prior_of_minnesota_is_rows_added_to_least_squares() -> None:
+    random = np.random.default_rng(0)
+    series = random.normal(size=(120, 3)) * [1.0, 5.0, 0.2]
+    series[1:, 0] += 0.5 * series[:-1, 1] / 5
+    found = fit_shrunk(series, 2, 0.3)
+    unit = series / series.std(axis=0)
+    for k in range(3):
+        x = np.column_stack([np.ones(118), unit[1:-1], unit[:-2]])
+        prior = np.zeros((6, 7))
+        for place in range(6):
+            lag, of = place // 3 + 1, place % 3
+            prior[place, place + 1] = lag / (0.3 * (1.0 if of == k else 0.5))
+        both, y = np.vstack([x, prior]), np.concatenate([unit[2:, k], np.zeros(6)])
+        best = np.linalg.lstsq(both, y, rcond=None)[0]
+        scale = series.std(axis=0)
+        expected = best[1:].reshape(2, 3) * scale[k] / scale
+        np.testing.assert_allclose(found.lags[:, k], expected, rtol=1e-8)
+        assert found.constant[k] == pytest.approx(best[0] * scale[k])
+    plain = series[2:] - found.constant - series[1:-1] @ found.lags[0].T - series[:-2] @ found.lags[1].T
+    np.testing.assert_allclose(found.covariance, plain.T @ plain / 118)
+
+
+def test_without_much_of_a_prior_it_is_least_squares_and_under_a_hard_one_the_mean() -> None:
+    series = np.random.default_rng(1).normal(0.3, 1.0, (300, 2))
+    loose, hard = fit_shrunk(series, 1, 1e4), fit_shrunk(series, 1, 1e-4)
+    x = np.column_stack([np.ones(299), series[:-1]])
+    np.testing.assert_allclose(loose.lags[0], np.linalg.lstsq(x, series[1:], rcond=None)[0][1:].T, atol=1e-5)
+    np.testing.assert_allclose(hard.constant, series[1:].mean(axis=0), atol=1e-4)
+    with pytest.raises(InputError, match="tightness is a number above 0"):
+        Autoregression(tightness=0.0).fit(read_bars(drawn_bars(60)))
