@@ -112,8 +112,8 @@ def test_the_vix_takes_part_from_the_day_on_which_enough_of_it_is_known(monkeypa
 
 
 def test_the_large_models_own_answers_are_put_back_in_the_order_asked_for(monkeypatch):
-    bars = read_bars(drawn_bars(120))
-    rows = np.array([100, 170, 101, 102, 171, 172, 110])  # B begins 40 days later
+    bars = read_bars(drawn_bars(200))
+    rows = np.array([170, 330, 171, 172, 331, 332, 180])  # B begins 40 days later
 
     class Stub(market_models.Recorded):
         def fit(self, bars, **given):

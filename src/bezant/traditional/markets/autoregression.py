@@ -107,8 +107,8 @@ def fit_lags(series: FloatArray, largest: int) -> Lagged:
 def fit_shrunk(series: FloatArray, order: int, tightness: float) -> Lagged:
     """Estimate all lags at once, pulled towards no effect: the prior of Minnesota, for changes.
 
-    The standard deviation of a coefficient's prior, in units of the series' own, is the tightness over the lag,
-    and half of that for the effect of another series.
+    The standard deviation of a coefficient's prior, in units of the series' own, is the tightness over the
+    lag, and half of that for the effect of another series.
 
     Parameters
     ----------
