@@ -119,6 +119,8 @@ def test_equal_models_stay_together_and_the_best_is_always_in() -> None:
     assert ours.included == ("a", "b")
     assert ours.sentence == "With 90 % confidence the best model is one of a and b; thrown out: worse."
     assert model_confidence_set({"a": x, "b": x}).p_value.tolist() == [1, 1]
+    rounded = model_confidence_set({"a": x, "b": x * (1 + 1e-15), "worse": x + 0.1 + 0.01 * x**2})
+    assert rounded.p_value[:2].tolist() == [1, 1]
 
 
 def test_parts_of_a_set_that_do_not_fit_are_refused() -> None:

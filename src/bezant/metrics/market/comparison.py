@@ -218,8 +218,11 @@ def model_confidence_set(
         raise MissingExtraError("arch", "markets", "The model confidence set") from error
     columns = np.stack(list(table.values()), axis=1)  # (n, k)
     blocks = block_size or max(1, math.isqrt(len(columns)))
-    # A model that is day by day the same as another has a difference without variance.
-    distinct, of = np.unique(columns, axis=1, return_inverse=True)
+    # A model that is day by day the same as another, to rounding, has a difference without variance.
+    unit = float(np.abs(columns).mean()) or 1.0
+    alike = np.round(columns / unit, 10)
+    _, first, of = np.unique(alike, axis=1, return_index=True, return_inverse=True)
+    distinct = columns[:, first]
     p_values = np.ones(distinct.shape[1])
     if distinct.shape[1] > 1:
         test = MCS(distinct, size, reps=resamples, block_size=blocks, method="R", seed=random_state)
