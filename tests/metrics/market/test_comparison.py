@@ -123,6 +123,12 @@ def test_equal_models_stay_together_and_the_best_is_always_in() -> None:
     assert rounded.p_value[:2].tolist() == [1, 1]
 
 
+def test_losses_that_differ_by_rounding_alone_cannot_be_told_apart() -> None:
+    random = np.random.default_rng(0)
+    one = random.uniform(1, 2, 300)
+    assert diebold_mariano(one, one * (1 + 1e-15 * random.normal(size=300))).p_value == 1.0
+
+
 def test_parts_of_a_set_that_do_not_fit_are_refused() -> None:
     with pytest.raises(InputError, match="differ in length"):
         ModelConfidenceSet(("a",), np.ones(2), np.ones(1), 0.1)

@@ -12,6 +12,9 @@ import numpy.typing as npt
 from bezant.metrics.checks import Floats, as_vector
 from bezant.types import InputError, MissingExtraError
 
+ROUNDING = 10
+"""Digits to which losses that are the same agree: sums in another order differ in the last ones."""
+
 
 @dataclass(frozen=True)
 class DieboldMariano:
@@ -111,7 +114,7 @@ def diebold_mariano(
     if not 0 <= count < rows:
         raise InputError(f"lags is {count} for {rows} days; give a number from 0 to {rows - 1}.")
     gap = a - b
-    if np.all(gap == 0):
+    if np.all(np.abs(gap) <= 10.0**-ROUNDING * max(float(np.abs(a).max()), float(np.abs(b).max()))):
         return DieboldMariano(0.0, 0.0, 0.0, 1.0, rows, count)
     shrink = (rows + 1 - 2 * horizon + horizon * (horizon - 1) / rows) / rows
     error = math.sqrt(newey_west_variance(gap, count) / rows / shrink)
@@ -220,7 +223,7 @@ def model_confidence_set(
     blocks = block_size or max(1, math.isqrt(len(columns)))
     # A model that is day by day the same as another, to rounding, has a difference without variance.
     unit = float(np.abs(columns).mean()) or 1.0
-    alike = np.round(columns / unit, 10)
+    alike = np.round(columns / unit, ROUNDING)
     _, first, of = np.unique(alike, axis=1, return_index=True, return_inverse=True)
     distinct = columns[:, first]
     p_values = np.ones(distinct.shape[1])
