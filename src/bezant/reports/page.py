@@ -155,7 +155,7 @@ def picture_of(page: str, title: str) -> str:
     InputError
         If the page has no picture of this title.
     """
-    found = {unescape(name): svg for name, svg in re.findall(FIGURE, page, flags=re.S)}
+    found: dict[str, str] = {unescape(name): svg for name, svg in re.findall(FIGURE, page, flags=re.S)}
     if title not in found:
         raise InputError(
             f"The page has no picture {title!r}; it has {', '.join(map(repr, found)) or 'none'}."
