@@ -11,6 +11,7 @@ from bezant.histories.readers import (
     read_table,
     scan_batches,
 )
+from bezant.histories.sorting import sort_events
 from bezant.histories.windows import Windows
 from bezant.histories.with_records import with_records
 
@@ -26,5 +27,6 @@ __all__ = [
     "parquet_rows",
     "read_table",
     "scan_batches",
+    "sort_events",
     "with_records",
 ]

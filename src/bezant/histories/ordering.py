@@ -67,8 +67,12 @@ def _sorted_rows(owners: pa.ChunkedArray, entities: pa.ChunkedArray, times: pa.C
 
 def refuse_missing(column: pa.ChunkedArray, name: str, what: str) -> None:
     """Refuse a column of ``what`` ("rows", say) in which something is missing."""
-    if column.null_count:
+    refuse_missing_count(column.null_count, len(column), name, what)
+
+
+def refuse_missing_count(missing: int, rows: int, name: str, what: str) -> None:
+    """Refuse a column of ``what`` in which something is missing in so many of the rows."""
+    if missing:
         raise InputError(
-            f"Column {name!r} is missing in {column.null_count} of {len(column)} {what}; fill it or leave "
-            "the rows out."
+            f"Column {name!r} is missing in {missing} of {rows} {what}; fill it or leave the rows out."
         )

@@ -27,9 +27,14 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 
 def write_folder(
-    path: Path, tables: Mapping[str, pa.Table], schemas: Mapping[str, Schema], arrays: Mapping[str, Any]
+    path: Path,
+    tables: Mapping[str, pa.Table | pa.RecordBatchReader],
+    schemas: Mapping[str, Schema],
+    arrays: Mapping[str, Any],
 ) -> None:
     """Write tables, schemas and arrays under their names, with a manifest of sizes and hashes.
+
+    A table may come in pieces, as a reader, and is then never held whole.
 
     Raises
     ------
@@ -52,14 +57,18 @@ def write_folder(
 
 
 def _fill(
-    folder: Path, tables: Mapping[str, pa.Table], schemas: Mapping[str, Schema], arrays: Mapping[str, Any]
+    folder: Path,
+    tables: Mapping[str, pa.Table | pa.RecordBatchReader],
+    schemas: Mapping[str, Schema],
+    arrays: Mapping[str, Any],
 ) -> None:
     for name, table in tables.items():
         with (
             pa.OSFile(str(folder / f"{name}.arrow"), "wb") as sink,
             pa.ipc.new_file(sink, table.schema) as out,
         ):
-            out.write_table(table)
+            for batch in table if isinstance(table, pa.RecordBatchReader) else table.to_batches():
+                out.write_batch(batch)
     for name, schema in schemas.items():
         schema.save(folder / f"{name}_schema.json")
     for name, array in arrays.items():
