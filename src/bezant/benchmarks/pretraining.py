@@ -13,6 +13,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -27,17 +28,20 @@ from bezant.desks.credit.credit_risk import CreditRisk
 from bezant.desks.pretraining.history_model import HistoryModel
 from bezant.histories import with_records
 from bezant.metrics.classification import roc_auc
+from bezant.network.adaptation import Adapt
 from bezant.network.history import TERMS, Term
 from bezant.network.sizes import SizeName
 from bezant.schema import RECORDS
 from bezant.traditional.demand import purchases, summarise
 from bezant.traditional.demand.boosting import features
+from bezant.training.plan import FROZEN_ROWS
 from bezant.types import FloatArray, IntArray
 
 SHARES, HELD_OUT, ABLATED = (0.01, 0.1, 1.0), 0.3, 0.1
 """Shares of the labels, of the customers who judge, and of the labels with which terms are compared."""
 
-BARE, STARTED = "network, not pretrained", "network, pretrained"
+BARE, STARTED = "network, not pretrained (joint training)", "network, pretrained (as by default)"
+FUSED, JOINT = "network, pretrained, late fusion (frozen)", "network, pretrained, joint (full)"
 LOGISTIC, BOOSTED = "logistic regression, RFM", "LightGBM, RFM"
 VECTORS = "logistic regression, RFM and vectors"
 
@@ -124,11 +128,22 @@ def regression(x: FloatArray, customers: Customers, places: IntArray) -> float:
 
 
 def network(
-    customers: Customers, places: IntArray, start: HistoryModel | None, size: SizeName, seed: int
+    customers: Customers,
+    places: IntArray,
+    start: HistoryModel | None,
+    size: SizeName,
+    seed: int,
+    adapt: Adapt | Literal["auto"] = "auto",
 ) -> float:
     """Return the AUC of the network on records alone."""
     risk = CreditRisk(
-        time="cut", size=size, benchmark=False, pretrained=start, progress=False, random_state=seed
+        time="cut",
+        size=size,
+        benchmark=False,
+        pretrained=start,
+        adapt=adapt,
+        progress=False,
+        random_state=seed,
     )
     risk.fit(customers.rows.take(pa.array(places)), customers.active[places])
     p = risk.predict_proba(customers.rows.take(pa.array(customers.judging)))[:, 1]
@@ -139,7 +154,7 @@ def pretrained(
     customers: Customers, size: SizeName, seed: int, terms: Sequence[Term] = TERMS
 ) -> HistoryModel:
     """Pretrain on the customers who are learned from, without their labels."""
-    model = HistoryModel(size=size, terms=tuple(terms), progress=False, random_state=seed)
+    model = HistoryModel(size=size, until="cut", terms=tuple(terms), progress=False, random_state=seed)
     return model.pretrain(customers.rows.take(pa.array(customers.learning)))
 
 
@@ -163,11 +178,17 @@ def one_seed(
         yield VECTORS, share, regression(both, customers, places)
         yield BARE, share, network(customers, places, None, size, seed)
         yield STARTED, share, network(customers, places, model, size, seed)
+        if len(places) >= FROZEN_ROWS:
+            yield FUSED, share, network(customers, places, model, size, seed, "frozen")
+        elif share > min(SHARES):
+            yield JOINT, share, network(customers, places, model, size, seed, "full")
     if ablation:
         places = customers.labelled(ABLATED, seed)
         for term in TERMS:
             model = pretrained(customers, size, seed, [t for t in TERMS if t != term])
-            yield f"{STARTED}, without {term!r}", ABLATED, network(customers, places, model, size, seed)
+            yield f"pretrained without {term!r}", ABLATED, network(customers, places, model, size, seed)
+            both = np.hstack([customers.rfm, vectors(model, customers)])
+            yield f"pretrained without {term!r}: {VECTORS}", ABLATED, regression(both, customers, places)
 
 
 def interval(values: Sequence[float]) -> str:

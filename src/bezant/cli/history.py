@@ -42,8 +42,11 @@ Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that 'bez
 class TermName(StrEnum):
     """What is learned."""
 
-    MASKED = "masked"
+    FIELDS = "fields"
+    RECORDS = "records"
+    KEYS = "keys"
     NEXT = "next"
+    LATER = "later"
     CONTRAST = "contrast"
 
 

@@ -1,9 +1,11 @@
-"""The network that learns from unlabelled histories: what a record hides, what comes next, whose slice it is.
+"""The network that learns from unlabelled histories.
 
-Three terms, each of which can be switched off. *masked*: fields, whole records and whole keys (a field in all
-records of a row) are hidden and predicted from what is left. *next*: at every record, all fields of the next
-one and the time until then are predicted. *contrast*: two random slices of one row's records are to have
-similar summaries, those of different rows different ones (CoLES: Babaev et al. 2022, arXiv:2002.08232).
+Six terms, each of which can be switched off. *fields*, *records*, *keys*: fields, whole records and whole keys
+(a field in all records of a row) are hidden and predicted from what is left. *next*: at every record, all
+fields of the next one and the time until then are predicted. *later*: at a moment drawn within each row's time,
+whether the next record comes within each of some horizons; a row that stays silent until it is looked at says
+so too, which the records that did come cannot say. *contrast*: two random slices of one row's records are to
+have similar summaries, those of different rows different ones (CoLES: Babaev et al. 2022, arXiv:2002.08232).
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
@@ -22,6 +23,8 @@ from torch import Tensor, nn
 from bezant.network.batch import Batch
 from bezant.network.fields.numbers import quantile_edges
 from bezant.network.heads.fields import FieldHeads, FieldTargets
+from bezant.network.moments import at_moments, horizons_of, lasting
+from bezant.network.overlapping import windows
 from bezant.network.record_encoder import (
     AT_ONCE,
     MICROSECONDS,
@@ -33,8 +36,14 @@ from bezant.network.record_encoder import (
 )
 from bezant.network.records import Records, by_length
 
-Term = Literal["masked", "next", "contrast"]
+Term = Literal["fields", "records", "keys", "next", "later", "contrast"]
 TERMS: tuple[Term, ...] = get_args(Term)
+
+HIDING: tuple[Term, ...] = ("fields", "records", "keys")
+"""The terms that hide something."""
+
+HORIZONS = 8
+"""Horizons of the term "later", in geometric steps from a short gap to the longest time that was seen."""
 
 
 LEAST_WIDTH = 1e-3
@@ -48,12 +57,13 @@ class HistoryConfig(BaseModel):
     ----------
     records : RecordsConfig
         What reads the records; its fields are filled in by :func:`learn_history`.
-    terms : tuple of {"masked", "next", "contrast"}
+    terms : tuple of {"fields", "records", "keys", "next", "later", "contrast"}
         What is learned; all if not given.
     classes : int, default 32
         Numbers, and the time to the next record, are predicted as one of so many quantile bins.
     fields_hidden, records_hidden, keys_hidden : float
-        Shares of what the term "masked" hides: 15 % of the fields, 10 % of the records, 10 % of the keys.
+        Shares of what the terms of these names hide: 15 % of the fields, 10 % of the records, 10 % of the
+        keys.
     untouched : float, default 0.3
         Share of the rows of which nothing is hidden.
     temperature : float, default 0.1
@@ -89,6 +99,7 @@ class HistoryNetwork(nn.Module):
 
     bounds: Tensor
     gap_edges: Tensor
+    horizons: Tensor
 
     def __init__(self, config: HistoryConfig, encoder: RecordEncoder | None = None) -> None:
         super().__init__()
@@ -100,6 +111,8 @@ class HistoryNetwork(nn.Module):
         self.numbers, self.sizes = len(fields.n_bins), fields.cardinalities
         self.register_buffer("bounds", torch.zeros(self.numbers, config.classes + 1))
         self.register_buffer("gap_edges", torch.full((config.classes - 1,), torch.inf))
+        horizons = encoder.config.horizons
+        self.register_buffer("horizons", torch.arange(1, horizons + 1, dtype=torch.float64) * 86_400)
         self.start = nn.Parameter(torch.zeros(encoder.width))
         self.hidden = nn.Parameter(torch.randn(max(encoder.fields.width, 1)) * 0.02)
         self.next = FieldHeads(encoder.width, self.numbers, config.classes, self.sizes, gap=True)
@@ -117,10 +130,11 @@ class HistoryNetwork(nn.Module):
         assert batch.records is not None
         near = self.encoder.near(batch.records)
         terms, losses = self.config.terms, []
-        if len(near.times) and ("masked" in terms or "next" in terms):
+        hiding = any(term in terms for term in HIDING)
+        if len(near.times) and (hiding or "next" in terms):
             targets = self.targets(near)
             vectors = self.encoder.embed(near)
-            mask = self._mask(near) if "masked" in terms else None
+            mask = self._mask(near) if hiding else None
             if mask is not None:
                 vectors = torch.where(self._of_fields(mask), self.hidden, vectors)
             h = packed(self.encoder.mix(vectors, near), near)
@@ -131,6 +145,8 @@ class HistoryNetwork(nn.Module):
                 found = self.own(h.index_select(0, some), targets.rows(some))
                 chosen = mask.index_select(0, some)
                 losses.append((found * chosen).sum() / chosen.sum())
+        if "later" in terms:
+            losses.append(self._later(batch.records))
         if "contrast" in terms:
             losses.append(self._contrast(near))
         return torch.stack(losses).sum() if losses else self.start.sum() * 0
@@ -226,9 +242,11 @@ class HistoryNetwork(nn.Module):
         c, rows, n, device = self.config, len(near), len(near.times), near.times.device
         fields = self.numbers + len(self.sizes)
         row = torch.arange(rows, device=device).repeat_interleave(near.lengths, output_size=n)
-        single = torch.rand(n, fields, device=device) < c.fields_hidden
-        whole = torch.rand(n, 1, device=device) < c.records_hidden
-        keys = torch.rand(rows, fields, device=device) < c.keys_hidden
+        shares = {"fields": c.fields_hidden, "records": c.records_hidden, "keys": c.keys_hidden}
+        shares |= {term: 0.0 for term in HIDING if term not in c.terms}
+        single = torch.rand(n, fields, device=device) < shares["fields"]
+        whole = torch.rand(n, 1, device=device) < shares["records"]
+        keys = torch.rand(rows, fields, device=device) < shares["keys"]
         touched = torch.rand(rows, 1, device=device) >= c.untouched
         return (single | whole | keys.index_select(0, row)) & touched.index_select(0, row)
 
@@ -245,10 +263,25 @@ class HistoryNetwork(nn.Module):
         rows = near.rows((near.lengths >= 2).nonzero()[:, 0])
         if len(rows) < 2:
             return self.start.sum() * 0
-        left, right = (functional.normalize(self.summary(self._slice(rows)), dim=1) for _ in range(2))
+        left, right = (
+            functional.normalize(self.summary.of_history(self._slice(rows)), dim=1) for _ in range(2)
+        )
         like = left @ right.T / self.config.temperature
         same = torch.arange(len(rows), device=like.device)
         return (functional.cross_entropy(like, same) + functional.cross_entropy(like.T, same)) / 2
+
+    def _later(self, records: Records) -> Tensor:
+        """Ask, at a moment of each row's time, when the next record comes: log loss of what is known."""
+        rows = records.rows(lasting(records))
+        if not len(rows) or self.summary.forecast is None:
+            return self.start.sum() * 0
+        share = torch.rand(len(rows), device=rows.starts.device, dtype=torch.float64)
+        known, wait, seen = at_moments(rows, share)
+        logits = self.summary.raw(known)[:, -len(self.horizons) :]
+        within = (wait[:, None] <= self.horizons) & seen[:, None]
+        told = within | (wait[:, None] >= self.horizons)  # silence is known up to the row's own moment alone
+        losses = functional.binary_cross_entropy_with_logits(logits, within.float(), reduction="none")
+        return (losses * told).sum() / told.sum().clamp(min=1)
 
     @staticmethod
     def _slice(rows: Records) -> Records:
@@ -319,47 +352,12 @@ def packed(h: Tensor, near: Records) -> Tensor:
     return flat.index_select(0, index + shift.repeat_interleave(near.lengths, output_size=len(index)))
 
 
-@dataclass(frozen=True)
-class RowWindows:
-    """Windows of rows, int64 tensors of shape (w,).
-
-    Attributes
-    ----------
-    row, begin, lengths : Tensor
-        Of which row, from which of its records on, and how many.
-    skip : Tensor
-        How many at the beginning are read for context alone.
-    """
-
-    row: Tensor
-    begin: Tensor
-    lengths: Tensor
-    skip: Tensor
-
-    def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the parts."""
-        return self.row, self.begin, self.lengths, self.skip
-
-
-def windows(lengths: Tensor, window: int) -> RowWindows:
-    """Cut rows into windows in which each record but the first half of a window is new."""
-    step = max(window // 2, 1)
-    beyond = (lengths - window).clamp(min=0)
-    counts = torch.where(lengths > 0, 1 + (beyond + step - 1) // step, 0)
-    device = lengths.device
-    row = torch.arange(len(lengths), device=device).repeat_interleave(counts)
-    number = torch.arange(len(row), device=device) - (counts.cumsum(0) - counts).repeat_interleave(counts)
-    begin = number * step
-    own = lengths.index_select(0, row)
-    skip = torch.where(number > 0, window - step, 0)
-    return RowWindows(row, begin, (own - begin).clamp(max=window), skip)
-
-
 def learn_history(records: Records, config: HistoryConfig) -> HistoryNetwork:
     """Build a HistoryNetwork for training records: learn scales, bins and classes, draw the weights."""
     assert config.records.fields is not None
     sizes = config.records.fields.cardinalities
-    encoder = learn_records(records, config.records, sizes, config.classes)
+    wished = config.records.model_copy(update={"horizons": HORIZONS if "later" in config.terms else 0})
+    encoder = learn_records(records, wished, sizes, config.classes)
     network = HistoryNetwork(config.model_copy(update={"records": encoder.config}), encoder)
     near = encoder.near(records)
     if network.numbers:
@@ -375,4 +373,6 @@ def learn_history(records: Records, config: HistoryConfig) -> HistoryNetwork:
         known = gaps[inside].clamp(min=0).log1p().float()[:, None]
         inner = quantile_edges(known, config.classes)[0][1:-1]
         network.gap_edges[: len(inner)] = inner
+    if len(network.horizons):
+        network.horizons.copy_(horizons_of(records, gaps[inside], len(network.horizons)))
     return network

@@ -44,6 +44,10 @@ SCORING_ROWS = 16_384
 """Rows scored at once: large enough for the matrix products, small enough to stay in memory."""
 
 
+STANDARDISED_ON = 2_000
+"""Rows over which the summary of records is brought to mean 0 and standard deviation 1."""
+
+
 class NetworkConfig(BaseModel):
     """Everything needed to build a network again; its learned values are tensors.
 
@@ -295,6 +299,7 @@ def learn_network(
         records = RecordSummary(encoder)
     if batch.records is not None and records is not None:
         config = config.model_copy(update={"records": records.encoder.config})
+        records.standardise(batch.records.rows(slice(0, STANDARDISED_ON)))
         if not any(p.requires_grad for p in records.parameters()):
             rows = replace(rows, summary=summaries(records, batch.records))
     network, rows = _started(config, fields, target, records), replace(rows, target=target)

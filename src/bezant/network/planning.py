@@ -12,7 +12,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from bezant.network.backbones import BackboneConfig, BackboneKind
 from bezant.network.batch import Batch
-from bezant.network.history import HistoryConfig, HistoryNetwork
+from bezant.network.history import HIDING, HORIZONS, HistoryConfig, HistoryNetwork
 from bezant.network.record_encoder import MICROSECONDS, RecordsConfig, record_fields
 from bezant.network.records import Records
 from bezant.network.sizes import SizeName
@@ -29,6 +29,9 @@ ADAMW_STATE = 2
 
 SLICES = 2 * (1 + 0.25) / 2
 """Records that the contrast reads again for each one: two slices of a quarter of a history up to all."""
+
+MOMENTS = 0.5
+"""Records that the term "later" reads again for each one: up to a moment drawn from all its time."""
 
 TWINS = (64, 128)
 """Widths of the two small networks by which the memory of activations is measured."""
@@ -111,7 +114,9 @@ def history_config(
         Records read at once.
     """
     config = HistoryConfig(
-        records=RecordsConfig(backbone=BackboneConfig(kind=backbone, size=size), window=window)
+        records=RecordsConfig(
+            backbone=BackboneConfig(kind=backbone, size=size), window=window, horizons=HORIZONS
+        )
     )
     fields = record_fields((config.classes,) * numbers, tuple(categories))
     return config.model_copy(update={"records": config.records.model_copy(update={"fields": fields})})
@@ -171,8 +176,9 @@ def flops_a_record(network: HistoryNetwork, records: int) -> float:
     through = _multiplied(encoder.fields) + _multiplied(encoder.backbone)
     shape = encoder.config.backbone.shape
     attention = shape.depth * shape.width * records if encoder.config.backbone.kind == "transformer" else 0
-    read = float("masked" in terms or "next" in terms) + SLICES * ("contrast" in terms)
-    heads = _multiplied(network.next) * ("next" in terms) + _multiplied(network.own) * ("masked" in terms)
+    hiding = any(term in terms for term in HIDING)
+    read = float(hiding or "next" in terms) + SLICES * ("contrast" in terms) + MOMENTS * ("later" in terms)
+    heads = _multiplied(network.next) * ("next" in terms) + _multiplied(network.own) * hiding
     return 6 * (read * (through + attention) + heads)
 
 

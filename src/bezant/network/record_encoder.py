@@ -24,6 +24,15 @@ FEW_VALUES = 64
 
 SHORT, LONG = 8, 48
 
+CLOCK = 3
+"""Numbers of a summary that say how many records there are, and how long ago the last and the first were."""
+
+LEAST_SPREAD = 1e-3
+"""What varies less over the training rows is not blown up to the size of the rest."""
+
+FORECAST_WIDTH = 64
+"""Width of what turns a summary into the chances of a next record."""
+
 
 class RecordsConfig(BaseModel):
     """Everything needed to build a RecordEncoder again; its learned values are tensors.
@@ -36,6 +45,8 @@ class RecordsConfig(BaseModel):
         Filled in by :func:`learn_records`.
     window : int, default 512
         At most so many of the latest records of a row are read.
+    horizons : int, default 0
+        So many chances of a next record are a part of the summary; pretraining learns them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +54,7 @@ class RecordsConfig(BaseModel):
     backbone: BackboneConfig = BackboneConfig()
     fields: FieldConfig | None = None
     window: int = Field(default=512, ge=1)
+    horizons: int = Field(default=0, ge=0)
 
 
 class RecordEncoder(nn.Module):
@@ -90,27 +102,63 @@ class RecordEncoder(nn.Module):
 class RecordSummary(nn.Module):
     """One vector a row: a RecordEncoder, the last vector beside the mean, how many records and how long ago.
 
+    Where the configuration names horizons, the log-odds of a next record within each of them follow.
+
     Attributes
     ----------
     width : int
         Length R of the vector.
+    centre, spread : float32 buffers, shape (R,)
+        The vector is given in units of ``spread`` from ``centre``; 0 and 1 until :meth:`standardise`.
 
     Notes
     -----
     Shape: :class:`Records` of B rows to (B, R).
     """
 
+    centre: Tensor
+    spread: Tensor
+
     def __init__(self, encoder: RecordEncoder) -> None:
         super().__init__()
         self.encoder = encoder
         self.last_and_mean = LastAndMean(encoder.width)
-        self.width = self.last_and_mean.width + 3
+        own, horizons = self.last_and_mean.width + CLOCK, encoder.config.horizons
+        self.width = own + horizons
+        self.forecast: nn.Module | None = None
+        if horizons:
+            self.forecast = nn.Sequential(
+                nn.Linear(own, FORECAST_WIDTH), nn.SiLU(), nn.Linear(FORECAST_WIDTH, horizons)
+            )
+        self.register_buffer("centre", torch.zeros(self.width))
+        self.register_buffer("spread", torch.ones(self.width))
 
     def forward(self, records: Records) -> Tensor:
         """Summarise the records of each row."""
+        return (self.raw(records) - self.centre) / self.spread
+
+    def raw(self, records: Records) -> Tensor:
+        """Return the summary in its own units, (B, R)."""
+        own = self.of_history(records)
+        return own if self.forecast is None else torch.cat([own, self.forecast(own)], 1)
+
+    def of_history(self, records: Records) -> Tensor:
+        """Return the summary without what is forecast, (B, R - horizons)."""
         near = self.encoder.near(records)
         h = self.encoder.mix(self.encoder.embed(near), near)
         return torch.cat([self.last_and_mean(h, near.lengths), _clock(records)], 1)
+
+    @torch.no_grad()
+    def standardise(self, records: Records) -> None:
+        """Bring each number of the vector to mean 0 and standard deviation 1 over these rows.
+
+        A day more or less since the last record moves the clock by a hundredth of what it moves a unit of
+        the backbone: without this, whoever reads the vector sees it last.
+        """
+        found = summaries(self, records) * self.spread + self.centre
+        if len(found) > 1:
+            self.centre.copy_(found.mean(0))
+            self.spread.copy_(found.std(0).clamp(min=LEAST_SPREAD))
 
 
 @torch.no_grad()

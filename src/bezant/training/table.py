@@ -279,6 +279,7 @@ def prepare_encoding(
         twins=choose_twins(table, schema, halves(y), small=bool(plan.small)),
         min_count=least,
         records=plan.pretrained.encoding if plan.pretrained is not None else None,
+        aggregates=True,
     )
     known = [size - 2 for size in encoding.cardinalities]
     wished = plan.network.fields or FieldConfig(n_bins=(), cardinalities=())
@@ -297,10 +298,7 @@ def prepare_encoding(
         found = FieldConfig(n_bins=(), cardinalities=encoding.records.cardinalities)
         size: SizeName = "tiny" if plan.small and network.size in SMALL_SIZES else network.size
         wish = network.records or RecordsConfig(backbone=BackboneConfig(size=size))
-        network = network.model_copy(
-            # An answer that knows nothing of the records would have its share for their being ignored.
-            update={"records": wish.model_copy(update={"fields": found}), "additive": False}
-        )
+        network = network.model_copy(update={"records": wish.model_copy(update={"fields": found})})
     return encoding, network
 
 

@@ -92,7 +92,7 @@ def test_a_saved_model_says_the_same(model: bz.HistoryModel, events: pd.DataFram
     assert loaded.notes_ == model.notes_
 
 
-@pytest.mark.parametrize("terms", [("masked",), ("next",), ("contrast",)])
+@pytest.mark.parametrize("terms", [("fields",), ("records", "keys"), ("next",), ("later",), ("contrast",)])
 def test_each_term_can_stand_alone(events: pd.DataFrame, terms: tuple[str, ...]) -> None:
     few = events[events["customer"] < 100]
     training = {"max_epochs": 1, "batch_size": 32}
@@ -155,10 +155,10 @@ def test_a_frame_without_its_columns_is_refused(events: pd.DataFrame) -> None:
         ({"size": "huge"}, r"^size is one of 'tiny', .*, not 'huge'"),
         ({"backbone": "gpt"}, r"^backbone is one of .*'transformer', not 'gpt'"),
         ({"window": 0}, r"^window is a whole number from 1 on, not 0"),
-        ({"terms": ("next", "next")}, r"^terms is a tuple of some of 'masked', .*each once"),
-        ({"terms": ("later",)}, r"^terms is a tuple of some of 'masked'"),
-        ({"terms": "next"}, r"^terms is a tuple of some of 'masked'"),
-        ({"terms": ()}, r"^terms is a tuple of some of 'masked'"),
+        ({"terms": ("next", "next")}, r"^terms is a tuple of some of 'fields', .*each once"),
+        ({"terms": ("later",)}, r"^terms is a tuple of some of 'fields'"),
+        ({"terms": "next"}, r"^terms is a tuple of some of 'fields'"),
+        ({"terms": ()}, r"^terms is a tuple of some of 'fields'"),
     ],
 )
 def test_each_setting_has_its_own_sentence(

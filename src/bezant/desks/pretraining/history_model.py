@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self, get_args
 
@@ -18,7 +18,15 @@ from torch import Tensor
 from bezant.artifacts import load_folder, save_folder
 from bezant.desks.estimators.settings import seed_of
 from bezant.desks.pretraining.history_report import write_history_page
-from bezant.desks.pretraining.history_rows import batch_of, cut_in_windows, encoded, frame_like, rows_of
+from bezant.desks.pretraining.history_rows import (
+    batch_of,
+    cut_in_windows,
+    encoded,
+    frame_like,
+    looked_at,
+    observed_until,
+    rows_of,
+)
 from bezant.histories import Histories, like_input
 from bezant.histories.readers import read_table
 from bezant.network.backbones import BackboneConfig, BackboneKind
@@ -60,9 +68,14 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
     window : int, default 256
         Records read at once. Longer histories are trained on in windows that together hold every record, and
         summarised by their latest window.
-    terms : tuple of {"masked", "next", "contrast"}
+    until : str, optional
+        Column of rows with records that says up to when each row's records are known, such as the day of the
+        application: what the term "later" learns from silence, and how old the vectors count the last record.
+        Without it, silence after a row's last record teaches nothing; histories of events are known up to the
+        latest event of all, those with cuts up to their cut.
+    terms : tuple of {"fields", "records", "keys", "next", "later", "contrast"}
         What is learned, all if not given: hidden fields, records and keys; the next record and when it comes;
-        which slices belong to one history.
+        whether one comes within each of some horizons of a moment; which slices belong to one history.
     training : TrainingConfig or mapping, optional
         How to train.
     progress : {"auto", True, False}, default "auto"
@@ -103,6 +116,7 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         size: SizeName = "small",
         backbone: BackboneKind | BackboneConfig = "transformer",
         window: int = 256,
+        until: str | None = None,
         terms: Sequence[Term] = TERMS,
         training: TrainingConfig | Mapping[str, Any] | None = None,
         progress: ProgressChoice = "auto",
@@ -113,6 +127,7 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         self.size = size
         self.backbone = backbone
         self.window = window
+        self.until = until
         self.terms = terms
         self.training = training
         self.progress = progress
@@ -146,6 +161,7 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         typed = pa.table({RECORDS: column})
         encoding = learn_encoding(typed, inferred)
         records = encoded(encoding, typed)
+        records = replace(records, moments=observed_until(histories, self.until, records))
         if not len(records) or records.longest < 2:
             raise InputError(
                 f"None of the {table.num_rows} histories has two records; there is nothing to learn from."
@@ -253,7 +269,7 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "network_", msg=NOT_PRETRAINED)
         table, keys = rows_of(histories, self.entity, self.time)
-        vectors = self.network_.embed(self._records(table)).numpy()
+        vectors = self.network_.embed(self._records(histories, table)).numpy()
         columns: dict[str, Any] = {} if keys is None else {self.entity: keys}
         columns |= {f"h{j}": vectors[:, j] for j in range(vectors.shape[1])}
         return like_input(frame_like(histories), columns)
@@ -270,7 +286,7 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "network_", msg=NOT_PRETRAINED)
         table, keys = rows_of(histories, self.entity, self.time)
-        records = self._records(table)
+        records = self._records(histories, table)
         found = self.network_.surprise(records).numpy()
         row = np.repeat(np.arange(len(records)), records.lengths.numpy())
         name = self.schema_.time
@@ -325,9 +341,10 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         numbers = [c.field if c.part == "value" else f"{c.field}_{c.part}" for c in own.numbers]
         return [*numbers, *(c.field for c in own.codes), "gap"]
 
-    def _records(self, table: pa.Table) -> Records:
+    def _records(self, histories: Frame | Histories, table: pa.Table) -> Records:
         column, _ = self.schema_.conform_records(table.select([RECORDS]))
-        return encoded(self.encoding_, pa.table({RECORDS: column}))
+        records = encoded(self.encoding_, pa.table({RECORDS: column}))
+        return replace(records, moments=looked_at(histories, self.until, records))
 
     def pretrained(self) -> PretrainedRecords:
         """Return what a desk starts from."""

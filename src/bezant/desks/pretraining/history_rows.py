@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import torch
 
@@ -10,7 +11,7 @@ from bezant.histories.windows import windows_of
 from bezant.network.batch import Batch
 from bezant.network.fields.encoding import Encoding
 from bezant.network.records import Records
-from bezant.schema import RECORDS, has_records, listed_again
+from bezant.schema import RECORDS, Role, has_records, infer_schema, listed_again, unknown_column
 from bezant.types import Frame, InputError
 
 
@@ -54,6 +55,57 @@ def encoded(encoding: Encoding, typed: pa.Table) -> Records:
     return found
 
 
+def looked_at(histories: Frame | Histories, until: str | None, records: Records) -> torch.Tensor:
+    """Return the moment at which each row is looked at: its cut, or its own time, or that of its last record.
+
+    Parameters
+    ----------
+    histories : frame or Histories
+        What the records are of.
+    until : str, optional
+        Column of rows with records.
+    records : Records
+        Theirs.
+
+    Returns
+    -------
+    int64 tensor, shape (B,)
+        Microseconds since 1970.
+
+    Raises
+    ------
+    InputError
+        If there is no such column, or a moment is missing.
+    """
+    found = None
+    if isinstance(histories, Histories):
+        found = histories.cuts
+    elif until is not None and has_records(table := read_table(histories)):
+        if until not in table.column_names:
+            raise unknown_column(until, table.column_names, "the rows")
+        schema = infer_schema(table.select([until]), time=until)
+        column = schema.select(Role.TIME).conform(table.select([until])).table[until]
+        if column.null_count:
+            raise InputError(
+                f"Column {until!r} says up to when the records are known but is missing in "
+                f"{column.null_count} of {len(column)} rows; fill it in or leave those rows out."
+            )
+        found = column.to_numpy()
+    if found is None:
+        return records.moments
+    moments = torch.from_numpy(found.astype("datetime64[us]").astype(np.int64))
+    return torch.maximum(moments, records.moments)
+
+
+def observed_until(histories: Frame | Histories, until: str | None, records: Records) -> torch.Tensor:
+    """Return up to when each row was observed, as :func:`looked_at`: of events, up to the latest of all."""
+    moments = looked_at(histories, until, records)
+    events = not isinstance(histories, Histories) and not has_records(read_table(histories))
+    if len(records.times) and (events or (isinstance(histories, Histories) and histories.cuts is None)):
+        return torch.full_like(moments, int(records.times.max()))
+    return moments
+
+
 def batch_of(records: Records) -> Batch:
     """Return a batch of which only records are known."""
     rows = len(records)
@@ -69,8 +121,11 @@ def cut_in_windows(records: Records, length: int) -> Records:
     shift = records.starts - (ends - records.lengths)
     starts = torch.from_numpy(found.start) + shift.index_select(0, row)
     lengths = torch.from_numpy(found.lengths)
-    last = records.times.index_select(0, starts + lengths - 1)
-    return Records(records.numbers, records.codes, records.times, starts, lengths, last)
+    # A window that others follow is known up to the record after it, which did not come before.
+    ends_row = torch.from_numpy(found.stop) == ends.index_select(0, row)
+    after = records.times.index_select(0, (starts + lengths).clamp(max=max(len(records.times) - 1, 0)))
+    moments = torch.where(ends_row, records.moments.index_select(0, row), after)
+    return Records(records.numbers, records.codes, records.times, starts, lengths, moments)
 
 
 def frame_like(histories: Frame | Histories) -> Frame:

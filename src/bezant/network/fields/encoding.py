@@ -15,15 +15,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
+from bezant.network.fields.aggregates import FIRST_KNOWN as FIRST_KNOWN
+from bezant.network.fields.aggregates import MICROSECONDS_A_DAY as MICROSECONDS_A_DAY
+from bezant.network.fields.aggregates import (
+    Aggregate,
+    aggregated,
+    all_aggregates,
+)
 from bezant.schema import Field, Kind, Schema, flattened
 
-MISSING, UNKNOWN, FIRST_KNOWN = 0, 1, 2
+MISSING, UNKNOWN = 0, 1
 """Codes of "not filled in" and "never seen, or too rare, in training"; known values come after."""
 
 LARGEST = float(np.finfo(np.float32).max)
 """Larger numbers count as this one: it lies beyond every training range all the same."""
-
-MICROSECONDS_A_DAY = 86_400_000_000
 
 
 class NumberColumn(BaseModel):
@@ -116,6 +121,8 @@ class Encoding(BaseModel):
         The ordering time, from which the ages of other times are counted.
     records : Encoding, optional
         Of rows that have records: how these become arrays.
+    aggregates : tuple of Aggregate
+        What is told of the records at a glance, A numbers after the P others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -124,6 +131,7 @@ class Encoding(BaseModel):
     codes: tuple[CodeColumn, ...]
     time: str | None = None
     records: Encoding | None = None
+    aggregates: tuple[Aggregate, ...] = ()
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
@@ -138,7 +146,20 @@ class Encoding(BaseModel):
     def encode(self, table: pa.Table) -> Encoded:
         """Return the arrays of a typed table (see :meth:`bezant.schema.Schema.conform`)."""
         numbers, codes = self._arrays(table)
-        return Encoded(numbers, codes, None if self.records is None else self._records(table, self.records))
+        if self.records is None:
+            return Encoded(numbers, codes)
+        records = self._records(table, self.records)
+        if self.aggregates:
+            told = aggregated(
+                self.aggregates,
+                records.numbers,
+                records.codes,
+                records.times,
+                records.offsets,
+                records.moments,
+            )
+            numbers = np.hstack([numbers, np.clip(told, -LARGEST, LARGEST).astype(np.float32)])
+        return Encoded(numbers, codes, records)
 
     def _records(self, table: pa.Table, encoding: Encoding) -> EncodedRecords:
         assert encoding.time is not None
@@ -181,6 +202,7 @@ def learn_encoding(
     min_count: int = 5,
     max_values: int = 50_000,
     records: Encoding | None = None,
+    aggregates: bool = False,
 ) -> Encoding:
     """Learn the vocabularies of the training rows.
 
@@ -198,6 +220,8 @@ def learn_encoding(
         At most this many values a column are kept, the most frequent first.
     records : Encoding, optional
         How the rows' records become arrays, where that is known already.
+    aggregates : bool, default False
+        Whether the rows are told counts, ages, means and shares of their records too.
     """
     numbers: list[NumberColumn] = []
     codes: list[CodeColumn] = []
@@ -215,7 +239,12 @@ def learn_encoding(
         records = learn_encoding(
             flattened(table)[1], schema.records, min_count=min_count, max_values=max_values
         )
-    return Encoding(numbers=tuple(numbers), codes=tuple(codes), time=schema.time, records=records)
+    told: tuple[Aggregate, ...] = ()
+    if aggregates and records is not None:
+        told = all_aggregates(len(records.numbers), records.cardinalities)
+    return Encoding(
+        numbers=tuple(numbers), codes=tuple(codes), time=schema.time, records=records, aggregates=told
+    )
 
 
 def _vocabulary(column: pa.ChunkedArray, field: Field, min_count: int, max_values: int) -> CodeColumn:
