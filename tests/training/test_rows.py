@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from bezant.network.batch import Batch
+from bezant.network.records import Records
 from bezant.training import rows as on_rows
-from bezant.training.rows import ArrayFile, RowsInMemory, RowsOnDisk
+from bezant.training.rows import ArrayFile, RowsInMemory, RowsOnDisk, of_similar_length, real_share
 from bezant.types import InputError
 
 CPU = torch.device("cpu")
@@ -130,3 +131,47 @@ def test_other_rows_have_another_hash(tmp_path: Path) -> None:
     hashes = [written(tmp_path / name, n).tensors() for name, n in (("a", 100), ("b", 100), ("c", 101))]
     assert all(same(x, y) for x, y in zip(hashes[0], hashes[1], strict=True))
     assert not any(same(x, y) for x, y in zip(hashes[0], hashes[2], strict=True))
+
+
+def test_steps_over_short_histories_are_drawn_without_regard_to_length() -> None:
+    """A batch of one-record customers alone would teach that nobody comes back."""
+    lengths = torch.tensor([1] * 600 + [20] * 200)
+    order = torch.randperm(800, generator=torch.Generator().manual_seed(0))
+    dealt = of_similar_length(list(order.tensor_split(20)), lengths, seed=0)
+    assert sorted(torch.cat(dealt).tolist()) == list(range(800))
+    shares = torch.stack([(lengths[part] > 1).float().mean() for part in dealt])
+    assert float(shares.min()) > 0.05 and float(shares.max()) < 0.5
+
+
+def test_steps_over_long_histories_hold_rows_of_about_the_same_length() -> None:
+    lengths = torch.randint(65, 512, (800,), generator=torch.Generator().manual_seed(0))
+    order = torch.randperm(800, generator=torch.Generator().manual_seed(1))
+    dealt = of_similar_length(list(order.tensor_split(20)), lengths, seed=0)
+    real = sum(int(lengths[part].sum()) for part in dealt)
+    computed = sum(len(part) * int(lengths[part].max()) for part in dealt)
+    assert real / computed > 0.9
+
+
+def test_the_share_of_real_positions_is_that_of_a_count_by_hand() -> None:
+    lengths = torch.tensor([100, 90, 3, 0, 300, 280, 5, 7])
+    records = Records(
+        torch.empty(int(lengths.sum()), 0),
+        torch.empty(int(lengths.sum()), 0, dtype=torch.int32),
+        torch.arange(int(lengths.sum())),
+        lengths.cumsum(0) - lengths,
+        lengths,
+        torch.full((8,), 10**6),
+    )
+    rows = RowsInMemory(Batch(torch.empty(8, 0), torch.empty(8, 0, dtype=torch.int32), records=records))
+    order = rows.shuffled(2, 0, CPU)
+    parts = [lengths[order.part(step)[1]] for step in range(2)]
+    padded = sum(len(part) * int(part.max()) for part in parts)
+    assert real_share(rows, 2, 0, packed=False)[0] == pytest.approx(int(lengths.sum()) / padded)
+    packed, attended = real_share(rows, 2, 0, packed=True)
+    assert packed == 1.0
+    assert int(lengths.sum()) / padded <= attended < 1.0
+    # attention pads within the histories up to 64, from 65 to 128, and from 257 to 512 of a step
+    classes = ((0, 64), (65, 128), (257, 512))
+    alike = [part[(part >= low) & (part <= high)] for part in parts for low, high in classes]
+    computed = sum(len(own) * int(own.max()) for own in alike if len(own))
+    assert attended == pytest.approx(int(lengths.sum()) / computed)

@@ -1,8 +1,8 @@
 """Events out of order, sorted into histories on disk: seconds and the most memory that was held.
 
 Run it with ``python -m bezant.benchmarks.sorting --events 50000000 --folder somewhere-with-room``. Events
-are drawn at random and written to Parquet a million at a time; the sorted histories are counted, compared with
-what was written, and both are deleted.
+are drawn at random and written to Parquet a million at a time; the sorted histories are counted and compared
+with what was written, and both are deleted.
 """
 
 from __future__ import annotations

@@ -27,6 +27,12 @@ SHORT, LONG = 8, 48
 CLOCK = 3
 """Numbers of a summary that say how many records there are, and how long ago the last and the first were."""
 
+HATS = 22
+"""Piecewise-linear pieces of each of these for the forecast, a unit of the natural logarithm wide."""
+
+COUNT_SCALE = 4.0
+"""Logarithms of counts are divided by it."""
+
 LEAST_SPREAD = 1e-3
 """What varies less over the training rows is not blown up to the size of the rest."""
 
@@ -128,7 +134,9 @@ class RecordSummary(nn.Module):
         self.forecast: nn.Module | None = None
         if horizons:
             self.forecast = nn.Sequential(
-                nn.Linear(own, FORECAST_WIDTH), nn.SiLU(), nn.Linear(FORECAST_WIDTH, horizons)
+                nn.Linear(own + CLOCK * HATS, FORECAST_WIDTH),
+                nn.SiLU(),
+                nn.Linear(FORECAST_WIDTH, horizons),
             )
         self.register_buffer("centre", torch.zeros(self.width))
         self.register_buffer("spread", torch.ones(self.width))
@@ -140,7 +148,9 @@ class RecordSummary(nn.Module):
     def raw(self, records: Records) -> Tensor:
         """Return the summary in its own units, (B, R)."""
         own = self.of_history(records)
-        return own if self.forecast is None else torch.cat([own, self.forecast(own)], 1)
+        if self.forecast is None:
+            return own
+        return torch.cat([own, self.forecast(torch.cat([own, _hats(own[:, -CLOCK:])], 1))], 1)
 
     def of_history(self, records: Records) -> Tensor:
         """Return the summary without what is forecast, (B, R - horizons)."""
@@ -182,8 +192,19 @@ def _clock(records: Records) -> Tensor:
     ends = torch.stack([records.times[last], records.times[first]], 1)
     seconds = (records.moments[:, None] - ends).clamp(min=0).double() / MICROSECONDS
     spans = torch.where(some[:, None], seconds.log1p() / LOG_SCALE, 0.0)
-    count = records.lengths.double().log1p()[:, None] / 4
+    count = records.lengths.double().log1p()[:, None] / COUNT_SCALE
     return torch.cat([count, spans], 1).float()
+
+
+def _hats(clock: Tensor) -> Tensor:
+    """Return where each logarithm of a clock (B, 3) lies between whole numbers, (B, 3 * HATS).
+
+    A fifth of a unit decides between a customer who is late and one who is gone; as one number among the
+    backbone's, the forecast would not see it.
+    """
+    logs = clock * clock.new_tensor([COUNT_SCALE, LOG_SCALE, LOG_SCALE])
+    centres = torch.arange(HATS, device=clock.device, dtype=clock.dtype)
+    return (1 - (logs[:, :, None] - centres).abs()).clamp(min=0).flatten(1)
 
 
 def padded_rows(values: Tensor, near: Records) -> Tensor:

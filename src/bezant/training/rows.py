@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bezant.network.backbones.packing import Packing
 from bezant.network.batch import Batch
 from bezant.types import AnyArray, InputError
 
@@ -25,6 +26,9 @@ BLOCK_ROWS = 4096
 
 POOLED_PARTS = 32
 """Steps whose rows are dealt by their number of records: enough that those of a step are alike."""
+
+FEW_RECORDS = 64
+"""Rows of at most so many records are not told apart by their number."""
 
 BUFFER_ROWS = 262_144
 """Rows in memory at once; batches mix the rows of 64 blocks from all over the files."""
@@ -84,6 +88,9 @@ class _InMemory:
 def of_similar_length(parts: list[Tensor], lengths: Tensor, seed: int) -> list[Tensor]:
     """Deal the rows of each pool of parts again, so that rows of a part have about as many records.
 
+    Rows of few records count as alike. Their padding costs little, and dealt by length they would make parts that
+    are all of one kind: of customers who bought once and never again, say, and of those who go on.
+
     Parameters
     ----------
     parts : list of int64 tensor
@@ -102,10 +109,42 @@ def of_similar_length(parts: list[Tensor], lengths: Tensor, seed: int) -> list[T
     for first in range(0, len(parts), POOLED_PARTS):
         pool = parts[first : first + POOLED_PARTS]
         rows = torch.cat(pool)
-        rows = rows[lengths[rows].argsort(stable=True)]
+        rows = rows[lengths[rows].clamp(min=FEW_RECORDS).argsort(stable=True)]
         dealt.extend(rows.tensor_split(len(pool)))
     order = torch.randperm(len(dealt), generator=torch.Generator().manual_seed(seed + 1))
     return [dealt[i] for i in order.tolist()]
+
+
+def real_share(rows: RowsInMemory, steps: int, seed: int, *, packed: bool) -> tuple[float, float]:
+    """Return which share of the positions computed in an epoch are records, and which in attention alone.
+
+    Parameters
+    ----------
+    rows : RowsInMemory
+        Rows with records, as they are trained on.
+    steps, seed : int
+        Steps of the epoch, and what shuffles it.
+    packed : bool
+        Whether the backbone lays records side by side for all but attention, as a transformer does, or
+        computes the padded batch, as the others do.
+
+    Returns
+    -------
+    (float, float)
+        From 0 to 1; both 1 where there is no record.
+    """
+    assert rows.batch.records is not None
+    lengths = rows.batch.records.lengths.cpu()
+    order = rows.shuffled(steps, seed, torch.device("cpu"))
+    real = padded = attended = 0
+    for step in range(steps):
+        own = lengths[order.part(step)[1]]
+        longest = int(own.max()) if len(own) else 0
+        real += int(own.sum())
+        padded += len(own) * longest
+        attended += sum(group.count * group.longest for group in Packing.of(own, longest).groups)
+    computed = real if packed else padded
+    return real / max(computed, 1) if real else 1.0, real / max(attended, 1) if real else 1.0
 
 
 class ArrayFile:

@@ -72,6 +72,27 @@ def test_training_makes_held_out_records_less_surprising(model: bz.HistoryModel)
     assert losses[-1] < losses[0]
 
 
+def test_most_positions_computed_are_records(model: bz.HistoryModel) -> None:
+    note = next(n for n in model.notes_ if n.startswith("Of the positions"))
+    assert float(note.split("computes, ")[1].split("%")[0]) >= 85
+
+
+def test_silence_until_the_cut_is_learned_from(events: pd.DataFrame) -> None:
+    """Of two customers with the same records, the one who is looked at later is less likely to come back."""
+    rows = pd.DataFrame({"customer": events["customer"].unique(), "cut": pd.Timestamp("1997-10-01")})
+    table = bz.with_records(rows, events, entity="customer", time="time", until="cut")
+    table = table[["cut", "records"]]
+    training = {"max_epochs": 25, "batch_size": 64}
+    found = bz.HistoryModel(size="tiny", until="cut", terms=("later",), training=training).pretrain(table)
+    one = table.head(1)
+    late, early = (found.embed(one.assign(cut=pd.Timestamp(t))) for t in ("1997-09-30", "1997-02-15"))
+    assert (late.iloc[:, -3:].to_numpy() < early.iloc[:, -3:].to_numpy()).all()
+    with pytest.raises(InputError, match="'cut' .* is missing in 1 of 1 rows"):
+        found.embed(one.assign(cut=pd.NaT))
+    with pytest.raises(InputError, match="'cut'"):
+        found.embed(one.drop(columns="cut"))
+
+
 def test_amounts_that_were_tampered_with_stand_out(model: bz.HistoryModel, events: pd.DataFrame) -> None:
     rng = np.random.default_rng(0)
     changed = events.sort_values(["customer", "time"], kind="stable").reset_index(drop=True)
@@ -129,8 +150,8 @@ def test_a_desk_starts_from_it(
         np.testing.assert_array_equal(value.numpy(), before[name].numpy(), err_msg=name)
     moved = [
         name
-        for name, value in risk.model_.network.records.state_dict().items()
-        if not np.array_equal(value.numpy(), before[f"summary.{name}"].numpy())
+        for name, value in risk.model_.network.records.named_parameters()
+        if not np.array_equal(value.detach().numpy(), before[f"summary.{name}"].numpy())
     ]
     assert bool(moved) is (how != "frozen")
     risk.save(tmp_path / "risk")

@@ -42,6 +42,7 @@ from bezant.schema.words import listed
 from bezant.training.config import TrainingConfig, read_config
 from bezant.training.loop import TrainingRun, train
 from bezant.training.progress import ProgressChoice, shown
+from bezant.training.rows import RowsInMemory, real_share
 from bezant.types import ArtifactError, Frame, InputError
 
 STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 800, 2, 60
@@ -188,7 +189,13 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
                 observe=observe,
             )
         self.network_, self.encoding_, self.schema_ = network.eval(), encoding, inferred.records
-        self.notes_ = (*notes, *self._notes(records, rows, known), *self.history_.notes)
+        trained_on = RowsInMemory(batch_of(cut_in_windows(known, self.window)))
+        self.notes_ = (
+            *notes,
+            *self._notes(records, rows, known),
+            self._positions_note(trained_on, training),
+            *self.history_.notes,
+        )
         return self
 
     def fit(self, X: Frame | Histories, y: Any = None) -> Self:
@@ -256,6 +263,15 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
                 "learned from in windows, and their vectors are of the latest one."
             )
         return tuple(said)
+
+    def _positions_note(self, rows: RowsInMemory, training: TrainingConfig) -> str:
+        """Say how much of what a pass computes is padding."""
+        assert training.batch_size is not None
+        steps = max(1, round(len(rows) / training.batch_size))
+        packed = self.network_.config.records.backbone.kind == "transformer"
+        real, attended = real_share(rows, steps, training.seed, packed=packed)
+        said = f"Of the positions that a pass of training computes, {real:.1%} are records"
+        return f"{said} ({attended:.1%} in attention)." if packed else f"{said}, the others padding."
 
     # ---------------------------------------------------------------------------------------- using
 
