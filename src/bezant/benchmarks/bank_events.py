@@ -1,10 +1,11 @@
 """Events of a synthetic bank, beside pragmatiq: events a second end to end, and what labels are foreseen.
 
-Run it with ``python -m bezant.benchmarks.bank_events FOLDER``, where ``pragmatiq generate --out FOLDER``
-(pragmatiq 1.1, from the package index) has written events, profiles and labels. The labels are the bank's own,
-each with the moment it is asked at; 30 % of the users judge, drawn as pragmatiq draws them. Pretraining reads
-events before the earliest such moment and no label. ``--speed`` measures events per processor second instead:
-reading, encoding, one pass of training, embedding; with pragmatiq too where it is installed.
+Run it with ``python -m bezant.benchmarks.bank_events FOLDER``, where ``pragmatiq synth generate --out FOLDER``
+(pragmatiq 1.1, from the package index) has written events, profiles and labels. The labels are the
+bank's own, each with the moment it is asked at; 30 % of the users judge, drawn as pragmatiq draws them.
+Pretraining reads events before the earliest such moment and no label. ``--speed`` measures events per
+processor second instead: reading, encoding, one pass of training, embedding; with pragmatiq too where it
+is installed.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def opened(folder: Path) -> Path:
     if missing:
         raise InputError(
             f"The folder {str(folder)!r} lacks {missing[0]!r}; let pragmatiq 1.1 write a bank there first: "
-            f"pragmatiq generate --out {folder}."
+            f"pragmatiq synth generate --out {folder}."
         )
     return folder
 

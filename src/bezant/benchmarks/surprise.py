@@ -111,7 +111,7 @@ def compare(data: str, customers: int, size: str, seeds: int) -> Iterator[str]:
     for seed in range(seeds):
         for name, kind, auc in one_seed(data, customers, size, seed):
             figures.setdefault((name, kind), []).append(auc)
-    yield f"{data}, {customers:,} customers, {HELD_OUT:.0%} of them with planted records; AUC, {seeds} seeds\n"
+    yield f"{data}, {customers:,} customers, {HELD_OUT:.0%} of them judge; AUC, {seeds} seeds\n"
     yield "| | " + " | ".join(PLANTS) + " |"
     yield "|---|" + "---|" * len(PLANTS)
     for name in dict.fromkeys(name for name, _ in figures):

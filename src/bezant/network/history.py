@@ -1,11 +1,12 @@
 """The network that learns from unlabelled histories.
 
-Six terms, each of which can be switched off. *fields*, *records*, *keys*: fields, whole records and whole keys
-(a field in all records of a row) are hidden and predicted from what is left. *next*: at every record, all
-fields of the next one and the time until then are predicted. *later*: at a moment drawn within each row's time,
-whether the next record comes within each of some horizons; a row that stays silent until it is looked at says
-so too, which the records that did come cannot say. *contrast*: two random slices of one row's records are to
-have similar summaries, those of different rows different ones (CoLES: Babaev et al. 2022, arXiv:2002.08232).
+Six terms, each of which can be switched off. *fields*, *records*, *keys*: fields, whole records and
+whole keys (a field in all records of a row) are hidden and predicted from what is left. *next*: at every
+record, all fields of the next one and the time until then are predicted. *later*: at a moment drawn
+within each row's time, whether the next record comes within each of some horizons; a row that stays
+silent until it is looked at says so too, which the records that did come cannot say. *contrast*: two
+random slices of one row's records are to have similar summaries, those of different rows different ones
+(CoLES: Babaev et al. 2022, arXiv:2002.08232).
 """
 
 from __future__ import annotations

@@ -88,8 +88,8 @@ class _InMemory:
 def of_similar_length(parts: list[Tensor], lengths: Tensor, seed: int) -> list[Tensor]:
     """Deal the rows of each pool of parts again, so that rows of a part have about as many records.
 
-    Rows of few records count as alike. Their padding costs little, and dealt by length they would make parts that
-    are all of one kind: of customers who bought once and never again, say, and of those who go on.
+    Rows of few records count as alike. Their padding costs little, and dealt by length they would make parts
+    that are all of one kind: of customers who bought once and never again, say, and of those who go on.
 
     Parameters
     ----------

@@ -87,7 +87,7 @@ def test_silence_until_the_cut_is_learned_from(events: pd.DataFrame) -> None:
     one = table.head(1)
     late, early = (found.embed(one.assign(cut=pd.Timestamp(t))) for t in ("1997-09-30", "1997-02-15"))
     assert (late.iloc[:, -3:].to_numpy() < early.iloc[:, -3:].to_numpy()).all()
-    with pytest.raises(InputError, match="'cut' .* is missing in 1 of 1 rows"):
+    with pytest.raises(InputError, match=r"'cut' .* is missing in 1 of 1 rows"):
         found.embed(one.assign(cut=pd.NaT))
     with pytest.raises(InputError, match="'cut'"):
         found.embed(one.drop(columns="cut"))
