@@ -1,11 +1,11 @@
 """Events of a synthetic bank, beside pragmatiq: events a second end to end, and what labels are foreseen.
 
-Run it with ``python -m bezant.benchmarks.bank_events FOLDER``, where ``pragmatiq synth generate --out FOLDER``
-(pragmatiq 1.1, from the package index) has written events, profiles and labels. The labels are the
+Run it with ``python -m bezant.benchmarks.bank_events FOLDER``, where ``pragmatiq synth generate --out
+FOLDER`` (pragmatiq 1.1, from the package index) has written events, profiles and labels. The labels are the
 bank's own, each with the moment it is asked at; 30 % of the users judge, drawn as pragmatiq draws them.
 Pretraining reads events before the earliest such moment and no label. ``--speed`` measures events per
-processor second instead: reading, encoding, one pass of training, embedding; with pragmatiq too where it
-is installed.
+processor second instead: reading, encoding, one pass of training, embedding; with pragmatiq too where it is
+installed.
 """
 
 from __future__ import annotations
@@ -274,8 +274,8 @@ def rival_speed(folder: Path, users: int) -> tuple[int, dict[str, float], int]:
     """
     if importlib.util.find_spec("pragmatiq") is None:
         raise InputError("The comparison needs pragmatiq 1.1; install it with: pip install pragmatiq==1.1.0")
-    import torch
     from pragmatiq import api
+    from pragmatiq.models.pragmatiq import PragmaModel
 
     with tempfile.TemporaryDirectory() as place:
         parts: dict[str, float] = {}
@@ -297,8 +297,7 @@ def rival_speed(folder: Path, users: int) -> tuple[int, dict[str, float], int]:
         start = time.process_time()
         api.embed(f"{place}/shards", run["run_dir"], token_budget=budget, device="cpu")
         parts["embed"] = time.process_time() - start
-        saved = torch.load(f"{run['run_dir']}/checkpoints/last.pt", map_location="cpu", weights_only=False)
-        size = sum(t.numel() for t in saved["model"].values())
+        size = sum(p.numel() for p in PragmaModel.from_pretrained(run["run_dir"], device="cpu").parameters())
     return events, parts, size
 
 

@@ -179,11 +179,15 @@ class HistoryNetwork(nn.Module):
 
     @contextmanager
     def computing_in(self, dtype: torch.dtype) -> Iterator[None]:
-        """Compute matrix products in another precision, where the machine does so faster."""
+        """Compute matrix products in another precision, where the machine does so faster.
+
+        The training loop stays inside for all its steps, so nothing may be cached: autocast would go on with
+        the weights of the first step.
+        """
         if dtype == torch.float32:
             yield
             return
-        with torch.autocast(self.start.device.type, dtype):
+        with torch.autocast(self.start.device.type, dtype, cache_enabled=False):
             yield
 
     # ------------------------------------------------------------------------------------ the terms
