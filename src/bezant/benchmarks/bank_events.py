@@ -11,12 +11,13 @@ installed.
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import logging
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -274,8 +275,9 @@ def rival_speed(folder: Path, users: int) -> tuple[int, dict[str, float], int]:
     """
     if importlib.util.find_spec("pragmatiq") is None:
         raise InputError("The comparison needs pragmatiq 1.1; install it with: pip install pragmatiq==1.1.0")
-    from pragmatiq import api
-    from pragmatiq.models.pragmatiq import PragmaModel
+    # by name: it is no dependency of the package, and brings no types
+    api = importlib.import_module("pragmatiq.api")
+    models = importlib.import_module("pragmatiq.models.pragmatiq")
 
     with tempfile.TemporaryDirectory() as place:
         parts: dict[str, float] = {}
@@ -297,17 +299,20 @@ def rival_speed(folder: Path, users: int) -> tuple[int, dict[str, float], int]:
         start = time.process_time()
         api.embed(f"{place}/shards", run["run_dir"], token_budget=budget, device="cpu")
         parts["embed"] = time.process_time() - start
-        size = sum(p.numel() for p in PragmaModel.from_pretrained(run["run_dir"], device="cpu").parameters())
+        size = sum(
+            p.numel() for p in models.PragmaModel.from_pretrained(run["run_dir"], device="cpu").parameters()
+        )
     return events, parts, size
 
 
 def speeds(folder: Path, users: int, size: SizeName) -> Iterator[str]:
     """Yield what a processor second does, of bezant and of pragmatiq."""
     found = {}
-    for name, measure in (
-        (f"bezant, size {size!r}", lambda: own_speed(folder, users, size)),
-        ("pragmatiq 1.1, size 'nano'", lambda: rival_speed(folder, users)),
-    ):
+    measured: dict[str, Callable[[], tuple[int, dict[str, float], int]]] = {
+        f"bezant, size {size!r}": lambda: own_speed(folder, users, size),
+        "pragmatiq 1.1, size 'nano'": lambda: rival_speed(folder, users),
+    }
+    for name, measure in measured.items():
         events, parts, parameters = measure()
         found[name] = events / sum(parts.values())
         each = ", ".join(f"{part} {seconds:.1f}" for part, seconds in parts.items())

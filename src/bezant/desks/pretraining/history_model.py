@@ -51,7 +51,6 @@ STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 800, 2, 60
 HELD_OUT = 0.1
 """Share of the histories that choose the epoch."""
 
-
 NOT_PRETRAINED = "This %(name)s has learned nothing yet; pretrain it first: model.pretrain(events)."
 
 
@@ -190,12 +189,8 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
             )
         self.network_, self.encoding_, self.schema_ = network.eval(), encoding, inferred.records
         trained_on = RowsInMemory(batch_of(cut_in_windows(known, self.window)))
-        self.notes_ = (
-            *notes,
-            *self._notes(records, rows, known),
-            self._positions_note(trained_on, training),
-            *self.history_.notes,
-        )
+        said = (*self._notes(records, rows, known), self._positions_note(trained_on, training))
+        self.notes_ = (*notes, *said, *self.history_.notes)
         return self
 
     def fit(self, X: Frame | Histories, y: Any = None) -> Self:
