@@ -23,7 +23,7 @@ def test_every_model_is_fitted_to_the_tasks_rows(
 
     monkeypatch.setattr(module.OrderedBoosting, "final", final)
     monkeypatch.setattr(module, "credit_tasks", lambda names: [TASK])
-    module.main(["--rows", "900"])
+    module.main(["--rows", "900", "--dealt", "2"])
     assert seen == [900]
     said = capsys.readouterr().out
     assert "of CatBoost's" in said and "of LightGBM's" in said

@@ -9,18 +9,19 @@ from bezant.training.plan import SMALL_ROWS, TablePlan
 
 
 @pytest.mark.parametrize(
-    ("network", "rows", "parts"),
+    ("network", "rows", "groups"),
     [
-        (NetworkConfig(), SMALL_ROWS, 2),
-        (NetworkConfig(), SMALL_ROWS - 1, 1),
+        (NetworkConfig(), SMALL_ROWS, 1),
+        (NetworkConfig(), SMALL_ROWS - 1, 4),
         (NetworkConfig(size="base"), SMALL_ROWS - 1, 1),
-        (NetworkConfig(trunk="mlp"), SMALL_ROWS, 1),
-        (NetworkConfig(dealt=1), SMALL_ROWS, 1),
-        (NetworkConfig(dealt=8), SMALL_ROWS, 8),
+        (NetworkConfig(trunk="mlp"), SMALL_ROWS - 1, 1),
+        (NetworkConfig(groups=2), SMALL_ROWS - 1, 2),
     ],
 )
-def test_large_tables_deal_their_batches_in_two(network: NetworkConfig, rows: int, parts: int) -> None:
-    assert TablePlan(network=network).resolved(rows).network.dealt == parts
+def test_small_tables_get_groups_unless_it_is_said_otherwise(
+    network: NetworkConfig, rows: int, groups: int
+) -> None:
+    assert TablePlan(network=network).resolved(rows).network.groups == groups
 
 
 def test_a_plan_that_is_resolved_stays_as_it_is() -> None:

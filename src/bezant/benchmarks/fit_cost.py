@@ -26,7 +26,7 @@ from bezant.traditional.ordered_boosting import OrderedBoosting, OrderedConfigur
 from bezant.types import FloatArray
 
 
-def fit_cost(task: CreditTask, rows: int | None = None, seed: int = 0) -> dict[str, float]:
+def fit_cost(task: CreditTask, rows: int | None = None, *, dealt: int = 1, seed: int = 0) -> dict[str, float]:
     """Return the CPU seconds of each model's fit.
 
     Parameters
@@ -35,6 +35,8 @@ def fit_cost(task: CreditTask, rows: int | None = None, seed: int = 0) -> dict[s
         One whose rows have a time.
     rows : int, optional
         Training rows at most.
+    dealt : int, default 1
+        Parts that the large model deals a batch into.
     seed : int, default 0
         Of all models.
     """
@@ -51,7 +53,8 @@ def fit_cost(task: CreditTask, rows: int | None = None, seed: int = 0) -> dict[s
         name: _cpu_seconds(lambda model=model: _boost(model, intake, y, seed))  # type: ignore[misc]
         for name, model in boosted.items()
     }
-    large = CreditRisk(time=task.time, benchmark=False, random_state=seed, progress=False)
+    network = {"dealt": dealt} if dealt > 1 else None
+    large = CreditRisk(time=task.time, benchmark=False, random_state=seed, progress=False, network=network)
     return {"bezant": _cpu_seconds(lambda: large.fit(X, y)), **spent}
 
 
@@ -81,9 +84,10 @@ def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bezant.benchmarks.fit_cost", description=__doc__)
     parser.add_argument("--task", default="sba-100k", help="whose rows")
     parser.add_argument("--rows", type=int, help="at most so many")
+    parser.add_argument("--dealt", type=int, default=1, help="parts that the large model deals a batch into")
     given = parser.parse_args(words)
     torch.set_num_threads(1)
-    spent = fit_cost(credit_tasks([given.task])[0], given.rows)
+    spent = fit_cost(credit_tasks([given.task])[0], given.rows, dealt=given.dealt)
     ratios = ", ".join(
         f"{spent['bezant'] / seconds:.2f} of {name}'s {seconds:,.0f}"
         for name, seconds in spent.items()

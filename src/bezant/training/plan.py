@@ -24,10 +24,6 @@ SMALL = {"width": 96, "depth": 1, "groups": 4, "bins": 16, "spacing": "tails", "
 """What a small table's network is made of, unless it is said otherwise. Groups are those of a TabM trunk, and
 an additive member answers with the probability of an event."""
 
-DEALT = 2
-"""Parts that a batch of a large table is dealt into: half of the members read each. It costs no accuracy,
-and a step takes little more than half of the time; four parts need half as many epochs again."""
-
 SMALL_SIZES = ("tiny", "small")
 """Whoever asks for a larger size gets it, however few the rows."""
 
@@ -114,8 +110,6 @@ class TablePlan(BaseModel):
             fits = {"groups": network.trunk == "tabm", "additive": network.head == "binary"}
             wished = {k: v for k, v in SMALL.items() if k not in given and fits.get(k, True)}
             network, statistics = network.model_copy(update=wished), EMBEDDED_UP_TO + 1
-        elif not small and network.trunk == "tabm" and "dealt" not in network.model_fields_set:
-            network = network.model_copy(update={"dealt": DEALT})
         return self.model_copy(
             update={
                 "network": network,
