@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from bezant.benchmarks.sequence_speed import speed_part
+from bezant.benchmarks.sequence_speed import rectools_part, speed_part
 from bezant.datasets import load_table, task
 from bezant.desks.customers.next_product import NextProduct
 from bezant.desks.customers.owned_product import OwnedProduct
@@ -126,31 +126,45 @@ def ratings(ties: str = "source", seed: int = 0) -> Interactions:
     return interactions(table, customer="user", product="item")[0]
 
 
-def movielens_part(seed: int, ties: str = "source") -> Iterator[str]:
-    """Yield the lines of leave-last-out with full ranking."""
-    before, taken = ratings(ties, seed).without_last()
+def movielens_part(seeds: Sequence[int], ties: str = "source") -> Iterator[str]:
+    """Yield the lines of leave-last-out with full ranking; the large model once a seed, and their mean."""
+    before, taken = ratings(ties, seeds[0]).without_last()
     yield (
         f"{len(before):,} users, {len(before.products):,} films; the last rating of each is judged among all "
-        f"films not yet rated; settings chosen on the {VALIDATED} ratings before; ties: {ties}, seed {seed}"
+        f"films not yet rated; settings chosen on the {VALIDATED} ratings before; ties: {ties}"
     )
     yield f"{'model':<22} NDCG@10 +/- 1 SE   HR@10    MRR  coverage  bits  CPU s"
-    met = np.bincount(before.product, minlength=len(before.products))
     for name, settings in RECOMMENDERS.items():
-        start = time.process_time()
+        rows = []
         try:
-            scores = chosen(settings(seed), before).fit(before).scores(before)
+            for seed in seeds if name == NextProduct.name else seeds[:1]:
+                rows.append(_films(settings(seed), before, taken, seed))
+                yield _film_line(f"{name}, seed {seed}" if name == NextProduct.name else name, rows[-1])
         except MissingExtraError as error:
             yield f"{name:<22} left out: {error}"
-            continue
-        owned = before.owned()
-        found, lists = judged(scores, taken, owned), ranking.top_k(scores, 10, ~owned, random_state=seed)
-        ndcg = ranking.ndcg(found)
-        yield (
-            f"{name:<22} {ndcg.mean():.4f} +/- {ndcg.std() / np.sqrt(len(ndcg)):.4f}  "
-            f"{ranking.hit_rate(found).mean():.4f} {ranking.reciprocal_rank(found).mean():.4f}  "
-            f"{ranking.coverage(lists, len(met)):8.3f} {ranking.novelty(lists, met, len(before)):5.2f} "
-            f"{time.process_time() - start:6.1f}"
-        )
+        if len(rows) > 1:
+            yield _film_line(f"{name}, mean of {len(rows)}", np.mean(rows, axis=0))
+
+
+def _films(settings: Sequence[Recommender], before: Interactions, taken: IntArray, seed: int) -> FloatArray:
+    """Return NDCG@10, its standard error, HR@10, MRR, coverage, novelty and CPU seconds."""
+    start = time.process_time()
+    scores = chosen(settings, before).fit(before).scores(before)
+    seconds = time.process_time() - start
+    owned, met = before.owned(), np.bincount(before.product, minlength=len(before.products))
+    found, lists = judged(scores, taken, owned), ranking.top_k(scores, 10, ~owned, random_state=seed)
+    ndcg = ranking.ndcg(found)
+    means = ndcg.mean(), ndcg.std() / np.sqrt(len(ndcg)), ranking.hit_rate(found).mean()
+    spread = ranking.coverage(lists, len(met)), ranking.novelty(lists, met, len(before))
+    return np.array([*means, ranking.reciprocal_rank(found).mean(), *spread, seconds])
+
+
+def _film_line(name: str, row: FloatArray) -> str:
+    ndcg, error, hits, reciprocal, coverage, novelty, seconds = row
+    return (
+        f"{name:<22} {ndcg:.4f} +/- {error:.4f}  {hits:.4f} {reciprocal:.4f}  {coverage:8.3f} {novelty:5.2f} "
+        f"{seconds:6.1f}"
+    )
 
 
 def hide_one(owned: BoolArray, seed: int) -> tuple[BoolArray, IntArray]:
@@ -162,60 +176,85 @@ def hide_one(owned: BoolArray, seed: int) -> tuple[BoolArray, IntArray]:
     return left, hidden
 
 
-def caravan_part(seed: int) -> Iterator[str]:
-    """Yield the lines of owned policies with one hidden, five folds by household."""
+def caravan_part(seeds: Sequence[int]) -> Iterator[str]:
+    """Yield the lines of owned policies with one hidden, five folds by household, each seed another draw."""
     table, groups = load_table("caravan"), task("caravan").groups
     products = groups["owned"]
     owned = np.stack([table[c].to_numpy() > 0 for c in products], axis=1)
     profile = np.stack([table[c].to_numpy().astype(np.float64) for c in groups["profile"]], axis=1)
     held = owned.any(axis=1)
     owned, profile = owned[held], profile[held]
-    left, hidden = hide_one(owned, seed)
-    fold = np.random.default_rng(seed).permutation(len(owned)) % 5
     yield (
         f"{len(owned):,} households with a policy, {len(products)} kinds; one that is owned is hidden and "
-        f"ranked among those not owned; 5 folds, seed {seed}"
+        f"ranked among those not owned; 5 folds; seeds {', '.join(map(str, seeds))}"
     )
-    yield f"{'model':<22} MRR +/- 1 SE     HR@1   HR@3"
+    yield f"{'model':<28} MRR +/- 1 SE     HR@1   HR@3"
     for name, model in SET_MODELS.items():
-        scores = np.empty(owned.shape)
-        for k in range(5):
-            known, asked = fold != k, fold == k
-            scores[asked] = model(owned[known], profile[known], left[asked], profile[asked], seed)
-        found = judged(scores, hidden, left)
-        rank = ranking.reciprocal_rank(found)
-        yield (
-            f"{name:<22} {rank.mean():.4f} +/- {rank.std() / np.sqrt(len(rank)):.4f} "
-            f"{ranking.hit_rate(found, 1).mean():.4f} {ranking.hit_rate(found, 3).mean():.4f}"
-        )
+        rows = []
+        for seed in seeds:
+            rows.append(_policies(model, owned, profile, seed))
+            yield _policy_line(f"{name}, seed {seed}", rows[-1])
+        if len(rows) > 1:
+            yield _policy_line(f"{name}, mean of {len(rows)}", np.mean(rows, axis=0))
 
 
-PARTS: dict[str, tuple[str, Callable[[int], Iterator[str]]]] = {
+def _policies(model: SetScores, owned: BoolArray, profile: FloatArray, seed: int) -> FloatArray:
+    """Return MRR, its standard error, HR@1 and HR@3 over five folds."""
+    left, hidden = hide_one(owned, seed)
+    fold = np.random.default_rng(seed).permutation(len(owned)) % 5
+    scores = np.empty(owned.shape)
+    for k in range(5):
+        known, asked = fold != k, fold == k
+        scores[asked] = model(owned[known], profile[known], left[asked], profile[asked], seed)
+    found = judged(scores, hidden, left)
+    rank = ranking.reciprocal_rank(found)
+    hits = (ranking.hit_rate(found, k).mean() for k in (1, 3))
+    return np.array([rank.mean(), rank.std() / np.sqrt(len(rank)), *hits])
+
+
+def _policy_line(name: str, row: FloatArray) -> str:
+    reciprocal, error, first, third = row
+    return f"{name:<28} {reciprocal:.4f} +/- {error:.4f} {first:.4f} {third:.4f}"
+
+
+PARTS: dict[str, tuple[str, Callable[[Sequence[int]], Iterator[str]]]] = {
     "movielens": ("MovieLens-100k, leave-last-out, full ranking", movielens_part),
-    "ties": ("The same, ratings of one second in random order", lambda seed: movielens_part(seed, "random")),
+    "ties": (
+        "The same, ratings of one second in random order",
+        lambda seeds: movielens_part(seeds, "random"),
+    ),
     "caravan": ("Caravan, one owned product hidden", caravan_part),
     "speed": ("Training on sequences: d = 64, 2 layers, length 50", speed_part),
+    "rectools": ("The same as a whole training, beside RecTools", rectools_part),
 }
 """Parts of the benchmark by name: a title, and what yields its lines."""
 
 
-def recommend(parts: Sequence[str] = (), seed: int = 0) -> Iterator[str]:
+def recommend(parts: Sequence[str] = (), seeds: Sequence[int] = (0,)) -> Iterator[str]:
     """Yield the lines of the named parts, all of them if none is named."""
     for name in parts or PARTS:
         if name not in PARTS:
             raise InputError(f"There is no part {name!r}; the parts are {', '.join(PARTS)}.")
         title, lines = PARTS[name]
         yield f"\n## {title}\n"
-        yield from lines(seed)
+        try:
+            yield from lines(seeds)
+        except MissingExtraError as error:
+            if parts:
+                raise
+            yield f"left out: {error}"
 
 
 def _main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bezant.benchmarks.recommend", description=__doc__)
     parser.add_argument("parts", nargs="*", help=f"any of {', '.join(PARTS)}; all if none is named")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, nargs="+", default=[0], help="one or more; means are printed")
     given = parser.parse_args()
-    for line in recommend(given.parts, given.seed):
-        print(line, flush=True)
+    try:
+        for line in recommend(given.parts, given.seed):
+            print(line, flush=True)
+    except (InputError, MissingExtraError) as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":
