@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bezant as bz
-from bezant.desks.customers.demand_fit import Trust
 from bezant.desks.customers.demand_rows import Window, demand_rows, past_windows
 from bezant.desks.customers.demand_segments import customer_segments
 from bezant.desks.customers.demand_settings import read_backbone, read_day, read_horizon
+from bezant.desks.customers.demand_trust import Trust, best_law
 from bezant.evidence.demand import Outlook
 from bezant.histories.readers import read_table
 from bezant.traditional.demand import GammaGamma, bg_nbd, pareto_nbd, purchases, summarise
@@ -186,12 +187,30 @@ def test_levels_put_the_totals_where_they_were():
     n = len(rows.names)
     expected = rows.expected["bg_nbd"]
     happened = Outlook(1.3 * expected.count, 0.8 * expected.spend, 0.9 * expected.active)
-    trust = Trust("bg_nbd", (1.0, 1.0, 1.0)).levelled(rows, np.zeros((n, 3)), happened)
-    found = trust.outlook(rows, np.zeros((n, 3)))
+    trust = Trust("bg_nbd", ((1.0, 1.0),) * 3).levelled(rows, np.zeros((n, 3, 2)), happened)
+    found = trust.outlook(rows, np.zeros((n, 3, 2)))
     assert trust.count == pytest.approx(1.3)
     assert found.count.sum() == pytest.approx(happened.count.sum())
     assert found.spend.sum() == pytest.approx(happened.spend.sum())
     assert found.active.mean() == pytest.approx(happened.active.mean(), rel=0.02)
+
+
+def test_the_law_is_chosen_whose_total_was_off_by_the_same_again():
+    """Both expect the same of whom; the total of one drifts, that of the other is off for good."""
+    bought = purchases(read_table(log()), amount="amount")
+    parts = [demand_rows(bought, Window(UNTIL - np.timedelta64(7 * w, "D"), 10.0), laws()) for w in (8, 0)]
+    steady, drifting = "pareto_nbd", "bg_nbd"
+    happened = [
+        Outlook(1.5 * rows.expected[steady].count, rows.expected[steady].spend, rows.expected[steady].active)
+        for rows in parts
+    ]
+    for rows, factor in zip(parts, (0.6, 1.8), strict=True):
+        counts = factor * rows.expected[steady].count
+        rows.expected[drifting] = replace(rows.expected[drifting], count=counts)
+    assert best_law(parts, happened).law == steady
+    exact = [replace(rows, expected={**rows.expected, drifting: rows.expected[steady]}) for rows in parts]
+    exact[1].expected[steady] = replace(exact[1].expected[steady], count=3.0 * happened[1].count)
+    assert best_law(exact, happened).law == drifting
 
 
 @pytest.mark.parametrize(("given_", "weeks"), [("39W", 39), ("14D", 2), ("1Y", 365.25 / 7), (6, 6)])

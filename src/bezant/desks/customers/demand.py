@@ -49,8 +49,9 @@ class CustomerDemand(BaseEstimator):  # type: ignore[misc]
     """Purchases, spend and probability of any purchase over a horizon, from a log of purchases.
 
     A network reads each customer's purchases at past cuts and corrects, within bounds, what a model of repeat
-    purchases (BG/NBD or Pareto/NBD, with Gamma-Gamma amounts) expected there. Customers held out choose how
-    far the corrections are believed; totals are put where they were in the last past window.
+    purchases (BG/NBD or Pareto/NBD, with Gamma-Gamma amounts) expected there; boosted trees do so too.
+    Customers held out choose how far either is believed; totals are put where they were in the last past
+    window.
 
     Several purchases of one customer on one day count as one, with the sum of their amounts.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,13 +23,13 @@ from bezant.desks.customers.demand_rows import (
     of_customers,
     past_windows,
 )
-from bezant.evidence.demand import DemandEvaluation, Outlook, demand_figures, evaluate_demand
+from bezant.desks.customers.demand_trust import Trust, believed, best_law
+from bezant.evidence.demand import DemandEvaluation, Outlook, evaluate_demand
 from bezant.network.batch import Batch
 from bezant.network.fields.embedding import FieldConfig
-from bezant.network.heads.demand import demand_terms
 from bezant.network.model import Network, NetworkConfig, learn_network
 from bezant.network.record_encoder import RecordsConfig
-from bezant.traditional.demand import Demand, DemandBoosting, Purchases
+from bezant.traditional.demand import BoostedCorrections, Demand, DemandBoosting, Purchases
 from bezant.training.config import TrainingConfig
 from bezant.training.loop import TrainingRun, train
 from bezant.training.progress import ProgressChoice, shown
@@ -44,11 +44,8 @@ FEWEST = 200
 HELD_OUT = 0.2
 """Share of the customers that choose, stop and judge."""
 
-SHARES = (0.0, 0.5, 1.0)
-"""How much of a correction may be believed; the held-out customers choose."""
-
-MOST_LEVEL = 2.0
-"""A total is moved by at most this factor."""
+STEPS = 240
+"""Steps of a training that is not given; corrections begin at none, and more learn the noise."""
 
 
 @dataclass(frozen=True)
@@ -76,50 +73,6 @@ class Plan:
     progress: ProgressChoice = "auto"
 
 
-@dataclass(frozen=True)
-class Trust:
-    """What stands between the network's corrections and the answers.
-
-    Attributes
-    ----------
-    law : str
-        Key of the model of repeat purchases that is corrected.
-    believed : tuple of three float
-        Shares of the corrections of count, activity and amount that are believed.
-    count, spend : float
-        Factors that put the totals where those of the past window were.
-    active : float
-        Shift of the log-odds that does so with the share of active customers.
-    """
-
-    law: str
-    believed: tuple[float, ...] = (0.0, 0.0, 0.0)
-    count: float = 1.0
-    spend: float = 1.0
-    active: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.law not in LAWS or len(self.believed) != 3 or self.count <= 0 or self.spend <= 0:
-            raise InputError(f"A correction needs a known law and factors above 0, not {asdict(self)}.")
-
-    def outlook(self, rows: DemandRows, corrections: FloatArray) -> Outlook:
-        """Return the answers about customers, whose corrections are (n, 3)."""
-        log_count, log_odds, log_amount = (rows.offsets(self.law) + np.asarray(self.believed) * corrections).T
-        count = self.count * np.exp(log_count)
-        active = 1 / (1 + np.exp(-(log_odds + self.active)))
-        # Whoever is expected to buy .1 times buys at all with a probability of .1 at most (Markov).
-        return Outlook(count, self.spend * count * np.exp(log_amount), np.minimum(active, count))
-
-    def levelled(self, rows: DemandRows, corrections: FloatArray, happened: Outlook) -> Trust:
-        """Return it with the totals of a past window."""
-        plain = replace(self, count=1.0, spend=1.0, active=0.0)
-        found = plain.outlook(rows, corrections)
-        count = _factor(happened.count, found.count)
-        spend = _factor(happened.spend, count * found.spend)
-        odds = rows.offsets(self.law)[:, 1] + self.believed[1] * corrections[:, 1]
-        return replace(plain, count=count, spend=spend, active=_shift(odds, float(happened.active.mean())))
-
-
 @dataclass(frozen=True, eq=False)
 class FittedDemand:
     """What a fit gives.
@@ -127,6 +80,7 @@ class FittedDemand:
     Attributes
     ----------
     network : Network
+    boosted : BoostedCorrections
     trust : Trust
     laws : dict
         The models of repeat purchases as fitted at the end of the known period.
@@ -136,6 +90,7 @@ class FittedDemand:
     """
 
     network: Network
+    boosted: BoostedCorrections
     trust: Trust
     laws: Laws
     evaluation: DemandEvaluation
@@ -145,7 +100,7 @@ class FittedDemand:
     def outlook(self, bought: Purchases, window: Window) -> tuple[DemandRows, Outlook]:
         """Return everyone who bought before the window's cut, and what is expected of them."""
         rows = demand_rows(bought, window, self.laws)
-        return rows, self.trust.outlook(rows, corrections_of(self.network, rows))
+        return rows, self.trust.outlook(rows, corrections_of(self.network, self.boosted, rows))
 
 
 def fit_demand(bought: Purchases, until: np.datetime64, plan: Plan) -> FittedDemand:
@@ -165,16 +120,17 @@ def fit_demand(bought: Purchases, until: np.datetime64, plan: Plan) -> FittedDem
     known = np.random.default_rng(plan.seed).random(len(bought.names)) >= HELD_OUT
     learning = known[np.searchsorted(bought.names, last.names)]
     happened = outcomes(bought, last)
-    trust = _best_law(last, happened, learning)
+    trust = best_law(parts, [outcomes(bought, rows) for rows in parts])
     first, network = _train(bought, parts, trust.law, plan, known, None)
-    corrections = corrections_of(network, last)
-    trust = _believed(trust, last, corrections, happened, learning)
+    corrections = corrections_of(network, _boost(bought, parts, trust.law, plan, known), last)
+    trust = believed(trust, last, corrections, happened, learning)
     evaluation = _judged(bought, last, trust, corrections, happened, learning, known, until, plan)
     second, network = _train(bought, parts, trust.law, plan, np.ones_like(known), max(first.best_epoch, 1))
-    trust = trust.levelled(last, corrections_of(network, last), happened)
+    boosted = _boost(bought, parts, trust.law, plan, np.ones_like(known))
+    trust = trust.levelled(last, corrections_of(network, boosted, last), happened)
     laws = fit_laws(bought, until, MOST_FOR_LAWS, plan.seed)
     notes = (*_notes(parts, trust, plan), *first.notes, *second.notes)
-    return FittedDemand(network, trust, laws, evaluation, (first, second), notes)
+    return FittedDemand(network, boosted, trust, laws, evaluation, (first, second), notes)
 
 
 def outcomes(bought: Purchases, rows: DemandRows) -> Outlook:
@@ -183,10 +139,11 @@ def outcomes(bought: Purchases, rows: DemandRows) -> Outlook:
     return Outlook(count.astype(np.float64), np.maximum(spend, 0.0), (count > 0).astype(np.float64))
 
 
-def corrections_of(network: Network, rows: DemandRows) -> FloatArray:
-    """Return the network's corrections, (n, 3)."""
+def corrections_of(network: Network, boosted: BoostedCorrections, rows: DemandRows) -> FloatArray:
+    """Return the network's and the boosted corrections, (n, 3, 2)."""
     batch = rows.batch if network.records is not None else replace(rows.batch, records=None)
-    return network.predict(batch).double().numpy()
+    own = network.predict(batch).double().numpy()
+    return np.stack([own, boosted.predict(rows.batch.numbers.double().numpy())], axis=-1)
 
 
 def _rows_at(bought: Purchases, window: Window, seed: int, *, last: bool) -> DemandRows:
@@ -223,9 +180,31 @@ def _train(
         torch.manual_seed(plan.seed)
         network, rows = learn_network(batch, torch.zeros(len(batch), dtype=torch.int64), plan.network)
     with shown("demand" if epochs is None else "demand, all customers", plan.progress) as observe:
-        run = train(network, rows, held_out, plan.training, stop_after=epochs, observe=observe)
+        run = train(
+            network, rows, held_out, _usual(plan.training, len(batch)), stop_after=epochs, observe=observe
+        )
     network.eval()
     return run, network
+
+
+def _usual(given: TrainingConfig, rows: int) -> TrainingConfig:
+    """Return a configuration with some :data:`STEPS` steps where it says nothing."""
+    batch = given.batch_size or min(max(2 ** round(np.log2(max(rows, 2) / 64)), 32), 1024)
+    epochs = given.max_epochs or min(max(round(STEPS * batch / max(rows, 1)), 4), 60)
+    return given.model_copy(update={"batch_size": batch, "max_epochs": epochs})
+
+
+def _boost(
+    bought: Purchases, parts: list[DemandRows], law: str, plan: Plan, known: BoolArray
+) -> BoostedCorrections:
+    """Fit the boosted correction to these customers at every cut."""
+    columns = []
+    for rows in parts:
+        chosen, happened = known[np.searchsorted(bought.names, rows.names)], outcomes(bought, rows)
+        x, amount = rows.batch.numbers.double().numpy(), happened.spend / np.maximum(happened.count, 1)
+        columns.append([part[chosen] for part in (x, rows.offsets(law), happened.count, amount)])
+    told = [np.concatenate(column) for column in zip(*columns, strict=True)]
+    return BoostedCorrections(random_state=plan.seed).fit(*told)
 
 
 def _batch(bought: Purchases, rows: DemandRows, law: str, plan: Plan, chosen: BoolArray) -> Batch:
@@ -242,73 +221,6 @@ def network_config(size: Any, backbone: Any, **more: Any) -> NetworkConfig:
     if backbone is not None:
         records = RecordsConfig(backbone=backbone, fields=FieldConfig(n_bins=(), cardinalities=()))
     return NetworkConfig(size=size, head="demand", fields=fields, records=records, **more)
-
-
-# ------------------------------------------------------------------------------------------ choosing
-
-
-def _best_law(rows: DemandRows, happened: Outlook, learning: BoolArray) -> Trust:
-    """Return the law whose counts, with their total put right, were nearest."""
-    nothing = np.zeros((len(learning), 3))
-    found = {}
-    for law in LAWS:
-        trust = Trust(law).levelled(rows, nothing, happened)
-        seen = trust.outlook(rows, nothing).rows(learning)
-        found[law] = (demand_figures(happened.rows(learning), seen)["deviance"], trust)
-    return min(found.values(), key=lambda pair: pair[0])[1]
-
-
-def _believed(
-    trust: Trust, rows: DemandRows, corrections: FloatArray, happened: Outlook, learning: BoolArray
-) -> Trust:
-    """Return it with the shares that the held-out customers choose and levels of the others."""
-    losses = {share: _losses(trust, rows, share * corrections, happened, ~learning) for share in SHARES}
-    shares = tuple(min(SHARES, key=lambda share: losses[share][part]) for part in range(3))
-    part = _some(rows, learning)
-    return replace(trust, believed=shares).levelled(
-        part, corrections[learning], happened.rows(np.flatnonzero(learning))
-    )
-
-
-def _losses(
-    trust: Trust, rows: DemandRows, corrections: FloatArray, happened: Outlook, judged: BoolArray
-) -> FloatArray:
-    """Return the mean losses of count, activity and amount, (3,), with the levels of all other customers."""
-    amount = happened.spend / np.maximum(happened.count, 1)
-    target = np.column_stack([happened.count, amount, rows.offsets(trust.law)])
-    learning = np.flatnonzero(~judged)
-    whole = replace(trust, believed=(1.0, 1.0, 1.0))
-    level = whole.levelled(_some(rows, ~judged), corrections[learning], happened.rows(learning))
-    moved = corrections + np.array([np.log(level.count), level.active, np.log(level.spend)])
-    terms = demand_terms(torch.from_numpy(moved[judged]), torch.from_numpy(target[judged]))
-    return terms.mean(0).numpy()
-
-
-def _some(rows: DemandRows, chosen: BoolArray) -> DemandRows:
-    """Return some customers of a cut, for whom corrections are known already."""
-    expected = {
-        law: Demand(d.names[chosen], d.count[chosen], d.spend[chosen], d.active[chosen])
-        for law, d in rows.expected.items()
-    }
-    return replace(rows, expected=expected)
-
-
-def _factor(happened: FloatArray, expected: FloatArray) -> float:
-    total = float(expected.sum())
-    factor = float(happened.sum()) / total if total > 0 else 1.0
-    return float(np.clip(factor, 1 / MOST_LEVEL, MOST_LEVEL))
-
-
-def _shift(log_odds: FloatArray, share: float) -> float:
-    """Return what is added to log-odds so that their probabilities have this mean, by bisection."""
-    low, high = -np.log(MOST_LEVEL) * 2, np.log(MOST_LEVEL) * 2
-    for _ in range(50):
-        middle = (low + high) / 2
-        if np.mean(1 / (1 + np.exp(-(log_odds + middle)))) < share:
-            low = middle
-        else:
-            high = middle
-    return float((low + high) / 2)
 
 
 # ------------------------------------------------------------------------------------------- judging
@@ -352,10 +264,12 @@ def _judged(
 def _notes(parts: list[DemandRows], trust: Trust, plan: Plan) -> tuple[str, ...]:
     last = parts[-1].window
     cuts = ", ".join(str(rows.window.cut) for rows in parts)
+    shares = ", ".join(f"{own:g} + {boosted:g}" for own, boosted in trust.believed)
     notes = [
         f"Learned from {sum(len(r.summary) for r in parts):,} rows, customers at the cuts {cuts}.",
-        f"{LAWS[trust.law]().name} is corrected; of the corrections of count, activity and amount the shares "
-        f"{', '.join(f'{s:g}' for s in trust.believed)} are believed, as held-out customers chose.",
+        f"{LAWS[trust.law]().name} is corrected, for the error of its total moved least between the cuts; of "
+        "the network's and the boosted corrections of count, activity and amount the shares "
+        f"{shares} are believed, as held-out customers chose.",
         f"As in the weeks from {last.cut}, expected purchases count {trust.count:.3f}-fold and amounts "
         f"{trust.spend:.3f}-fold.",
     ]

@@ -45,6 +45,12 @@ MOST_WINDOWS = 4
 UNIT = 39 * 7 * 86_400_000_000
 """Microseconds as which a record's horizon counts."""
 
+FADING = (0.1, 0.25, 0.5, 1.0)
+"""Horizons in which a purchase's weight falls to 1/e, where recent ones are counted."""
+
+NO_GAP, SHORTEST = 9.0, 0.001
+"""Horizons between purchases, of a customer with one purchase, and at least."""
+
 SMALLEST = 1e-6
 """Expectations below it count as this much: their logarithms are needed."""
 
@@ -156,9 +162,11 @@ def demand_rows(bought: Purchases, window: Window, laws: Laws) -> DemandRows:
     known = bought.until(window.cut)
     summary = summarise(known, window.cut)
     expected = answers(laws, known, window.cut, window.weeks)
-    numbers = torch.from_numpy(_numbers(summary, expected, window.weeks))
+    numbers = np.hstack([_numbers(summary, expected, window.weeks), _rhythm(known, window)])
     codes = torch.empty(len(summary), 0, dtype=torch.int32)
-    return DemandRows(window, summary, expected, Batch(numbers, codes, records=_records(known, window)))
+    return DemandRows(
+        window, summary, expected, Batch(torch.from_numpy(numbers), codes, records=_records(known, window))
+    )
 
 
 def _logarithms(expected: Demand) -> FloatArray:
@@ -180,6 +188,23 @@ def _numbers(summary: Summary, expected: dict[str, Demand], weeks: float) -> np.
     ]
     laws = [column for answer in expected.values() for column in _logarithms(answer).T]
     return np.stack([*own, *laws], 1).astype(np.float32)
+
+
+def _rhythm(known: Purchases, window: Window) -> np.ndarray:
+    """Return how lately, how evenly and for how much each customer bought, times in horizons, (n, 10)."""
+    n, starts = len(known.names), np.flatnonzero(np.diff(known.customer, prepend=-1))
+    ago = (window.cut - known.day).astype(np.float64) / (7 * window.weeks)
+    recent = [np.bincount(known.customer, np.exp(-ago / span), n) for span in FADING]
+    gap = -np.diff(ago, prepend=0.0)
+    gap[starts] = 0.0
+    repeats, ends = np.bincount(known.customer, minlength=n) - 1, np.append(starts[1:], len(ago)) - 1
+    mean, square = (np.bincount(known.customer, g, n) / np.maximum(repeats, 1) for g in (gap, gap**2))
+    spread, last = np.sqrt(np.maximum(square - mean**2, 0.0)), gap[ends]
+    mean, last = (np.where(repeats > 0, g, NO_GAP) for g in (mean, last))
+    paid = known.amount[ends], np.maximum.reduceat(known.amount, starts)
+    amounts = [np.log1p(np.maximum(a, 0.0)) for a in paid]
+    waited = np.log(np.maximum(ago[ends], SHORTEST) / np.maximum(mean, SHORTEST))
+    return np.stack([*recent, mean, spread, last, waited, *amounts], 1).astype(np.float32)
 
 
 def _records(known: Purchases, window: Window) -> Records:

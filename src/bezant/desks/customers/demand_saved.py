@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bezant.desks.customers.demand_fit import FittedDemand, Trust, tensors_of
+from bezant.desks.customers.demand_fit import FittedDemand, tensors_of
 from bezant.desks.customers.demand_rows import LAWS, Laws
+from bezant.desks.customers.demand_trust import Trust
 from bezant.desks.estimators.settings import seed_of
 from bezant.evidence.demand import DemandEvaluation
 from bezant.network.backbones import BackboneConfig
 from bezant.network.model import Network, NetworkConfig
-from bezant.traditional.demand import GammaGamma, Purchases
+from bezant.traditional.demand import BoostedCorrections, GammaGamma, Purchases
 from bezant.training.config import TrainingConfig
 from bezant.training.loop import TrainingRun
 from bezant.types import AnyArray
@@ -48,6 +49,7 @@ def demand_documents(model: Any, training: TrainingConfig) -> dict[str, Any]:
             "kind": type(model).__name__,
             "network": fitted.network.config.model_dump(mode="json"),
             "trust": asdict(fitted.trust),
+            "boosted": fitted.boosted.texts(),
             "laws": {
                 key: {"parameters": law.parameters_, "spend": asdict(law.spend_)}
                 for key, law in fitted.laws.items()
@@ -72,9 +74,10 @@ def restored_demand(tensors: Mapping[str, Tensor], documents: Mapping[str, Any])
     prefix = "network."
     network.load_state_dict({k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)})
     network.eval()
-    trust = {**model["trust"], "believed": tuple(model["trust"]["believed"])}
+    trust = {**model["trust"], "believed": tuple(map(tuple, model["trust"]["believed"]))}
     return FittedDemand(
         network,
+        BoostedCorrections.restore(model["boosted"]),
         Trust(**trust),
         _restored_laws(model["laws"]),
         DemandEvaluation.from_json(json.dumps(evidence["evaluation"])),
