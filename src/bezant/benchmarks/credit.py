@@ -25,7 +25,7 @@ from bezant.desks.estimators.intake import take_in
 from bezant.desks.estimators.rivals import fit_benchmarks, refuse_missing
 from bezant.desks.estimators.settings import ordering_times
 from bezant.histories import read_table
-from bezant.metrics.classification import log_loss, roc_auc
+from bezant.metrics.classification import lift, log_loss, roc_auc
 from bezant.metrics.target_statistics import stratified_folds
 from bezant.network.recalibration import days_of
 from bezant.schema import Schema
@@ -209,10 +209,11 @@ def _outcomes(task: CreditTask, part: Part) -> Scores:
 
 @dataclass(frozen=True)
 class Figure:
-    """AUC and log loss of a model on a test part; the mean over folds where there are folds."""
+    """AUC, log loss and lift of the top tenth on a test part; the mean over folds where there are folds."""
 
     auc: float
     log_loss: float
+    lift: float
 
 
 @dataclass(frozen=True)
@@ -254,6 +255,7 @@ def judge_task(task: CreditTask, folder: Path) -> TaskResult | None:
             test: Figure(
                 float(np.mean([figures[m][test].auc for m in large])),
                 float(np.mean([figures[m][test].log_loss for m in large])),
+                float(np.mean([figures[m][test].lift for m in large])),
             )
             for test in task.tests
         }
@@ -284,6 +286,7 @@ def _figures(
         found[test] = Figure(
             float(np.mean([roc_auc(y, p) for y, p in each])),
             float(np.mean([log_loss(y, p) for y, p in each])),
+            float(np.mean([lift(y, p) for y, p in each])),
         )
     return found
 

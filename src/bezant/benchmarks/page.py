@@ -43,6 +43,8 @@ def page(results: Iterable[TaskResult], extra: Mapping[str, str] | None = None) 
             "",
             *_table(result),
             "",
+            _lifts(result),
+            "",
             _verdict(result),
             "",
             _spent(result),
@@ -64,6 +66,15 @@ def _table(result: TaskResult) -> list[str]:
 
 def _cell(figure: Figure | None) -> str:
     return "" if figure is None else f"{figure.auc:.4f} / {figure.log_loss:.4f}"
+
+
+def _lifts(result: TaskResult) -> str:
+    """Say how many times as many as on average each model finds in the tenth that it ranks highest."""
+    said = [
+        f"{test}: " + ", ".join(f"{m} {f[test].lift:.2f}" for m, f in result.figures.items() if test in f)
+        for test in result.task.tests
+    ]
+    return "Lift of the top tenth. " + "; ".join(said) + "."
 
 
 def _verdict(result: TaskResult) -> str:

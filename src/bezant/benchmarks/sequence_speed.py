@@ -129,7 +129,7 @@ def _hand_training(products: Tensor, seed: int) -> list[float]:
     torch.manual_seed(seed)
     ends: list[float] = []
     for _ in range(EPOCHS):
-        for rows in torch.split(torch.randperm(len(products)), BATCH):  # type: ignore[no-untyped-call]
+        for rows in torch.split(torch.randperm(len(products)), BATCH):
             network.loss(products[rows]).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             optimizer.zero_grad()

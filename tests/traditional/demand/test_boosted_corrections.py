@@ -40,8 +40,8 @@ def test_amounts_of_who_bought_nothing_are_not_read():
 
 
 def test_too_few_rows_correct_nothing_and_a_saved_one_says_the_same():
-    x, offsets, count, amount, _ = rows(260)
-    count[:200] = 0
+    x, offsets, count, amount, _ = rows(900)
+    count[:600] = 0
     fitted = BoostedCorrections(trees=20).fit(x, offsets, count, amount)
     found = fitted.predict(x)
     assert (found[:, 2] == 0).all()

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from bezant.desks.customers.demand_rows import (
     LAWS,
-    MOST_FOR_EARLIER_LAWS,
     MOST_FOR_LAWS,
     DemandRows,
     Laws,
@@ -115,7 +114,7 @@ def fit_demand(bought: Purchases, until: np.datetime64, plan: Plan) -> FittedDem
     """
     windows = past_windows(bought.day.min(), until, plan.horizon)
     _refuse_few(bought, windows[-1], until)
-    parts = [_rows_at(bought, w, plan.seed, last=w is windows[-1]) for w in windows]
+    parts = [demand_rows(bought, w, fit_laws(bought, w.cut, MOST_FOR_LAWS, plan.seed)) for w in windows]
     last = parts[-1]
     known = np.random.default_rng(plan.seed).random(len(bought.names)) >= HELD_OUT
     learning = known[np.searchsorted(bought.names, last.names)]
@@ -144,11 +143,6 @@ def corrections_of(network: Network, boosted: BoostedCorrections, rows: DemandRo
     batch = rows.batch if network.records is not None else replace(rows.batch, records=None)
     own = network.predict(batch).double().numpy()
     return np.stack([own, boosted.predict(rows.batch.numbers.double().numpy())], axis=-1)
-
-
-def _rows_at(bought: Purchases, window: Window, seed: int, *, last: bool) -> DemandRows:
-    most = MOST_FOR_LAWS if last else MOST_FOR_EARLIER_LAWS
-    return demand_rows(bought, window, fit_laws(bought, window.cut, most, seed))
 
 
 def _refuse_few(bought: Purchases, window: Window, until: np.datetime64) -> None:

@@ -33,8 +33,8 @@ from bezant.types import BoolArray, FloatArray
 LAWS: dict[str, Callable[[], BuyTillYouDie]] = {"bg_nbd": bg_nbd, "pareto_nbd": pareto_nbd}
 """The models of repeat purchases that the network may start from."""
 
-MOST_FOR_LAWS, MOST_FOR_EARLIER_LAWS = 25_000, 5_000
-"""Customers, drawn at random, from which four parameters are estimated: at the last two cuts, at others."""
+MOST_FOR_LAWS = 25_000
+"""Customers, drawn at random, from which four parameters are estimated; of 5,000 totals are too unsure."""
 
 SCALES = (0.8, 0.9, 1.0)
 """Cuts of a log shorter than two horizons, as parts of the largest at which the question can be asked."""

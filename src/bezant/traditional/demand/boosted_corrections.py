@@ -89,7 +89,7 @@ class BoostedCorrections:
             "verbosity": -1,
         }
         rows = lightgbm.Dataset(x, y, weight=weight, init_score=start)
-        return lightgbm.train(settings, rows, self.trees) if len(x) > 2 * self.fewest else None
+        return lightgbm.train(settings, rows, self.trees) if len(x) > 4 * self.fewest else None
 
     def predict(self, x: FloatArray) -> FloatArray:
         """Return what is to be added to the expected log count, log-odds and log amount, (n, 3).
@@ -101,7 +101,7 @@ class BoostedCorrections:
             np.zeros(len(x)) if model is None else np.asarray(model.predict(x, raw_score=True))
             for model in self.models_
         ]
-        return np.clip(np.stack(found, axis=1), -REACH, REACH)
+        return np.asarray(np.clip(np.stack(found, axis=1), -REACH, REACH))
 
     def texts(self) -> list[str | None]:
         """Return the models as LightGBM writes them, ready to be saved."""
