@@ -189,10 +189,20 @@ def test_levels_put_the_totals_where_they_were():
     happened = Outlook(1.3 * expected.count, 0.8 * expected.spend, 0.9 * expected.active)
     trust = Trust("bg_nbd", ((1.0, 1.0),) * 3).levelled(rows, np.zeros((n, 3, 2)), happened)
     found = trust.outlook(rows, np.zeros((n, 3, 2)))
-    assert trust.count == pytest.approx(1.3)
+    assert trust.count == pytest.approx((1.3, 1.3))
     assert found.count.sum() == pytest.approx(happened.count.sum())
     assert found.spend.sum() == pytest.approx(happened.spend.sum())
     assert found.active.mean() == pytest.approx(happened.active.mean(), rel=0.02)
+
+
+def test_what_is_missing_of_those_who_never_came_back_is_not_given_to_others():
+    rows = demand_rows(purchases(read_table(log()), amount="amount"), Window(UNTIL, 20.0), laws())
+    nothing, expected = np.zeros((len(rows.names), 3, 2)), rows.expected["bg_nbd"]
+    factor = np.where(rows.repeated == 1, 1.0, 1.9)
+    happened = Outlook(factor * expected.count, expected.spend, expected.active)
+    trust = Trust("bg_nbd").levelled(rows, nothing, happened)
+    assert trust.count == pytest.approx((1.9, 1.0))
+    np.testing.assert_allclose(trust.outlook(rows, nothing).count, happened.count)
 
 
 def test_the_law_is_chosen_whose_total_was_off_by_the_same_again():

@@ -264,8 +264,8 @@ def _notes(parts: list[DemandRows], trust: Trust, plan: Plan) -> tuple[str, ...]
         f"{LAWS[trust.law]().name} is corrected, for the error of its total moved least between the cuts; of "
         "the network's and the boosted corrections of count, activity and amount the shares "
         f"{shares} are believed, as held-out customers chose.",
-        f"As in the weeks from {last.cut}, expected purchases count {trust.count:.3f}-fold and amounts "
-        f"{trust.spend:.3f}-fold.",
+        f"As in the weeks from {last.cut}, expected purchases count {trust.count[0]:.3f}-fold of customers "
+        f"without a repeat purchase and {trust.count[1]:.3f}-fold of others, amounts {trust.spend:.3f}-fold.",
     ]
     if last.weeks < plan.horizon - 0.5:
         notes.append(

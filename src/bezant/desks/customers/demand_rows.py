@@ -28,7 +28,7 @@ from bezant.traditional.demand import (
     summarise,
 )
 from bezant.traditional.demand.boosting import earlier_cut
-from bezant.types import BoolArray, FloatArray
+from bezant.types import BoolArray, FloatArray, IntArray
 
 LAWS: dict[str, Callable[[], BuyTillYouDie]] = {"bg_nbd": bg_nbd, "pareto_nbd": pareto_nbd}
 """The models of repeat purchases that the network may start from."""
@@ -143,6 +143,11 @@ class DemandRows:
     def first(self) -> np.ndarray:
         """The day of each customer's first purchase, shape (n,)."""
         return self.window.cut - np.rint(7 * self.summary.age + 1).astype("timedelta64[D]")
+
+    @property
+    def repeated(self) -> IntArray:
+        """1 for customers with a repeat purchase, 0 for those without, shape (n,)."""
+        return (self.summary.frequency > 0).astype(np.int64)
 
     def offsets(self, law: str) -> FloatArray:
         """Return the expected log count, log-odds of any purchase, and log amount of one, shape (n, 3)."""

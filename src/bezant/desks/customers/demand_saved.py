@@ -74,7 +74,8 @@ def restored_demand(tensors: Mapping[str, Tensor], documents: Mapping[str, Any])
     prefix = "network."
     network.load_state_dict({k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)})
     network.eval()
-    trust = {**model["trust"], "believed": tuple(map(tuple, model["trust"]["believed"]))}
+    said = model["trust"]
+    trust = {**said, "believed": tuple(map(tuple, said["believed"])), "count": tuple(said["count"])}
     return FittedDemand(
         network,
         BoostedCorrections.restore(model["boosted"]),

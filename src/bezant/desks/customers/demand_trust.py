@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -13,8 +13,11 @@ from bezant.network.heads.demand import demand_terms
 from bezant.traditional.demand import Demand
 from bezant.types import BoolArray, FloatArray, InputError
 
-SHARES = ((0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (0.0, 0.5), (0.0, 1.0), (0.5, 0.5))
-"""How much of the network's and of the boosted correction may be believed; held-out customers choose."""
+SHARES = ((0.0, 0.0), (0.25, 0.25), (0.5, 0.5))
+"""How much of the network's and of the boosted correction may be believed; held-out customers choose.
+
+Both alike: the customers who buy most decide by which of two is nearer, and they are few.
+"""
 
 MOST_LEVEL = 2.0
 """A total is moved by at most this factor."""
@@ -31,26 +34,30 @@ class Trust:
     believed : tuple of three pairs of float
         Shares of the network's and of the boosted correction that are believed, of count, activity and
         amount.
-    count, spend : float
-        Factors that put the totals where those of the past window were.
+    count : pair of float
+        Factors that put the totals where those of the past window were, of customers without a repeat
+        purchase and of those with one. What a law misses is with the former; one factor for all would give it
+        to those who buy most.
+    spend : float
+        The same of amounts, for all.
     active : float
         Shift of the log-odds that does so with the share of active customers.
     """
 
     law: str
     believed: tuple[tuple[float, float], ...] = ((0.0, 0.0),) * 3
-    count: float = 1.0
+    count: tuple[float, float] = (1.0, 1.0)
     spend: float = 1.0
     active: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.law not in LAWS or len(self.believed) != 3 or self.count <= 0 or self.spend <= 0:
+        if self.law not in LAWS or len(self.believed) != 3 or min(*self.count, self.spend) <= 0:
             raise InputError(f"A correction needs a known law and factors above 0, not {asdict(self)}.")
 
     def outlook(self, rows: DemandRows, corrections: FloatArray) -> Outlook:
         """Return the answers about customers, whose corrections are (n, 3, 2)."""
         log_count, log_odds, log_amount = self._logarithms(rows, corrections).T
-        count = self.count * np.exp(log_count)
+        count = np.asarray(self.count)[rows.repeated] * np.exp(log_count)
         active = 1 / (1 + np.exp(-(log_odds + self.active)))
         # Whoever is expected to buy .1 times buys at all with a probability of .1 at most (Markov).
         return Outlook(count, self.spend * count * np.exp(log_amount), np.minimum(active, count))
@@ -60,10 +67,12 @@ class Trust:
 
     def levelled(self, rows: DemandRows, corrections: FloatArray, happened: Outlook) -> Trust:
         """Return it with the totals of a past window."""
-        plain = replace(self, count=1.0, spend=1.0, active=0.0)
+        plain = replace(self, count=(1.0, 1.0), spend=1.0, active=0.0)
         found = plain.outlook(rows, corrections)
-        count = _factor(happened.count, found.count)
-        spend = _factor(happened.spend, count * found.spend)
+        groups = [rows.repeated == group for group in (0, 1)]
+        without, repeated = (_factor(happened.count[g], found.count[g]) for g in groups)
+        count = without, repeated
+        spend = _factor(happened.spend, np.asarray(count)[rows.repeated] * found.spend)
         odds = self._logarithms(rows, corrections)[:, 1]
         return replace(plain, count=count, spend=spend, active=_shift(odds, float(happened.active.mean())))
 
@@ -80,7 +89,10 @@ def best_law(parts: list[DemandRows], happened: list[Outlook]) -> Trust:
         found = {k: t.outlook(parts[0], _nothing(parts[0])) for k, t in levels.items()}
         return min(levels.values(), key=lambda t: demand_figures(happened[0], found[t.law])["deviance"])
     counts = [
-        [t.levelled(rows, _nothing(rows), seen).count for rows, seen in zip(parts, happened, strict=True)]
+        [
+            _factor(seen.count, t.outlook(rows, _nothing(rows)).count)
+            for rows, seen in zip(parts, happened, strict=True)
+        ]
         for t in laws.values()
     ]
     return list(laws.values())[int(np.ptp(np.log(counts), axis=1).argmin())]
@@ -113,7 +125,8 @@ def _losses(
     learning = np.flatnonzero(~judged)
     whole = replace(trust, believed=((1.0, 1.0),) * 3)
     level = whole.levelled(_some(rows, ~judged), corrections[learning], happened.rows(learning))
-    moved = corrections.sum(-1) + np.array([np.log(level.count), level.active, np.log(level.spend)])
+    moved = corrections.sum(-1) + np.array([0.0, level.active, np.log(level.spend)])
+    moved[:, 0] += np.log(level.count)[rows.repeated]
     terms = demand_terms(torch.from_numpy(moved[judged]), torch.from_numpy(target[judged]))
     return terms.mean(0).numpy()
 
@@ -124,7 +137,10 @@ def _some(rows: DemandRows, chosen: BoolArray) -> DemandRows:
         law: Demand(d.names[chosen], d.count[chosen], d.spend[chosen], d.active[chosen])
         for law, d in rows.expected.items()
     }
-    return replace(rows, expected=expected)
+    summary = replace(
+        rows.summary, **{f.name: getattr(rows.summary, f.name)[chosen] for f in fields(rows.summary)}
+    )
+    return replace(rows, expected=expected, summary=summary)
 
 
 def _factor(happened: FloatArray, expected: FloatArray) -> float:
