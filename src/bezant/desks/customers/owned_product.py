@@ -14,7 +14,6 @@ from bezant.desks.customers.events import CustomerEvents
 from bezant.network.batch import Batch
 from bezant.network.fields.encoding import Encoded
 from bezant.network.next_item import OwnedSetConfig, OwnedSetNetwork, learn_owned_set
-from bezant.traditional.recommendation import OwnedSetBoosting
 from bezant.training.config import TrainingConfig
 from bezant.training.loop import TrainingRun, train
 from bezant.types import BoolArray, FloatArray
@@ -24,19 +23,11 @@ STEPS = 1200
 
 BATCH = 256
 
-MOST_BOOSTED = 100
-"""Of more products than these the networks speak alone: one boosted model a product would take too long."""
-
-OWNED = np.log(1e-30)
-"""The score of a product that is owned."""
-
 
 class OwnedProduct:
-    """Small networks over the products owned and the profile, and boosted trees, one model a product.
+    """Small networks over the products owned and the profile; see :class:`OwnedSetNetwork`.
 
-    The answer is the geometric mean of both: of what :class:`OwnedSetNetwork` says is lacking, and of the
-    odds that :class:`bezant.traditional.recommendation.OwnedSetBoosting` gives each product. A part of the
-    customers chooses the number of passes, and then all teach.
+    A part of the customers chooses the number of passes, and then all teach.
 
     Parameters
     ----------
@@ -98,7 +89,6 @@ class OwnedProduct:
         enough = len(known) > 0 and len(asked) > 0
         _, first = self._trained(known if enough else batch, asked if enough else None, cardinalities, None)
         self.network_, again = self._trained(batch, None, cardinalities, max(first.best_epoch, 1))
-        self.boosted_ = self._boosted(owned, profile)
         self.runs_: tuple[TrainingRun, ...] = (first, again)
         self.notes_ = (*first.notes, *again.notes)
         return self
@@ -116,24 +106,11 @@ class OwnedProduct:
         training = self.training_.model_copy(update={"seed": self.random_state})
         return network, train(network, rows, held_out, training, stop_after=epochs, observe=self.observe)
 
-    def _boosted(self, owned: BoolArray, profile: Encoded) -> OwnedSetBoosting | None:
-        if owned.shape[1] > MOST_BOOSTED:
-            return None
-        some = owned.any(axis=1)
-        return OwnedSetBoosting(random_state=self.random_state).fit(owned[some], _values(profile)[some])
-
     def scores(self, owned: BoolArray, profile: Encoded) -> FloatArray:
-        """Return the log-probability, but for a constant a row, of each product as the one lacking, (n, p).
-
-        Products that are owned have :data:`OWNED`.
-        """
+        """Return the log-probability of each product as the one lacking, -inf where owned, shape (n, p)."""
         batch = _batch(owned, profile)
         assert batch.target is not None
-        found = np.log(self.network_.scores(batch.target, batch).numpy().astype(np.float64) + 1e-30)
-        if self.boosted_ is not None:
-            p = np.clip(self.boosted_.scores(owned, _values(profile)), 1e-9, 1 - 1e-9)
-            found = np.where(owned, OWNED, (found + np.log(p / (1 - p))) / 2)
-        return found
+        return np.log(self.network_.scores(batch.target, batch).numpy().astype(np.float64) + 1e-30)
 
     def fit_customers(
         self, data: CustomerEvents, cardinalities: tuple[int, ...] = (), of_profile: tuple[int, ...] = ()
@@ -146,7 +123,6 @@ class OwnedProduct:
         batch = _batch(data.events.owned(), data.profile)
         batch = batch.rows(torch.from_numpy(np.flatnonzero(data.events.owned().any(axis=1))))
         self.network_, run = self._trained(batch, None, self.of_profile_, max(self.runs_[0].best_epoch, 1))
-        self.boosted_ = self._boosted(data.events.owned(), data.profile)
         self.runs_ = (self.runs_[0], run)
         return self
 
@@ -166,11 +142,7 @@ class OwnedProduct:
     def document(self) -> dict[str, Any]:
         """Return everything but the tensors as JSON-ready values."""
         runs = [{**asdict(run), "rows_per_second": 0.0} for run in self.runs_]
-        boosted = self.boosted_ and {
-            "texts": self.boosted_.texts(),
-            "shares": self.boosted_.shares_.tolist(),
-        }
-        return {"owned": self.network_.config.model_dump(mode="json"), "boosted": boosted, "runs": runs}
+        return {"owned": self.network_.config.model_dump(mode="json"), "runs": runs}
 
     @classmethod
     def restore(cls, tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> OwnedProduct:
@@ -182,14 +154,8 @@ class OwnedProduct:
         own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
         model.network_.load_state_dict(own)
         model.network_.eval()
-        boosted = document["boosted"]
-        model.boosted_ = boosted and OwnedSetBoosting.restore(boosted["texts"], boosted["shares"])
         model.runs_ = tuple(TrainingRun.restore(run) for run in document["runs"])
         return model
-
-
-def _values(profile: Encoded) -> FloatArray:
-    return np.hstack([profile.numbers, profile.codes]).astype(np.float64)
 
 
 def _batch(owned: BoolArray, profile: Encoded) -> Batch:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -82,21 +81,6 @@ class OwnedSetBoosting:
             for k, model in enumerate(self.models_)
         ]
         return np.stack(values, axis=1)
-
-    def texts(self) -> list[str | None]:
-        """Return the models as LightGBM writes them, ready to be saved beside ``shares_``."""
-        refuse_unfitted(self, "models_", self.name)
-        return [None if model is None else model.model_to_string() for model in self.models_]
-
-    @classmethod
-    def restore(cls, texts: Sequence[str | None], shares: FloatArray) -> OwnedSetBoosting:
-        """Build it again from :meth:`texts` and ``shares_``."""
-        import lightgbm
-
-        found = cls()
-        found.models_ = [None if t is None else lightgbm.Booster(model_str=t) for t in texts]
-        found.shares_ = np.asarray(shares, np.float64)
-        return found
 
 
 def _without(owned: BoolArray, profile: FloatArray, k: int) -> FloatArray:
