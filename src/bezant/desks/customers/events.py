@@ -66,6 +66,10 @@ class CustomerEvents:
         fewer = Interactions(offsets, own.product[events], own.day[events], own.products)
         return replace(self, events=fewer, fields=_taken(self.fields, np.flatnonzero(events)))
 
+    def only(self, taken: BoolArray) -> CustomerEvents:
+        """Return the same with the products that somebody has taken, bool (p,), numbered anew."""
+        return self.with_products((np.cumsum(taken) - 1)[self.events.product], int(taken.sum()))
+
     def with_products(self, product: IntArray, number: int) -> CustomerEvents:
         """Return the same events with other numbers (m,) of their products, of which there are so many."""
         own = self.events

@@ -28,6 +28,7 @@ from bezant.desks.customers.recommended import (
     scores_of_all,
 )
 from bezant.desks.customers.recommender_report import Lists, Look, write_recommender_page
+from bezant.desks.customers.recommender_settings import cold_notes, refuse_unknown_settings
 from bezant.desks.customers.recommending import (
     Filter,
     attribute_vectors,
@@ -40,12 +41,11 @@ from bezant.desks.customers.saved import documents_of, restored
 from bezant.desks.customers.tables import Intake, read_customers
 from bezant.desks.estimators.settings import seed_of
 from bezant.network.backbones import BackboneConfig, BackboneKind
-from bezant.network.sizes import SIZES, SizeName
+from bezant.network.sizes import SizeName
 from bezant.training.config import TrainingConfig, read_config
-from bezant.training.progress import shown
+from bezant.training.progress import ProgressChoice, shown
 from bezant.types import FloatArray, Frame, InputError
 
-ProgressChoice = Any
 LAST_RECORDS = 30
 """Of a customer's records so many of the latest are tried as reasons."""
 
@@ -140,7 +140,7 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
             If a setting is unknown, there are no events, a value that must be there is missing, or there
             are fewer than two products.
         """
-        self._refuse_unknown_settings()
+        refuse_unknown_settings(self)
         intake = read_customers(
             events, profiles, products, customer=self.customer, product=self.product, time=self.time
         )
@@ -151,48 +151,35 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
             )
         self._take(intake, kind_of_frame(events))
         taken = np.bincount(intake.data.events.product, minlength=len(intake.products)) > 0
-        known = _only(intake.data, taken)
+        known = intake.data.only(taken)
         notes, self.evaluation_ = [*intake.notes], None
         cards = intake.fields.cardinalities, intake.profile.cardinalities
         with shown("Training", self.progress) as observe:
             if self.benchmark:
-                model, self.evaluation_, said = judge(lambda: self._model(observe), known, cards, self._seed)
+                model, self.evaluation_, said = judge(
+                    lambda: self._model(observe), known, cards, seed_of(self)
+                )
                 notes += said
             else:
                 model = None
             self.model_ = (
                 self._model(observe).fit_customers(known, *cards) if model is None else model.refit(known)
             )
-        self.notes_ = (*notes, *self.model_.notes_, *self._cold_notes(taken))
+        self.notes_ = (*notes, *self.model_.notes_, *cold_notes(self.data_, taken))
         return self
-
-    @property
-    def _seed(self) -> int:
-        return seed_of(self)
-
-    def _refuse_unknown_settings(self) -> None:
-        if self.size not in SIZES:
-            raise InputError(f"size is one of {', '.join(map(repr, SIZES))}, not {self.size!r}.")
-        if self.backbone not in ("transformer", "cnn", "rnn"):
-            raise InputError(f"backbone is 'transformer', 'cnn' or 'rnn', not {self.backbone!r}.")
-        for name in ("window", "members"):
-            given = getattr(self, name)
-            if isinstance(given, bool) or not isinstance(given, int) or given < 1:
-                raise InputError(f"{name} is a whole number from 1 on, not {given!r}.")
-        seed_of(self)
 
     def _model(self, observe: Any) -> NextProduct | OwnedProduct:
         training = self.training
         if training is not None and not isinstance(training, TrainingConfig):
             training = read_config(training)
         if not self.in_time_:
-            return OwnedProduct(training=training, random_state=self._seed, observe=observe)
+            return OwnedProduct(training=training, random_state=seed_of(self), observe=observe)
         return NextProduct(
             backbone=BackboneConfig(kind=self.backbone, size=self.size, dropout=0.2),
             window=self.window,
             members=self.members,
             training=training,
-            random_state=self._seed,
+            random_state=seed_of(self),
             observe=observe,
         )
 
@@ -201,22 +188,6 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
         self.data_, self.in_time_, self.frame_kind_ = intake.data, intake.in_time, kind
         self.attributes_ = intake.attributes
         self.has_profiles_ = bool(intake.data.profile.numbers.shape[1] + intake.data.profile.codes.shape[1])
-
-    def _cold_notes(self, taken: Any) -> list[str]:
-        notes = []
-        cold, empty = int((~taken).sum()), int((np.diff(self.data_.events.offsets) == 0).sum())
-        if cold:
-            notes.append(
-                f"{cold} of {len(taken)} products have no event: each has the mean score of the most similar "
-                "others by attributes."
-            )
-        if empty:
-            notes.append(f"{empty} of {len(self.data_)} customers have no event: they are judged by profile.")
-        notes.append(
-            "Customers who are not known, or have neither events nor a profile, are recommended what most "
-            "customers took; the column 'basis' says so."
-        )
-        return notes
 
     # ---------------------------------------------------------------------------------- recommending
 
@@ -356,7 +327,7 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
             return Lists(*self._lists(some, k, True, None, None, 1, 0.0))
 
         how = Look(customers, called, created, title)
-        return write_recommender_page(path, self, lists, self._scores, how, seed=self._seed)
+        return write_recommender_page(path, self, lists, self._scores, how, seed=seed_of(self))
 
     def _lists(
         self,
@@ -426,8 +397,3 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
         fitted = cls(**documents["parameters"])
         restored(fitted, tensors, documents)
         return fitted
-
-
-def _only(data: CustomerEvents, taken: Any) -> CustomerEvents:
-    """Number the products that somebody has taken anew, without the others."""
-    return data.with_products((np.cumsum(taken) - 1)[data.events.product], int(taken.sum()))
