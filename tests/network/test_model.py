@@ -121,3 +121,11 @@ def test_a_dealt_row_has_the_outputs_of_the_members_that_read_it(n: int, parts: 
 def test_a_batch_is_dealt_evenly_among_the_members() -> None:
     with pytest.raises(ValueError, match="dealt into 3 parts among 4 members"):
         network(rows(), dealt=3)
+
+
+def test_rows_that_come_by_length_are_shuffled_before_they_are_dealt(monkeypatch: pytest.MonkeyPatch) -> None:
+    dealt, batch = network(rows(), dropout=0.0, dealt=2)
+    monkeypatch.setattr(dealt, "embed", lambda _: torch.arange(8.0)[:, None])
+    monkeypatch.setattr(dealt, "_dealt", lambda x: x)
+    object.__setattr__(batch, "records", object())  # what they are does not matter here
+    assert dealt.train()(batch).flatten().tolist() == list(range(8))  # each row's answer is its own

@@ -132,7 +132,9 @@ def recommend(
     report: Annotated[
         Path | None,
         typer.Option(
-            "--report", metavar="HTML", help="Write the model's page there, with at most 12 --customer drawn."
+            "--report",
+            metavar="HTML",
+            help="Write the model's page there: its lists without rules, the first 12 --customer drawn.",
         ),
     ] = None,
     called: Called = None,
@@ -162,10 +164,11 @@ def recommend(
         because=because,
     )
     table = read_table(found)
-    if report is not None:
-        loaded.report(report, names, k, called=called)
     with BatchWriter(out) as writer:
         writer.write(table)
+    if report is not None:
+        drawn = None if names is None else names.slice(0, 12)
+        loaded.report(report, drawn, k, called=called)
     if as_json:
         page = None if report is None else str(report)
         print_json({"out": str(out), "report": page, "rows": table.num_rows})

@@ -158,7 +158,11 @@ class Network(nn.Module):
         """Return the members' raw outputs; in training, those of the members that read the row."""
         x = self.embed(batch).to(self._dtype)
         if self.training and self.config.dealt > 1:
-            return self._dealt(x)
+            if batch.records is None:
+                return self._dealt(x)
+            # Rows come by their number of records: no member is to read the short histories only.
+            order = torch.randperm(len(x), device=x.device)
+            return self._dealt(x[order])[order.argsort()]
         return self.head(self.trunk(x))  # type: ignore[no-any-return]
 
     def _dealt(self, x: Tensor) -> Tensor:

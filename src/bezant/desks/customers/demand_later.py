@@ -48,10 +48,16 @@ def judge_later(fitted: FittedDemand, bought: Purchases, window: Window, seed: i
     expected = {LARGE: own} | {
         LAWS[law]().name: Outlook(d.count, d.spend, d.active) for law, d in rows.expected.items()
     }
-    notes = (
+    notes = [
         f"Judged on {window.weeks:.1f} weeks from {window.cut}, the end of the period that was learned from, "
-        f"of all {len(rows.names):,} customers who had bought before.",
-    )
+        f"of all {len(rows.names):,} customers who had bought before."
+    ]
+    silent = int((window.end - bought.day.max()) / np.timedelta64(1, "D")) - 1
+    if silent > 0:
+        notes.append(
+            f"The last purchase is {silent} days before the end of these weeks; if the log stopped there, "
+            "the totals that came are too low by what was bought since."
+        )
     return evaluate_demand(
-        outcomes(bought, rows), expected, large=LARGE, notes=notes, first=rows.first, random_state=seed
+        outcomes(bought, rows), expected, large=LARGE, notes=tuple(notes), first=rows.first, random_state=seed
     )
