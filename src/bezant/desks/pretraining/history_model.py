@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,7 @@ from bezant.desks.pretraining.history_rows import (
     observed_until,
     rows_of,
 )
+from bezant.desks.pretraining.history_settings import history_config, history_training
 from bezant.histories import Histories, like_input
 from bezant.histories.readers import read_table
 from bezant.network.backbones import BackboneConfig, BackboneKind
@@ -38,15 +39,11 @@ from bezant.network.record_encoder import RecordsConfig
 from bezant.network.records import Records
 from bezant.network.sizes import SizeName
 from bezant.schema import RECORDS, Schema, infer_schema
-from bezant.schema.words import listed
-from bezant.training.config import TrainingConfig, read_config
+from bezant.training.config import TrainingConfig
 from bezant.training.loop import TrainingRun, train
 from bezant.training.progress import ProgressChoice, shown
 from bezant.training.rows import RowsInMemory, real_share
 from bezant.types import ArtifactError, Frame, InputError
-
-STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 800, 2, 60
-"""Training needs steps: so many, in at least and at most so many passes."""
 
 HELD_OUT = 0.1
 """Share of the histories that choose the epoch."""
@@ -150,7 +147,7 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
             If a column is not there, a time is missing, or no history has two records.
         """
         seed = seed_of(self)
-        config = self._config()
+        config = history_config(self.backbone, self.size, self.window, self.terms)
         table, _ = rows_of(histories, self.entity, self.time)
         if not table.num_rows:
             raise InputError("There are no histories; give at least one with two records.")
@@ -171,7 +168,7 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         held = torch.zeros(len(records), dtype=torch.bool)
         several = order[records.lengths.index_select(0, order) > 1]
         held[several[: int(len(several) * HELD_OUT)]] = True
-        training = self._training(seed, len(rows))
+        training = history_training(self.training, seed, len(rows))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             known = records.rows((~held).nonzero()[:, 0])
@@ -197,51 +194,10 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         """Learn from histories; scikit-learn's name for :meth:`pretrain`. ``y`` is not read."""
         return self.pretrain(X)
 
-    def _config(self) -> HistoryConfig:
-        self._refuse_unknown_settings()
-        backbone = self.backbone
-        if not isinstance(backbone, BackboneConfig):
-            backbone = BackboneConfig(kind=backbone, size=self.size)
-        if not backbone.causal:
-            raise InputError(
-                "A history model reads from the past to the present; give it a causal backbone, such as "
-                "BackboneConfig(kind='cnn')."
-            )
-        return HistoryConfig(
-            records=RecordsConfig(backbone=backbone, window=self.window), terms=tuple(self.terms)
-        )
-
-    def _refuse_unknown_settings(self) -> None:
-        """Say in one sentence what a setting may be, before any work."""
-        if not isinstance(self.backbone, BackboneConfig):
-            for name, allowed in (("backbone", get_args(BackboneKind)), ("size", get_args(SizeName))):
-                given = getattr(self, name)
-                if not isinstance(given, str) or given not in allowed:
-                    raise InputError(f"{name} is one of {listed(allowed)}, not {given!r}.")
-        if isinstance(self.window, bool) or not isinstance(self.window, int) or self.window < 1:
-            raise InputError(f"window is a whole number from 1 on, not {self.window!r}; 256 is usual.")
-        terms = self.terms
-        known = isinstance(terms, list | tuple) and all(isinstance(t, str) and t in TERMS for t in terms)
-        if not known or not terms or len(set(terms)) < len(terms):
-            raise InputError(
-                f"terms is a tuple of some of {listed(TERMS)}, each once, not {terms!r}; all are usual."
-            )
-
     def _fields(self, config: HistoryConfig, encoding: Encoding) -> RecordsConfig:
         assert encoding.records is not None
         found = FieldConfig(n_bins=(), cardinalities=encoding.records.cardinalities)
         return config.records.model_copy(update={"fields": found})
-
-    def _training(self, seed: int, rows: int) -> TrainingConfig:
-        given = self.training if self.training is not None else {}
-        config = given if isinstance(given, TrainingConfig) else read_config(given)
-        batch = config.batch_size or int(np.clip(2 ** round(np.log2(max(rows, 2) / 32)), 16, 128))
-        epochs = config.max_epochs or int(
-            np.clip(round(STEPS * batch / max(rows, 1)), FEWEST_EPOCHS, MOST_EPOCHS)
-        )
-        rate = config.learning_rate or (0.002 if config.optimizer == "adamw" else None)
-        chosen = {"seed": seed, "batch_size": batch, "max_epochs": epochs, "learning_rate": rate}
-        return config.model_copy(update=chosen)
 
     def _notes(self, records: Records, rows: Records, known: Records) -> tuple[str, ...]:
         said = [
