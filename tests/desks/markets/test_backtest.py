@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ import pytest
 from bezant.desks.markets import backtest
 from bezant.desks.markets.backtest import MarketBacktest, walk_market
 from bezant.desks.markets.parts import MarketModels
+from bezant.desks.markets.report import values_of_parts
 from bezant.histories.market import Bars, read_bars
+from bezant.traditional.markets import Ewma, Har, RollingQuantiles
 from bezant.training.config import TrainingConfig
 from bezant.types import InputError
 from market_support import drawn_bars
@@ -50,7 +54,7 @@ def test_every_origin_is_asked_once_of_every_model(whole: tuple[MarketBacktest, 
     assert {"random walk", "GARCH-t"} <= set(found.forecasts)
     np.testing.assert_array_equal(found.forecast.rows, np.flatnonzero(BARS.time >= FIRST))
     assert found.refits.tolist() == TIMES[[-40, -20]].tolist()
-    assert found.weights["large model"].tolist() == [[1.0, 1.0]] * 2
+    assert found.weights["large model"].tolist() == [[[1.0, 1.0]] * 2] * 2
 
 
 def test_garbage_after_an_origin_moves_nothing_before_it(whole: tuple[MarketBacktest, Path]) -> None:
@@ -132,3 +136,99 @@ def test_it_is_scored_and_surprise_is_of_one_asset(whole: tuple[MarketBacktest, 
 def test_what_cannot_be_walked_is_refused(how: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         walked(**how)
+
+
+def test_the_grid_of_fits_stays_where_an_asset_turns_old_within_a_block() -> None:
+    table = drawn_bars(450).select(["asset", "time", "close"]).to_pandas()
+    first, weekday = table["asset"] == "A", table["time"].dt.day_of_week < 5
+    both = read_bars(table[(first & weekday) | (~first & (table.index >= len(table) - 315))])
+    times = np.unique(both.time)
+    found = walked(both, first_origin=times[-65], refit_every=10, horizons=(1, 5))
+    rows = found.forecast.rows
+    grid = times[-65:]
+    assert len(np.unique(both.owner[rows])) == 2
+    for k, span in enumerate(both.spans()):
+        fit = grid[np.searchsorted(grid, both.time[span][both.time[span] >= grid[0]]) // 10 * 10]
+        old = np.searchsorted(both.time[span], fit, side="right") >= 255
+        assert not old.all() or k == 1
+        own = np.arange(span.start, span.stop)[both.time[span] >= grid[0]][old]
+        np.testing.assert_array_equal(rows[both.owner[rows] == k], own)
+    assert set(found.refits.tolist()) <= set(grid[::10].tolist())
+
+
+def test_a_fit_answers_at_the_rows_that_it_was_asked() -> None:
+    fit = backtest._Fit(TIMES[-40], np.flatnonzero(BARS.time >= TIMES[-40])[::7], (1, 5), LEVELS)
+    models = MarketModels(size="tiny", window=32, training=TrainingConfig(max_epochs=1), combine=False)
+    alone = fit.make(models, BARS).forecasts["random walk"]
+    near = backtest.RIVALS["random walk"]().fit(BARS.until(TIMES[-40]), horizons=(1, 5), levels=LEVELS)
+    np.testing.assert_array_equal(alone.quantiles, near.forecast(BARS, fit.rows).quantiles)
+    young = dataclasses.replace(fit, time=TIMES[200])
+    with pytest.raises((AssertionError, InputError)):
+        young.make(models, BARS)  # no asset is old enough then: it would answer for other rows
+
+
+def test_files_of_another_backtest_are_refused_without_its_description(
+    whole: tuple[MarketBacktest, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(whole[1], tmp_path / "kept")
+    (tmp_path / "kept" / "backtest.json").unlink()
+    with pytest.raises(InputError, match="other bars or with other settings"):
+        walked(folder=tmp_path / "kept", levels=(0.01, 0.05, 0.4, 0.95, 0.99))
+    (tmp_path / "kept" / "backtest.json").unlink()
+    (tmp_path / "kept" / "fit-0001.npz").replace(tmp_path / "kept" / "fit-0000.npz")
+    with pytest.raises(InputError, match="other bars or with other settings"):
+        walked(folder=tmp_path / "kept")
+
+
+def test_a_torn_file_is_fitted_again(whole: tuple[MarketBacktest, Path], tmp_path: Path) -> None:
+    folder = shutil.copytree(whole[1], tmp_path / "kept")
+    torn = folder / "fit-0001.npz"
+    torn.write_bytes(torn.read_bytes()[:500])
+    same(walked(folder=folder), whole[0])
+    assert torn.stat().st_size > 500
+
+
+def test_the_description_names_the_version_the_parts_and_the_rivals(
+    whole: tuple[MarketBacktest, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = json.loads((whole[1] / "backtest.json").read_text(encoding="utf-8"))
+    assert said["version"] and said["parts"]["large model"] == 10.0 and "GARCH-t" in said["rivals"]
+    monkeypatch.setitem(backtest.PRIOR, "large model", 5.0)
+    with pytest.raises(InputError, match="other settings"):
+        walked(folder=shutil.copytree(whole[1], tmp_path / "kept"))
+
+
+def test_notes_of_every_fit_are_kept_with_its_day(whole: tuple[MarketBacktest, Path]) -> None:
+    trained = [note for note in whole[0].notes if "Trained on" in note]
+    days = [str(time.astype("datetime64[D]")) for time in whole[0].refits]
+    assert [note.split(":")[0] for note in trained] == [f"Fit of {day}" for day in days]
+
+
+def test_the_weights_of_a_backtest_give_its_own_mixture(monkeypatch: pytest.MonkeyPatch) -> None:
+    simple = {"EWMA": Ewma, "past": RollingQuantiles}
+    monkeypatch.setattr("bezant.desks.markets.parts.TRADITIONAL", simple)
+    models = MarketModels(size="tiny", window=32, training=TrainingConfig(max_epochs=1))
+    found = walk_market(models, BARS, FIRST, 40, horizons=(1, 5), levels=LEVELS)
+    parts = ["large model", "EWMA", "past"]
+    assert found.weights["EWMA"].shape == (1, 2, 2)
+    mixed = sum(found.weights[n][0, :, 0] * found.forecasts[n].variance for n in parts)
+    np.testing.assert_allclose(mixed, found.forecast.variance, rtol=1e-9)
+    assert np.ptp([found.weights[n][0, :, 0] for n in parts], axis=1).max() > 1e-4  # horizons differ
+    assert [v.name for v in values_of_parts(found)] == parts
+
+
+def test_a_young_asset_leaves_the_traditional_parts_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bezant.desks.markets.parts.TRADITIONAL", {"gamma-HAR": Har})
+    bars = BARS.take(np.flatnonzero((BARS.owner == 0) | (BARS.time > TIMES[-120])))
+    models = MarketModels(size="tiny", window=32, training=TrainingConfig(max_epochs=1))
+    models.fit(bars, horizons=(1, 5), levels=LEVELS)
+    assert list(models.models_) == ["large model", "gamma-HAR"]
+    assert any("1 of 2 assets are too young" in n and n.endswith("B.") for n in models.notes_)
+    rows = np.array([len(bars) - 1, bars.offsets[1] - 1, bars.offsets[1] - 9])
+    _, parts = models.answers(bars, rows)
+    old = bars.only("A")
+    alone = Har().fit(old, horizons=(1, 5), levels=LEVELS).forecast(old, rows[1:])
+    np.testing.assert_allclose(parts["gamma-HAR"].variance[1:], alone.variance)
+    np.testing.assert_array_equal(parts["gamma-HAR"].variance[0], parts["large model"].variance[0])
+    again = MarketModels(size="tiny", window=32).read(models.tensors(), models.document(), bars)
+    np.testing.assert_allclose(again.forecast(bars, rows).variance, models.forecast(bars, rows).variance)

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from bezant.desks.markets.backtest_folder import BacktestFolder, Refit
 from bezant.desks.markets.evaluation import COMBINED
 from bezant.desks.markets.frames import bars_document, bars_from_tensors, bars_to_tensors, tidy
 from bezant.desks.markets.network import FEWEST
-from bezant.desks.markets.parts import MarketModels
+from bezant.desks.markets.parts import LARGE, PRIOR, TRADITIONAL, MarketModels
 from bezant.desks.markets.report import write_backtest_report
 from bezant.evidence.markets import MarketScores, SurpriseSignal, judge_forecasts, surprise_signal
 from bezant.histories.market import Bars
@@ -48,8 +49,8 @@ class MarketBacktest:
         The forecaster first, then its parts, then rivals.
     refits : datetime64 array of shape (f,)
         Time of each fit.
-    weights : mapping of part to float array of shape (f, 2)
-        Weight of variance and of quantiles in each fit; 0 where a part took no part.
+    weights : mapping of part to float array of shape (f, h, 2)
+        Weight of variance and of quantiles in each fit over each horizon; 0 where a part took no part.
     notes : tuple of str
         What was left out.
     """
@@ -148,20 +149,14 @@ def walk_market(
     processes : int, default 1
         Fits that run at once, each in a process of its own.
     """
-    rows, notes = _origins(bars, np.datetime64(first_origin, "us"), refit_every, processes, max(horizons))
-    times = np.unique(bars.time[rows])
-    kept = BacktestFolder(Path(folder) if folder is not None else None)
-    kept.begin(_identity(models, bars, times[0], refit_every, horizons, levels))
+    first = np.datetime64(first_origin, "us")
+    rows, fit_times, notes = _origins(bars, first, refit_every, processes, max(horizons))
+    kept = BacktestFolder.begin(folder, _identity(models, bars, first, refit_every, horizons, levels))
     fits = {
-        k: _Fit(
-            times[start],
-            rows[_within(bars, rows, times[start : start + refit_every])],
-            tuple(horizons),
-            tuple(levels),
-        )
-        for k, start in enumerate(range(0, len(times), refit_every))
+        k: _Fit(time, rows[fit_times == time], tuple(horizons), tuple(levels))
+        for k, time in enumerate(np.unique(fit_times))
     }
-    done = {k: refit for k in fits if (refit := kept.read(k)) is not None}
+    done = {k: refit for k, fit in fits.items() if (refit := kept.read(k, fit.time, fit.rows)) is not None}
     if done:
         logger.info("%d of %d fits are in the folder already.", len(done), len(fits))
     missing = {k: fit for k, fit in fits.items() if k not in done}
@@ -186,6 +181,7 @@ class _Fit:
         old = _known(bars, self.time) >= FEWEST + max(self.horizons)
         kept = np.flatnonzero((bars.time <= last) & old[bars.owner])
         near, places = bars.take(kept), np.searchsorted(kept, self.rows)
+        assert np.array_equal(kept[np.minimum(places, len(kept) - 1)], self.rows)
         known = near.until(self.time)
         models = copy.deepcopy(models).fit(known, horizons=self.horizons, levels=self.levels)
         combined, parts = models.answers(near, places)
@@ -199,12 +195,12 @@ class _Fit:
             except (InputError, MissingExtraError) as error:
                 notes.append(f"{name} is left out: {error}")
         weights = models.combination_
-        shares = zip(parts, weights.of_variance, weights.of_quantiles, strict=True)
+        shares = np.stack([weights.variance_weights, weights.quantile_weights], axis=-1)  # (h, p, 2)
         everywhere = np.arange(len(self.rows))
         return Refit(
             self.time,
             {name: f.take(everywhere, rows=self.rows) for name, f in found.items()},
-            {name: (variance, quantiles) for name, variance, quantiles in shares},
+            {name: shares[:, k] for k, name in enumerate(parts)},
             tuple(notes),
         )
 
@@ -241,8 +237,11 @@ def _in_process(
 
 def _origins(
     bars: Bars, first: np.datetime64, refit_every: int, processes: int, longest: int
-) -> tuple[IntArray, list[str]]:
-    """Return the rows to forecast from; assets too young at their fit are left out, and said."""
+) -> tuple[IntArray, AnyArray, list[str]]:
+    """Return the rows to forecast from and the time of each one's fit, a grid that all assets share.
+
+    Assets too young at their fit are left out, and said; the grid stays where it is without them.
+    """
     if refit_every < 1 or processes < 1:
         raise InputError(
             f"A backtest refits every 1 time or more in 1 process or more, not every {refit_every} in "
@@ -272,17 +271,12 @@ def _origins(
         f"{int((~old).sum())} of {len(rows)} origins are left out, where fewer than {FEWEST + longest} bars "
         f"of their asset were known at the fit: {named}."
     ]
-    return rows[old], said if lost else []
+    return rows[old], fit_times[old], said if lost else []
 
 
 def _known(bars: Bars, time: np.datetime64) -> IntArray:
     """Return the number of bars of each asset that had closed by a time."""
     return np.array([np.searchsorted(bars.time[span], time, side="right") for span in bars.spans()])
-
-
-def _within(bars: Bars, rows: IntArray, times: AnyArray) -> IntArray:
-    found: IntArray = np.flatnonzero((bars.time[rows] >= times[0]) & (bars.time[rows] <= times[-1]))
-    return found
 
 
 def _identity(
@@ -297,6 +291,9 @@ def _identity(
     for name, values in sorted(bars_to_tensors(bars).items()):
         digest.update(name.encode() + values.numpy().tobytes())
     return {
+        "version": version("bezant"),
+        "parts": {name: PRIOR.get(name, 1.0) for name in (LARGE, *TRADITIONAL)},
+        "rivals": list(RIVALS),
         "model": {k: str(v) for k, v in sorted(vars(models).items())},
         "bars": digest.hexdigest(),
         "first": str(first),
@@ -313,13 +310,25 @@ def _assembled(bars: Bars, refits: Sequence[Refit], notes: list[str]) -> MarketB
     notes += [f"{name} is not compared: it was left out of some of the {len(refits)} fits." for name in some]
     order = np.argsort(np.concatenate([r.forecasts[COMBINED].rows for r in refits]), kind="stable")
     parts = list(dict.fromkeys(name for r in refits for name in r.weights))
+    none = np.zeros((len(refits[0].forecasts[COMBINED].horizons), 2))
     return MarketBacktest(
         bars,
         {name: stacked([r.forecasts[name] for r in refits]).take(order) for name in everywhere},
         np.array([r.time for r in refits]),
-        {name: np.array([r.weights.get(name, (0.0, 0.0)) for r in refits]) for name in parts},
-        tuple(dict.fromkeys((*bars.notes, *notes, *(note for note in refits[-1].notes)))),
+        {name: np.stack([r.weights.get(name, none) for r in refits]) for name in parts},
+        tuple(dict.fromkeys((*bars.notes, *notes, *_notes_of(refits)))),
     )
+
+
+def _notes_of(refits: Sequence[Refit]) -> Iterator[str]:
+    """Yield the notes of all fits, each once, with the days of its fits where it is not one of all."""
+    days: dict[str, list[str]] = {}
+    for refit in refits:
+        for note in dict.fromkeys(refit.notes):
+            days.setdefault(note, []).append(_day(refit.time))
+    for note, of in days.items():
+        some = f"{', '.join(of[:3])}{f' and {len(of) - 3} others' if len(of) > 3 else ''}"
+        yield note if len(of) == len(refits) else f"Fit of {some}: {note}"
 
 
 def _day(time: np.datetime64) -> str:

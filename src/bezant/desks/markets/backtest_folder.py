@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
 from bezant.traditional.markets import MarketForecast
 from bezant.traditional.markets.forecast import ARRAYS
-from bezant.types import InputError
+from bezant.types import FloatArray, InputError, IntArray
+
+TORN = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
+"""What reading a file raises that was cut off or overwritten."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,14 +34,14 @@ class Refit:
         Close of the last bar that taught.
     forecasts : mapping of model to MarketForecast
         Of the same origins, their rows those of all bars.
-    weights : mapping of part to (float, float)
-        In the combination, of variance and of quantiles.
+    weights : mapping of part to float array of shape (h, 2)
+        In the combination over each horizon, of variance and of quantiles.
     notes : tuple of str
     """
 
     time: np.datetime64
     forecasts: Mapping[str, MarketForecast]
-    weights: Mapping[str, tuple[float, float]]
+    weights: Mapping[str, FloatArray]
     notes: tuple[str, ...] = ()
 
 
@@ -43,11 +52,15 @@ class BacktestFolder:
     Attributes
     ----------
     path : Path or None
+    identity : str
+        Digest of what is walked over and how; each file holds it, so that none is taken for another's.
     """
 
     path: Path | None
+    identity: str
 
-    def begin(self, identity: Mapping[str, Any]) -> None:
+    @classmethod
+    def begin(cls, path: str | Path | None, identity: Mapping[str, Any]) -> Self:
         """Write down what is walked over, or check that it is the same.
 
         Raises
@@ -55,31 +68,46 @@ class BacktestFolder:
         InputError
             If the folder holds another backtest.
         """
-        if self.path is None:
-            return
-        file = self.path / "backtest.json"
         said = json.dumps(identity, indent=1, sort_keys=True, default=str)
+        folder = cls(None if path is None else Path(path), hashlib.sha256(said.encode()).hexdigest())
+        if folder.path is None:
+            return folder
+        file = folder.path / "backtest.json"
         if file.exists() and file.read_text(encoding="utf-8") != said:
-            raise InputError(
-                f"The folder {str(self.path)!r} holds a backtest of other bars or with other settings; give "
-                "another folder."
-            )
-        self.path.mkdir(parents=True, exist_ok=True)
-        file.write_text(said, encoding="utf-8")
+            folder._refuse()
+        folder.path.mkdir(parents=True, exist_ok=True)
+        draft = file.with_suffix(".part.json")
+        draft.write_text(said, encoding="utf-8")
+        draft.replace(file)
+        return folder
 
-    def read(self, place: int) -> Refit | None:
-        """Return what was kept of a fit, if anything."""
+    def read(self, place: int, time: np.datetime64, rows: IntArray) -> Refit | None:
+        """Return what was kept of a fit at a time for some origins; None if nothing, or only a torn file.
+
+        Raises
+        ------
+        InputError
+            If the file is of another backtest, fit or origins.
+        """
         if self.path is None or not (file := self._file(place)).exists():
             return None
-        with np.load(file, allow_pickle=False) as kept:
-            said = json.loads(str(kept["said"]))
-            shape = tuple(said["horizons"]), tuple(said["levels"])
-            forecasts = {
-                name: MarketForecast(kept["rows"], *shape, *(kept[f"{k}.{part}"] for part in ARRAYS))
-                for k, name in enumerate(said["models"])
-            }
-        weights = {name: (both[0], both[1]) for name, both in said["weights"].items()}
-        return Refit(np.datetime64(said["time"]), forecasts, weights, tuple(said["notes"]))
+        try:
+            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as kept:
+                said = json.loads(str(kept["said"]))
+                arrays = {name: kept[name] for name in kept.files if name != "said"}
+        except TORN:
+            logger.warning("%s cannot be read and is fitted again.", file.name)
+            return None
+        same = said.get("identity") == self.identity and said["time"] == str(time)
+        if not same or not np.array_equal(arrays["rows"], rows):
+            self._refuse()
+        shape = tuple(said["horizons"]), tuple(said["levels"])
+        forecasts = {
+            name: MarketForecast(rows, *shape, *(arrays[f"{k}.{part}"] for part in ARRAYS))
+            for k, name in enumerate(said["models"])
+        }
+        weights = {name: np.asarray(both, np.float64) for name, both in said["weights"].items()}
+        return Refit(np.datetime64(time), forecasts, weights, tuple(said["notes"]))
 
     def keep(self, place: int, refit: Refit) -> None:
         """Keep a fit's forecasts in a file, whole or not at all."""
@@ -87,9 +115,10 @@ class BacktestFolder:
             return
         one = next(iter(refit.forecasts.values()))
         said = {
+            "identity": self.identity,
             "time": str(refit.time),
             "models": list(refit.forecasts),
-            "weights": refit.weights,
+            "weights": {name: both.tolist() for name, both in refit.weights.items()},
             "notes": refit.notes,
             "horizons": one.horizons,
             "levels": one.levels,
@@ -102,6 +131,12 @@ class BacktestFolder:
         draft = self._file(place).with_suffix(".part.npz")
         np.savez_compressed(draft, said=np.array(json.dumps(said)), rows=one.rows, **arrays)
         draft.replace(self._file(place))
+
+    def _refuse(self) -> NoReturn:
+        raise InputError(
+            f"The folder {str(self.path)!r} holds a backtest of other bars or with other settings; give "
+            "another folder."
+        )
 
     def _file(self, place: int) -> Path:
         assert self.path is not None

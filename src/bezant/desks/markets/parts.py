@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from bezant.desks.markets.network import (
+    FEWEST,
     MarketDeep,
     cut_of,
     ended_before,
@@ -30,6 +31,7 @@ from bezant.traditional.markets import (
     MarketModel,
     PooledGamma,
 )
+from bezant.traditional.markets.forecast import stacked
 from bezant.traditional.model import refuse_unfitted
 from bezant.training.config import TrainingConfig
 from bezant.types import InputError, IntArray, MissingExtraError
@@ -67,7 +69,7 @@ class MarketModels:
     """
 
     key: ClassVar[str] = "market_models"
-    name: ClassVar[str] = "bezant: large model, HAR, GARCH, LightGBM"
+    name: ClassVar[str] = "bezant: large model, gamma regression, gamma-HAR, GARCH, LightGBM"
 
     def __init__(
         self,
@@ -94,14 +96,19 @@ class MarketModels:
         notes = [*large.notes_]
         early = bars.take(np.flatnonzero(bars.time < self.cut_))
         rows = rows[np.isin(bars.assets[bars.owner[rows]], early.assets)]
+        old, taught = old_enough(bars, self.horizons_), old_enough(early, self.horizons_)
+        self.young_, untaught = _but(bars, old), _but(bars, taught)
+        if self.combine:
+            rows = _of_assets(bars, rows, taught, notes)
+            notes += _said_of_young(bars, self.young_)
         self.models_: dict[str, MarketModel] = {LARGE: large}
         self.held_out_ = {LARGE: large.forecast(bars, rows)}
         large.learn_level(bars)
         for name, make in TRADITIONAL.items() if self.combine else ():
             try:
-                model = make().fit(early, horizons=horizons, levels=levels)
-                self.held_out_[name] = _asked(name, model, bars, rows)
-                self.models_[name] = make().fit(bars, horizons=horizons, levels=levels)
+                model = make().fit(_only(early, taught), horizons=horizons, levels=levels)
+                self.held_out_[name] = _asked(name, model, bars, rows, untaught, self.held_out_[LARGE])
+                self.models_[name] = make().fit(_only(bars, old), horizons=horizons, levels=levels)
             except (InputError, MissingExtraError) as error:
                 self.held_out_.pop(name, None)
                 notes.append(f"{name} takes no part: {error}")
@@ -119,9 +126,16 @@ class MarketModels:
         return self.answers(bars, rows)[0]
 
     def answers(self, bars: Bars, rows: IntArray) -> tuple[MarketForecast, dict[str, MarketForecast]]:
-        """Return the weighed answer, and that of each part by name."""
+        """Return the weighed answer, and that of each part by name.
+
+        For assets that were too young for a traditional part the large model's answer stands in its place.
+        """
         refuse_unfitted(self, "models_", "The forecaster")
-        parts = {name: _asked(name, model, bars, np.asarray(rows)) for name, model in self.models_.items()}
+        rows = np.asarray(rows)
+        parts = {LARGE: self.models_[LARGE].forecast(bars, rows)}
+        for name, model in self.models_.items():
+            if name != LARGE:
+                parts[name] = _asked(name, model, bars, rows, self.young_, parts[LARGE])
         return self.combination_.apply(list(parts.values())), parts
 
     def tensors(self) -> dict[str, Tensor]:
@@ -141,10 +155,11 @@ class MarketModels:
         """Take over what :meth:`tensors` and :meth:`document` gave; bars fit traditional parts again."""
         large = self._large().read(tensors, document["large"])
         self.horizons_, self.levels_, self.cut_ = large.horizons_, large.levels_, large.cut_
-        self.models_ = {LARGE: large}
+        old = old_enough(bars, self.horizons_)
+        self.models_, self.young_ = {LARGE: large}, _but(bars, old)
         for name in document["parts"][1:]:
             model = TRADITIONAL[name]()
-            self.models_[name] = model.fit(bars, horizons=self.horizons_, levels=self.levels_)
+            self.models_[name] = model.fit(_only(bars, old), horizons=self.horizons_, levels=self.levels_)
         self.combination_ = Combination.restore(document["combination"])
         self.notes_ = tuple(document["notes"])
         return self
@@ -170,12 +185,69 @@ def prior_of(names: Iterable[str]) -> tuple[float, ...]:
     return tuple(PRIOR.get(name, 1.0) for name in names)
 
 
-def _asked(name: str, model: MarketModel, bars: Bars, rows: IntArray) -> MarketForecast:
-    if name not in SHORT_MEMORY:
-        return model.forecast(bars, rows)
-    near, places = trimmed(bars, rows, MEMORY + 1)
+def old_enough(bars: Bars, horizons: Sequence[int]) -> tuple[str, ...]:
+    """Return the assets with bars enough for every traditional part to learn from."""
+    sizes = np.diff(bars.offsets)
+    return tuple(str(name) for name in bars.assets[sizes >= FEWEST + max(horizons)])
+
+
+def _only(bars: Bars, assets: Sequence[str]) -> Bars:
+    """Return the bars of some assets; all bars if none are named, which parts then refuse themselves."""
+    kept = np.isin(bars.assets, assets)
+    return bars if kept.all() or not kept.any() else bars.take(np.flatnonzero(kept[bars.owner]))
+
+
+def _asked(
+    name: str,
+    model: MarketModel,
+    bars: Bars,
+    rows: IntArray,
+    young: Sequence[str],
+    stand_in: MarketForecast,
+) -> MarketForecast:
+    """Ask a traditional part, but for assets that were too young for it, where another stands in."""
+    own = ~np.isin(bars.assets, young)[bars.owner]
+    known = np.flatnonzero(own[rows])
+    if not len(known):
+        return stand_in
+    kept = np.flatnonzero(own)
+    near, places = (
+        (bars, rows) if len(kept) == len(bars) else (bars.take(kept), np.searchsorted(kept, rows[known]))
+    )
+    if name in SHORT_MEMORY:
+        near, places = trimmed(near, places, MEMORY + 1)
     found = model.forecast(near, places)
-    return found.take(np.arange(len(rows)), rows=rows)
+    if len(known) == len(rows):
+        return found.take(np.arange(len(rows)), rows=rows)
+    others = np.flatnonzero(~own[rows])
+    whole = stacked([found, stand_in.take(others)])
+    return whole.take(np.argsort(np.concatenate([known, others])), rows=rows)
+
+
+def _of_assets(bars: Bars, rows: IntArray, assets: Sequence[str], notes: list[str]) -> IntArray:
+    """Return the held-out rows of assets that were old enough before them; all where that leaves too few."""
+    kept = rows[np.isin(bars.assets[bars.owner[rows]], assets)]
+    if len(kept) == len(rows) or len(kept) < FEWEST_ORIGINS:
+        return rows
+    notes.append(
+        f"Models are weighed on {len(kept)} of {len(rows)} held-out origins; the others are of assets with "
+        "too few bars before them."
+    )
+    return kept
+
+
+def _but(bars: Bars, assets: Sequence[str]) -> tuple[str, ...]:
+    return tuple(str(name) for name in bars.assets if str(name) not in assets)
+
+
+def _said_of_young(bars: Bars, young: Sequence[str]) -> list[str]:
+    if not young or len(young) == len(bars.assets):
+        return []
+    named = f"{', '.join(young[:3])}{' and others' if len(young) > 3 else ''}"
+    return [
+        f"{len(young)} of {len(bars.assets)} assets are too young for traditional parts, and the large model "
+        f"answers for them alone: {named}."
+    ]
 
 
 def _origins(bars: Bars, cut: np.datetime64, horizons: Sequence[int]) -> IntArray:

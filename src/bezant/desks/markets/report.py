@@ -59,7 +59,7 @@ def write_backtest_report(
         backtest.forecasts,
         backtest.scores,
         backtest.refits,
-        backtest.weights,
+        {name: weights.mean(axis=1) for name, weights in backtest.weights.items()},
         values_of_parts(backtest),
         {name: backtest.surprise(name) for name in assets or known[:DRAWN]},
         configuration or {},

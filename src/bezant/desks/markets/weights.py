@@ -170,7 +170,19 @@ class Combination:
 
     @classmethod
     def restore(cls, document: Mapping[str, Any]) -> Self:
-        """Build it again from what :meth:`document` gave."""
+        """Build it again from what :meth:`document` gave.
+
+        Raises
+        ------
+        InputError
+            If an earlier version wrote it, without weights of each horizon.
+        """
+        lacking = [f.name for f in dataclasses.fields(cls) if f.name not in document]
+        if lacking:
+            raise InputError(
+                f"The saved forecaster has no {lacking[0]!r}: an earlier version wrote it, so fit it "
+                "again and save it."
+            )
         return cls(*(np.asarray(document[f.name], np.float64) for f in dataclasses.fields(cls)))
 
 

@@ -22,7 +22,7 @@ class PartValue:
     ----------
     name : str
     variance_weight, quantile_weight : float
-        Mean over the origins.
+        Mean over the origins and horizons.
     without_variance : float
         By how much QLIKE rises (difference, shortest horizon) where the others share its weight.
     without_quantiles : tuple of float
@@ -46,8 +46,8 @@ def part_values(
     bars : Bars
     parts : mapping of part to MarketForecast
         Of the same n origins.
-    weights : mapping of part to float array of shape (n, 2)
-        At each origin, of variance and of quantiles.
+    weights : mapping of part to float array of shape (n, h, 2)
+        At each origin and over each horizon, of variance and of quantiles.
     """
     names = list(parts)
     if len(names) < 2 or set(names) != set(weights):
@@ -57,10 +57,12 @@ def part_values(
     came = realised_variance(bars, one.rows, one.horizons[0])
     variances = np.stack([parts[name].variance[:, 0] for name in names])  # (p, n)
     quantiles = np.stack([parts[name].quantiles for name in names])  # (p, n, h, q)
-    of = [np.stack([weights[name][:, k] for name in names]) for k in (0, 1)]  # (p, n) each
+    of = [np.stack([weights[name][..., k] for name in names]) for k in (0, 1)]  # (p, n, h) each
+    if of[0].shape[1:] != change.shape:
+        raise InputError(f"Weights of {of[0].shape[1:]} origins and horizons do not fit {change.shape}.")
 
     def losses(kept: Sequence[int]) -> tuple[float, FloatArray]:
-        variance = _mixed(variances[kept], of[0][kept])
+        variance = _mixed(variances[kept], of[0][kept, :, 0])
         mixed = _mixed(quantiles[kept], of[1][kept])
         ended = np.isfinite(came)
         qlike = (came / variance + np.log(variance))[ended].mean()
@@ -92,5 +94,5 @@ def _mixed(values: FloatArray, weights: FloatArray) -> FloatArray:
     """Return the weighted mean over the first axis; equal weights where those that are left have none."""
     total = weights.sum(axis=0)
     share = np.where(total > 1e-9, weights / np.maximum(total, 1e-9), 1 / len(weights))
-    mean: FloatArray = (values * share.reshape(*share.shape, *[1] * (values.ndim - 2))).sum(axis=0)
+    mean: FloatArray = (values * share.reshape(*share.shape, *[1] * (values.ndim - weights.ndim))).sum(axis=0)
     return mean
