@@ -17,7 +17,7 @@ from bezant.types import InputError
 from market_files import twenty_stocks
 
 PARTS = ("EWMA", "random walk")
-WEIGHTS = {"EWMA": np.array([[[0.5, 0.6]]] * 2), "random walk": np.array([[[0.5, 0.4]]] * 2)}
+WEIGHTS = {"EWMA": np.array([[[0.5, 0.6]] * 3] * 2), "random walk": np.array([[[0.5, 0.4]] * 3] * 2)}
 
 
 @pytest.fixture(scope="module")
