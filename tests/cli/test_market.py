@@ -128,7 +128,12 @@ def test_covariates_are_joined_as_they_were_known(folder: Path, capsys: pytest.C
     assert run(*words, *given, "--lag", "2") == 0
     bars = bz.load(folder / "seeing").bars_
     row = int(bars.offsets[1]) - 1
+    # What is dated on the bar's own day may come after its close: of three days ago, with a lag of two.
     assert bars.covariates["fear"][row] == pytest.approx(
+        fear[days == bars.time[row] - np.timedelta64(3, "D")][0]
+    )
+    assert run(*words, *given, "--lag", "2", "--known-at-close") == 0
+    assert bz.load(folder / "seeing").bars_.covariates["fear"][row] == pytest.approx(
         fear[days == bars.time[row] - np.timedelta64(2, "D")][0]
     )
     capsys.readouterr()
@@ -137,6 +142,10 @@ def test_covariates_are_joined_as_they_were_known(folder: Path, capsys: pytest.C
     assert "covariates ['fear']" in capsys.readouterr().err
     assert run(*live, *given, "--lag", "2") == 0
     assert len(json.loads(capsys.readouterr().out)) == 4
+    for command in (("forecast",), ("risk",)):
+        held = [str(folder / "positions.csv")] if command == ("risk",) else []
+        assert run(*command, str(folder / "seeing"), *held, *given, "--lag", "2") == 2
+        assert "has no bars to join" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -146,6 +155,7 @@ def test_covariates_are_joined_as_they_were_known(folder: Path, capsys: pytest.C
         (("--shock", "A"), "write it as AAPL=-0.3"),
         (("--amount", "money"), "'money'"),
         (("--level", "1.5"), "1.5"),
+        (("--limit", "es:0.5:1=3", "--limit", "ES:0.50:1=4"), "--limit ES 50 %, 1 bar is given 2 times"),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_a_sentence(
@@ -154,6 +164,58 @@ def test_what_cannot_be_read_is_refused_in_a_sentence(
     assert run("risk", str(folder / "model"), str(folder / "positions.csv"), *words) == 2
     said = capsys.readouterr().err
     assert sentence in said and "Traceback" not in said
+
+
+@pytest.mark.parametrize("words", [("--shock", "A"), ("--level", "1.5"), ("--limit", "var:7:1=3")])
+def test_what_cannot_be_read_is_refused_before_the_model_is(
+    words: tuple[str, ...], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("risk", str(folder / "absent"), str(folder / "positions.csv"), *words) == 2
+    assert "There is no model" not in capsys.readouterr().err
+
+
+def test_a_horizon_of_a_limit_alone_is_said_to_grow_with_the_root_of_time(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("risk", str(folder / "model"), str(folder / "positions.csv"), "--json")
+    assert run(*words, "--limit", "es:0.99:10=1e6") == 0
+    assert "10 bars are beyond" in json.loads(capsys.readouterr().out)["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--first-origin", "soon"), "not 'soon'"),
+        (("--first-origin", "2013-13-01"), "not '2013-13-01'"),
+        (("--first-origin", "2002-07-10"), "begin earlier"),
+        (("--first-origin", CUT, "--draw", "GE"), "'GE' is not among the 2 assets"),
+        (("--first-origin", CUT, "--out", "x.xlsx"), "'.xlsx' is none of"),
+    ],
+)
+def test_a_backtest_refuses_before_any_fit(
+    words: tuple[str, ...],
+    sentence: str,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        "bezant.desks.markets.forecaster.walk_market", lambda *_, **__: pytest.fail("it was fitted")
+    )
+    assert run("backtest", str(folder / "all.csv"), *FIT, *words) == 2
+    said = capsys.readouterr().err
+    assert sentence in said and "Traceback" not in said
+
+
+def test_a_forecast_of_some_assets_says_that_the_others_are_missing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pd.read_csv(folder / "bars.csv")
+    frame[frame["asset"] == "A"].to_csv(folder / "one.csv", index=False)
+    assert run("forecast", str(folder / "model"), "--bars", str(folder / "one.csv")) == 0
+    assert "1 of the 2 fitted assets have no bar at 2002-05-31" in capsys.readouterr().err
+    assert run("forecast", str(folder / "model")) == 0
+    assert "have no bar" not in capsys.readouterr().err
 
 
 def test_what_is_no_market_model_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,6 +42,14 @@ Lag = Annotated[
         help="Days from a row's time until it was known, without such a column.",
     ),
 ]
+KnownAtClose = Annotated[
+    bool,
+    typer.Option(
+        "--known-at-close/--known-before-close",
+        help="Whether a bar knows what was published at the very time it bears; with dates alone that may "
+        "come after its close.",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -52,11 +60,15 @@ class Covariates:
     columns: tuple[str, ...]
     published: str | None
     lag: float | None
+    at_close: bool = False
 
     def __post_init__(self) -> None:
         if self.file is None:
-            if self.columns or self.published is not None or self.lag is not None:
-                raise InputError("--covariate, --published and --lag are of a file; name it by --covariates.")
+            if self.columns or self.published is not None or self.lag is not None or self.at_close:
+                raise InputError(
+                    "--covariate, --published, --lag and --known-at-close are of a file; name it by "
+                    "--covariates."
+                )
         elif not self.columns or (self.published is None) == (self.lag is None):
             raise InputError(
                 f"Name the columns of {self.file!r} by --covariate, and when they became known by either "
@@ -65,20 +77,33 @@ class Covariates:
 
     @classmethod
     def typed(
-        cls, file: str | None, columns: list[str] | None, published: str | None, lag: float | None
+        cls,
+        file: str | None,
+        columns: list[str] | None,
+        published: str | None,
+        lag: float | None,
+        at_close: bool,
     ) -> Covariates:
         """Return what was typed."""
-        return cls(file, tuple(columns or ()), published, lag)
+        return cls(file, tuple(columns or ()), published, lag, at_close)
 
-    def joined(self, market: MarketForecaster, table: pa.Table) -> pa.Table | Bars:
-        """Return bars with their covariates; the table as it is without any."""
-        if self.file is None:
-            return table
+    def refuse_unused(self, *sources: str | None) -> None:
+        """Refuse a file of covariates where there are no bars from a file to join them to."""
+        if self.file is not None and all(source is None for source in sources):
+            raise InputError(
+                f"--covariates {self.file!r} has no bars to join: those of the model have theirs "
+                "already; leave it out, or give bars by --live."
+            )
+
+    def joined(self, market: MarketForecaster, table: pa.Table) -> Bars:
+        """Return bars, with their covariates if there are any."""
         from bezant.histories.market import read_bars, with_covariates
 
         bars = read_bars(
             table, asset=market.asset, time=market.time, value=market.value, change=market.change
         )
+        if self.file is None:
+            return bars
         return with_covariates(
             bars,
             read_source(self.file, raw=True),
@@ -86,4 +111,5 @@ class Covariates:
             time=market.time,
             published=self.published,
             lag=None if self.lag is None else timedelta(days=self.lag),
+            inclusive=self.at_close,
         )

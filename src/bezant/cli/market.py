@@ -10,8 +10,9 @@ import typer
 
 from bezant.cli.console import out as console
 from bezant.cli.console import print_json, refuse_unwritable, say, show
-from bezant.cli.covariates import CovariateColumns, Covariates, CovariatesFile, Lag, Published
+from bezant.cli.covariates import CovariateColumns, Covariates, CovariatesFile, KnownAtClose, Lag, Published
 from bezant.cli.fit import Epochs, Seed, Size, SizeName
+from bezant.cli.market_checks import moment, refuse_unjudged, say_absent
 from bezant.cli.market_tables import (
     MOST_SHOWN,
     backtest_document,
@@ -77,7 +78,9 @@ MarketWindow = Annotated[
 ]
 Combine = Annotated[
     bool,
-    typer.Option("--combine/--alone", help="Average with HAR, GARCH and LightGBM, or the large model alone."),
+    typer.Option(
+        "--combine/--alone", help="Average with the regressions, GARCH and trees, or the large model alone."
+    ),
 ]
 MarketModel = Annotated[
     Path, typer.Argument(metavar="MODEL", help="A folder that 'bezant fit market' wrote.")
@@ -104,6 +107,7 @@ def fit_market(
     covariate: CovariateColumns = None,
     published: Published = None,
     lag: Lag = None,
+    known_at_close: KnownAtClose = False,
     backbone: BackboneName = Backbone.RNN,
     window: MarketWindow = None,
     combine: Combine = True,
@@ -118,7 +122,7 @@ def fit_market(
     values. The saved model holds the bars too, so that new ones can be folded in.
     """
     refuse_unwritable(out, source=file)
-    beside = Covariates.typed(covariates, covariate, published, lag)
+    beside = Covariates.typed(covariates, covariate, published, lag, known_at_close)
     table = read_source(file, raw=True)
     market = _forecaster(
         table, asset, time, value, change, horizon, backbone, window, combine, size, epochs, seed
@@ -151,18 +155,23 @@ def forecast(
     covariate: CovariateColumns = None,
     published: Published = None,
     lag: Lag = None,
+    known_at_close: KnownAtClose = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what comes after the last bar of each asset: quantiles, volatility, the probability of up."""
+    from bezant.histories.readers import BatchWriter, read_table
+
     if out is not None:
         refuse_unwritable(out, source=bars)
+        BatchWriter(out)  # refuses a suffix that it does not write
     if bars is not None and live is not None:
         raise InputError("--bars replaces the model's bars and --live adds to them; give one of the two.")
-    from bezant.histories.readers import read_table
 
-    beside = Covariates.typed(covariates, covariate, published, lag)
+    beside = Covariates.typed(covariates, covariate, published, lag, known_at_close)
+    beside.refuse_unused(bars, live)
     market = load_market(model, live, beside)
     known = None if bars is None else beside.joined(market, read_source(bars, raw=True))
+    say_absent(market, known)
     found = read_table(market.forecast(known))
     if out is not None:
         write_table(found, out)
@@ -218,6 +227,7 @@ def backtest(
     covariate: CovariateColumns = None,
     published: Published = None,
     lag: Lag = None,
+    known_at_close: KnownAtClose = False,
     backbone: BackboneName = Backbone.RNN,
     window: MarketWindow = None,
     combine: Combine = True,
@@ -227,18 +237,22 @@ def backtest(
     as_json: AsJson = False,
 ) -> None:
     """Walk forward: everything is fitted again on what was known then, and judged beside its rivals."""
-    from bezant.histories.readers import read_table
+    from bezant.histories.readers import BatchWriter, read_table
 
     for path in (report, out):
         if path is not None:
             refuse_unwritable(path, source=file)
-    beside = Covariates.typed(covariates, covariate, published, lag)
+    if out is not None:
+        BatchWriter(out)  # refuses a suffix that it does not write
+    first = moment(first_origin)
+    beside = Covariates.typed(covariates, covariate, published, lag, known_at_close)
     table = read_source(file, raw=True)
     market = _forecaster(
         table, asset, time, value, change, horizon, backbone, window, combine, size, epochs, seed
     )
     bars = beside.joined(market, table)
-    found = read_table(market.backtest(bars, first_origin, refit_every, folder=folder, processes=processes))
+    refuse_unjudged(bars, first, market.horizons, draw)
+    found = read_table(market.backtest(bars, first, refit_every, folder=folder, processes=processes))
     walked = market.backtest_
     if out is not None:
         write_table(found, out)

@@ -13,8 +13,9 @@ from rich.table import Table
 
 from bezant.cli.console import out as console
 from bezant.cli.console import print_json, show
-from bezant.cli.covariates import CovariateColumns, Covariates, CovariatesFile, Lag, Published
+from bezant.cli.covariates import CovariateColumns, Covariates, CovariatesFile, KnownAtClose, Lag, Published
 from bezant.cli.market import Live, MarketModel, load_market
+from bezant.cli.market_checks import say_absent
 from bezant.cli.sources import AsJson, read_source
 from bezant.schema import unknown_column
 from bezant.types import InputError
@@ -95,21 +96,26 @@ def risk(
     covariate: CovariateColumns = None,
     published: Published = None,
     lag: Lag = None,
+    known_at_close: KnownAtClose = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure the risk of positions: VaR and ES, what each adds, limits, stress, and a backtest.
 
     Losses are positive. Exits with 1 if a limit is breached.
     """
-    beside = Covariates.typed(covariates, covariate, published, lag)
-    asked = [_limit(text) for text in limit or []]
+    beside = Covariates.typed(covariates, covariate, published, lag, known_at_close)
+    beside.refuse_unused(live)
+    asked, shocks = _limits(limit or []), dict(_shock(s) for s in shock or ())
     levels, horizons = tuple(level or (0.975, 0.99)), tuple(horizon or (1,))
+    _refuse_levels([*levels, *(a.level for a in asked)])
     held = _positions(positions, asset, amount)
     from bezant.desks.markets.risk import MarketRisk
 
-    desk = MarketRisk(load_market(model, live, beside), method=method.value)
+    market = load_market(model, live, beside)
+    say_absent(market)
+    desk = MarketRisk(market, method=method.value)
     found = _Found.of(desk, held, levels, horizons, asked)
-    found.stress = desk.stress(held, dict(_shock(s) for s in shock or ())) if stress or shock else ()
+    found.stress = desk.stress(held, shocks) if stress or shocks else ()
     found.breaks = {name: desk.breaks(name).sentence for name in held} if breaks else {}
     found.judged = desk.backtest(held, max(levels), days=backtest).sentence if backtest else None
     print_json(found.document()) if as_json else found.show()
@@ -125,6 +131,7 @@ class _Found:
     figures: dict[tuple[float, int], PortfolioRisk]
     whole: dict[tuple[float, int], tuple[float, float]]
     limits: LimitReport | None
+    horizons: frozenset[int]
     stress: tuple[StressReport, ...] = ()
     judged: str | None = None
     breaks: dict[str, str] = field(default_factory=dict)
@@ -148,7 +155,9 @@ class _Found:
 
             values = {a.name: whole[a.level, a.horizon][a.measure == "ES"] for a in asked}
             limits = RiskLimits.of({a.name: a.money for a in asked}).check(values)
-        return cls(desk, parts, {pair: whole[pair] for pair in pairs}, limits)
+        return cls(
+            desk, parts, {pair: whole[pair] for pair in pairs}, limits, frozenset(h for _, h in needed)
+        )
 
     def show(self) -> None:
         """Print tables and sentences."""
@@ -175,7 +184,7 @@ class _Found:
 
     def _notes(self) -> list[str]:
         longest = max(self.desk.forecaster.models_.horizons_)  # type: ignore[attr-defined]
-        beyond = sorted({h for _, h in self.figures if h > longest})
+        beyond = sorted(h for h in self.horizons if h > longest)
         if not beyond or self.desk.method == "historical":
             return []
         bars = ", ".join(map(str, beyond))
@@ -235,6 +244,24 @@ def _limit(text: str) -> _Limit:
         return _Limit(found[1].upper().replace("VAR", "VaR"), float(found[2]), int(found[3]), float(found[4]))
     except ValueError as error:
         raise InputError(f"--limit {text!r} cannot be read; write it as es:0.975:10=100000.") from error
+
+
+def _limits(texts: list[str]) -> list[_Limit]:
+    """Read limits; two of one measure would hide each other."""
+    found = [_limit(text) for text in texts]
+    names = [each.name for each in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"--limit {name} is given {names.count(name)} times; give it once.")
+    return found
+
+
+def _refuse_levels(levels: list[float]) -> None:
+    """Refuse levels that are no share, before the model is read."""
+    from bezant.metrics.market.losses import tail_of
+
+    for level in levels:
+        tail_of(level)
 
 
 def _shock(text: str) -> tuple[str, dict[str, float]]:

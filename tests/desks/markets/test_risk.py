@@ -79,6 +79,19 @@ def test_a_backtest_judges_days_after_the_fit(forecaster: SimpleNamespace) -> No
     assert "filtered" in found.sentence
 
 
+@pytest.mark.parametrize("method", ["forecast", "filtered"])
+def test_days_are_judged_by_one_day_where_no_horizon_is_one(
+    forecaster: SimpleNamespace, bars: Bars, method: str
+) -> None:
+    later = SimpleNamespace(
+        models_=Ewma().fit(bars.until(np.unique(bars.time)[-300]), horizons=(5, 21)), bars_=bars
+    )
+    found = MarketRisk(later, method=method).backtest(POSITIONS, 0.95, days=250)  # type: ignore[arg-type]
+    near = MarketRisk(forecaster, method=method).backtest(POSITIONS, 0.95, days=250)  # type: ignore[arg-type]
+    assert found.exceptions.sum() >= 5  # the VaR of five days is hardly ever passed in one
+    assert abs(int(found.exceptions.sum()) - int(near.exceptions.sum())) <= 6
+
+
 def test_what_comes_later_does_not_move_an_earlier_days_var(
     forecaster: SimpleNamespace, bars: Bars, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,3 +146,5 @@ def test_the_break_of_2020_is_seen_in_each_share(forecaster: SimpleNamespace, ba
     assert {"2020-02", "2020-03"} & set(wilder)
     with pytest.raises(InputError, match="'GE'"):
         MarketRisk(forecaster).breaks("GE")
+    with pytest.raises(InputError, match="1 bar or more, not 0"):
+        MarketRisk(forecaster).breaks("JPM", days=0)

@@ -36,7 +36,13 @@ def test_of_a_law_that_grows_with_the_root_of_time_every_horizon_is_right(horizo
     one = at_horizon(forecast(), horizon)
     wanted = 0.0004 * horizon + 0.01 * np.sqrt(horizon) * norm.ppf(LEVELS)
     np.testing.assert_allclose(one.variance, 1e-4 * horizon)
-    np.testing.assert_allclose(one.quantiles[0, 0], wanted, rtol=1e-9, atol=1e-12 + 0.002 * np.sqrt(horizon))
+    np.testing.assert_allclose(one.quantiles[0, 0], wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_the_probability_of_up_grows_with_a_mean_beyond_the_last_horizon() -> None:
+    one = at_horizon(forecast(), 250)
+    assert one.up[0, 0] == pytest.approx(norm.cdf(0.04 * np.sqrt(250)), abs=0.01)
+    assert one.up[0, 0] > forecast().up[0, -1] + 0.1
 
 
 def test_a_horizon_below_one_is_refused() -> None:

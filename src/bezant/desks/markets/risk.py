@@ -154,6 +154,8 @@ class MarketRisk:
         days : int, default 1000
             Bars looked at, fewer where volatility is not known that far back.
         """
+        if days < 1:
+            raise InputError(f"Breaks are looked for in 1 bar or more, not {days}.")
         bars, model = self.forecaster.bars_, self.forecaster.models_
         place = _places(bars, [asset])[0]
         rows = np.arange(bars.offsets[place], bars.offsets[place + 1])[MEMORY:-1][-days:]
@@ -186,7 +188,8 @@ class MarketRisk:
             The same money in each asset every day.
         level : float, default 0.99
         days : int, default 250
-            One bar ahead each.
+            One bar ahead each. A forecaster whose shortest horizon is longer is taken to grow with the root
+            of time up to it (:func:`~bezant.traditional.markets.at_horizon`).
         """
         bars = self.forecaster.bars_
         names, money = _apart(positions)
@@ -198,7 +201,7 @@ class MarketRisk:
             )
         origins = times[-days - 1 : -1]
         rows = _rows_at(bars, names, origins)  # (days, k)
-        found = self.forecaster.models_.forecast(bars, rows.ravel())
+        found = at_horizon(self.forecaster.models_.forecast(bars, rows.ravel()), 1)
         past = self._past(bars, names, 1)
         came = bars.ahead(1)[rows]
         gains = position_gains(came, money, log=bars.change == "log").sum(axis=1)
@@ -206,7 +209,7 @@ class MarketRisk:
         for day in range(days):
             known = _before(past, len(times) - days - 1 + day, 1, self.days)
             part = found.take(np.arange(day * len(names), (day + 1) * len(names)))
-            drawn = self._drawn(known, part, 0)
+            drawn = self._drawn(known, part)
             measured.append(self._risk(drawn, money, level, bars))
         bounds, means = np.array(measured).T
         return backtest_risk(gains, bounds, means, level=level, name=f"The method {self.method!r}")
@@ -233,7 +236,7 @@ class MarketRisk:
         rows = _rows_at(bars, names, times[-1:])[0]
         found = at_horizon(model.forecast(bars, rows), horizon)
         past = _before(self._past(bars, names, horizon), len(times) - 1, horizon, self.days)
-        return self._drawn(past, found, 0)
+        return self._drawn(past, found)
 
     def _past(self, bars: Bars, names: list[str], horizon: int) -> _Past:
         """Return changes and scales at all common times; what is not known yet is NaN."""
@@ -241,16 +244,17 @@ class MarketRisk:
         scale = market_features(bars).scale.astype(np.float64) * np.sqrt(horizon)
         return _Past(bars.ahead(horizon)[rows], scale[rows])
 
-    def _drawn(self, past: _Past, found: MarketForecast, place: int) -> FloatArray:
+    def _drawn(self, past: _Past, found: MarketForecast) -> FloatArray:
+        """Return scenarios of the one horizon that both the past and the forecast are of."""
         if self.method == "historical":
             return past.changes
         moves = past.changes / past.scale
         if self.method != "forecast":
             standard = (moves - moves.mean(axis=0)) / moves.std(axis=0)
-            filtered: FloatArray = found.mean[:, place] + standard * np.sqrt(found.variance[:, place])
+            filtered: FloatArray = found.mean[:, 0] + standard * np.sqrt(found.variance[:, 0])
             return filtered
         columns = [
-            _at_ranks(moves[:, j], found.quantiles[j, place], np.asarray(found.levels))
+            _at_ranks(moves[:, j], found.quantiles[j, 0], np.asarray(found.levels))
             for j in range(moves.shape[1])
         ]
         return np.column_stack(columns)

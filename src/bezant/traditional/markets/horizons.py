@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from bezant.traditional.markets.forecast import MarketForecast
+from bezant.traditional.markets.tails import up_of
 from bezant.types import FloatArray, InputError
 
 
@@ -47,12 +48,15 @@ def at_horizon(found: MarketForecast, horizon: int) -> MarketForecast:
         for part in (found.quantiles, found.shortfall)
     ]
     quantiles, shortfall = (mean[..., None] + np.sqrt(variance)[..., None] * s for s in shapes)
+    quantiles = np.maximum.accumulate(quantiles, axis=2)
+    inside = bars[0] <= horizon <= bars[-1]
     return dataclasses.replace(
         found,
         horizons=(horizon,),
         mean=mean,
         variance=variance,
-        quantiles=np.maximum.accumulate(quantiles, axis=2),
+        quantiles=quantiles,
         shortfall=np.minimum(shortfall, quantiles),
-        up=between(found.up),
+        # Beyond the horizons the mean goes on to grow faster than the spread, and takes P(up) along.
+        up=between(found.up) if inside else up_of(quantiles, found.levels),
     )
