@@ -103,6 +103,29 @@ def test_what_a_part_gives_is_the_loss_without_it(backtest: MarketBacktest) -> N
     assert ewma.without_quantiles[0] > 0
 
 
+def test_without_a_horizon_of_one_bar_what_there_is_is_drawn(bars: Bars, tmp_path: Path) -> None:
+    times = np.unique(bars.time)[[-600, -300]]
+    rows = np.flatnonzero(bars.time >= times[0])
+    found = {
+        "EWMA": Ewma().fit(bars.until(times[0]), horizons=(5,)).forecast(bars, rows),
+        "random walk": RollingQuantiles().fit(bars.until(times[0]), horizons=(5,)).forecast(bars, rows),
+    }
+    forecasts = {"forecaster": combined(list(found.values()), (0.5, 0.5)), **found}
+    path = tmp_path / "weekly.html"
+    MarketBacktest(bars, forecasts, times, WEIGHTS).report(path)
+    page = path.read_text(encoding="utf-8")
+    assert "no forecast one bar ahead" in page and "The last forecast" in page
+    assert "Regimes and breaks</h" not in page
+
+
+def test_rows_that_are_cut_are_counted(
+    backtest: MarketBacktest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bezant.reports.market_page.MOST_TAILS", 1)
+    path = backtest.report(tmp_path / "cut.html", assets=["JPM"])
+    assert "3 further rows are not shown" in path.read_text(encoding="utf-8")
+
+
 def test_an_asset_that_was_not_walked_is_refused(backtest: MarketBacktest, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'GE' is not among the 2 assets"):
         backtest.report(tmp_path / "x.html", assets=["GE"])

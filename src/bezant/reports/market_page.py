@@ -55,8 +55,8 @@ class MarketReportContent:
     weights : mapping of part to float array of shape (f, 2)
     parts : tuple of PartValue
         What each part gives; empty where there is one alone.
-    signals : mapping of asset to SurpriseSignal
-        Of the assets that are drawn.
+    signals : mapping of asset to SurpriseSignal or None
+        Of the assets that are drawn; None where nothing was forecast one bar ahead.
     configuration : mapping of str to object
     notes : tuple of str
     """
@@ -69,7 +69,7 @@ class MarketReportContent:
     refits: AnyArray
     weights: Mapping[str, FloatArray]
     parts: tuple[PartValue, ...]
-    signals: Mapping[str, SurpriseSignal]
+    signals: Mapping[str, SurpriseSignal | None]
     configuration: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -103,7 +103,7 @@ def write_market_report(content: MarketReportContent, path: str | Path) -> Path:
 
 def _context(content: MarketReportContent) -> dict[str, Any]:
     scores = content.scores
-    coverage = coverage_pictures(scores)
+    coverage, tails = coverage_pictures(scores), _tail_rows(scores)
     return {
         "title": content.title,
         "created": _moment(content.created),
@@ -122,11 +122,13 @@ def _context(content: MarketReportContent) -> dict[str, Any]:
         "covered": _covered_rows(scores),
         "horizons": [_bars(h) for h in scores.by_regime],
         "assets": [
-            (asset, signal.sentence, asset_pictures(content.bars, content.judged, asset, signal))
+            (asset, asset_pictures(content.bars, content.judged, asset, signal))
             for asset, signal in content.signals.items()
         ],
         "undrawn": len(np.unique(content.bars.owner[content.judged.rows])) - len(content.signals),
-        "tails": _tail_rows(scores)[:MOST_TAILS],
+        "tails": tails[:MOST_TAILS],
+        "uncounted": max(0, len(tails) - MOST_TAILS),
+        "one_ahead": content.judged.horizons[0] == 1,
         "parts": [_part_row(content, part) for part in content.parts],
         "part_horizons": [_bars(h) for h in content.judged.horizons],
         "part_pictures": part_pictures(

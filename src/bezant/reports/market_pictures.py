@@ -103,8 +103,10 @@ def part_pictures(refits: AnyArray, until: np.datetime64, weights: Mapping[str, 
     ]
 
 
-def asset_pictures(bars: Bars, found: MarketForecast, asset: str, signal: SurpriseSignal) -> list[Drawn]:
-    """Draw the forecasts of one asset: fans, volatility, VaR, and regimes with breaks."""
+def asset_pictures(
+    bars: Bars, found: MarketForecast, asset: str, signal: SurpriseSignal | None
+) -> list[Drawn]:
+    """Draw the forecasts of one asset: fans, volatility, VaR, and regimes with breaks if they are known."""
     names = bars.assets[bars.owner[found.rows]]
     own = found.take(np.flatnonzero(names == asset))
     place = int(bars.owner[own.rows[0]])
@@ -123,6 +125,8 @@ def asset_pictures(bars: Bars, found: MarketForecast, asset: str, signal: Surpri
         rows = own.rows[own.rows + 1 < span.stop]
         own = own.take(np.arange(len(rows)))
         drawn += [_volatility(bars, own, asset, rows), _var(bars, own, asset, rows)]
+    if signal is None:
+        return drawn
     price = bars.close[span][np.searchsorted(bars.time[span], signal.time)]
     caption = signal.sentence
     drawn.append(Drawn("Regimes and breaks", caption, Markup(price_with_breaks(signal, price, title=asset))))

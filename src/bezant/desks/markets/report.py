@@ -45,7 +45,7 @@ def write_backtest_report(
     Raises
     ------
     InputError
-        If an asset is not in the backtest, or it has no horizon of one bar.
+        If an asset is not in the backtest.
     """
     bars, found = backtest.bars, backtest.forecast
     known = [str(a) for a in bars.assets[np.unique(bars.owner[found.rows])]]
@@ -61,7 +61,10 @@ def write_backtest_report(
         backtest.refits,
         {name: weights.mean(axis=1) for name, weights in backtest.weights.items()},
         values_of_parts(backtest),
-        {name: backtest.surprise(name) for name in assets or known[:DRAWN]},
+        {
+            name: backtest.surprise(name) if found.horizons[0] == 1 else None
+            for name in assets or known[:DRAWN]
+        },
         configuration or {},
         backtest.notes,
     )
