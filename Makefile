@@ -28,7 +28,7 @@ demo: .venv/.demo-ready  ## train on real loans, judge out-of-time, write a repo
 	$(BIN)/bezant demo --out $(OUT)
 
 test: lint  ## lint, types, and all tests with their coverage
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 lint: .venv/.test-ready  ## style and types only
 	$(BIN)/ruff check .
