@@ -112,7 +112,8 @@ def test_without_a_horizon_of_one_bar_what_there_is_is_drawn(bars: Bars, tmp_pat
     }
     forecasts = {"forecaster": combined(list(found.values()), (0.5, 0.5)), **found}
     path = tmp_path / "weekly.html"
-    MarketBacktest(bars, forecasts, times, WEIGHTS).report(path)
+    weights = {name: of[:, :1] for name, of in WEIGHTS.items()}
+    MarketBacktest(bars, forecasts, times, weights).report(path)
     page = path.read_text(encoding="utf-8")
     assert "no forecast one bar ahead" in page and "The last forecast" in page
     assert "Regimes and breaks</h" not in page
