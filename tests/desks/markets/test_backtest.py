@@ -13,6 +13,7 @@ import pytest
 
 from bezant.desks.markets import backtest
 from bezant.desks.markets.backtest import MarketBacktest, walk_market
+from bezant.desks.markets.forecaster import MarketForecaster
 from bezant.desks.markets.parts import MarketModels
 from bezant.desks.markets.report import values_of_parts
 from bezant.histories.market import Bars, read_bars
@@ -232,3 +233,17 @@ def test_a_young_asset_leaves_the_traditional_parts_to_the_others(monkeypatch: p
     np.testing.assert_array_equal(parts["gamma-HAR"].variance[0], parts["large model"].variance[0])
     again = MarketModels(size="tiny", window=32).read(models.tensors(), models.document(), bars)
     np.testing.assert_allclose(again.forecast(bars, rows).variance, models.forecast(bars, rows).variance)
+
+
+def test_directions_foreseen_too_well_are_said(whole: tuple[MarketBacktest, Path]) -> None:
+    found = whole[0].forecast
+    assert whole[0].leaks() == ()
+    knows = np.tile((np.nan_to_num(BARS.ahead(1)[found.rows]) > 0)[:, None].astype(float), (1, 2))
+    seer = {name: dataclasses.replace(f, up=knows) for name, f in whole[0].forecasts.items()}
+    assert "probably a leak" in dataclasses.replace(whole[0], forecasts=seer).leaks()[0]
+
+
+@pytest.mark.parametrize("levels", [(0.1, 0.5, 0.9), (0.05, 0.5, 0.9)])
+def test_levels_without_the_ends_of_the_band_are_refused(levels: tuple[float, ...]) -> None:
+    with pytest.raises(InputError, match=r"levels lack .*0\.95, an end of the 90 % band"):
+        MarketForecaster(levels=levels).backtest(BARS, FIRST)

@@ -92,3 +92,8 @@ def test_forecasts_that_do_not_belong_together_are_refused() -> None:
         fair.apply([one])
     with pytest.raises(InputError, match="add up to 1"):
         Combination(2 * weights, weights, np.zeros((2, len(LEVELS))))
+
+
+def test_weights_of_an_earlier_version_are_refused_in_a_sentence() -> None:
+    with pytest.raises(InputError, match="no 'variance_weights': an earlier version wrote it"):
+        Combination.restore({"of_variance": [1.0], "of_quantiles": [1.0], "correction": [[0.0]]})

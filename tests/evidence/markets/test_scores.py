@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from bezant.evidence.markets import MarketScores, judge_forecasts
-from bezant.histories.market import Bars, read_bars
+from bezant.evidence.markets import MarketScores, judge_forecasts, realised_variance
+from bezant.evidence.markets.scores import regimes_by_asset
+from bezant.histories.market import Bars, best_variance, read_bars
 from bezant.metrics.market import diebold_mariano
 from bezant.traditional.markets import Ewma, MarketForecast, RollingQuantiles
 from bezant.types import InputError
 from market_files import twenty_stocks
+from market_support import drawn_bars
 
 HORIZONS = (1, 5)
 
@@ -126,3 +128,20 @@ def test_origins_that_have_not_ended_are_not_judged(bars: Bars, forecasts: dict[
     judged = judge_forecasts(bars, {n: f.take(late) for n, f in forecasts.items()}, "EWMA")
     assert list(judged.by_regime) == [1]
     assert "5 bars ahead are not judged" in judged.notes[0]
+
+
+def test_an_asset_without_a_past_takes_the_level_of_the_others() -> None:
+    bars = read_bars(drawn_bars(300))
+    late = bars.take(np.flatnonzero((bars.owner == 0) | (bars.time >= bars.time[250])))
+    rows = np.flatnonzero(late.time >= bars.time[250])[:-1]
+    found, raw = realised_variance(late, rows, 1), np.roll(best_variance(late), -1)[rows]
+    ended = np.isfinite(found) & (raw > 0)
+    past = slice(1, 250)
+    level = (late.returns[past] ** 2).sum() / np.nansum(best_variance(late)[past])
+    assert abs(level - 1) > 0.02
+    np.testing.assert_allclose((found / raw)[ended & (late.owner[rows] == 1)], level, rtol=1e-2)
+
+
+def test_regimes_are_thirds_of_each_asset() -> None:
+    regime = regimes_by_asset(np.array([1.0, 10.0, 2.0, 20.0, 3.0, 30.0]), np.array([0, 1] * 3))
+    assert regime.tolist() == ["calm"] * 2 + ["middling"] * 2 + ["stormy"] * 2

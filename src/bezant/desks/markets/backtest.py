@@ -26,7 +26,13 @@ from bezant.desks.markets.frames import bars_document, bars_from_tensors, bars_t
 from bezant.desks.markets.network import FEWEST
 from bezant.desks.markets.parts import LARGE, PRIOR, TRADITIONAL, MarketModels
 from bezant.desks.markets.report import write_backtest_report
-from bezant.evidence.markets import MarketScores, SurpriseSignal, judge_forecasts, surprise_signal
+from bezant.evidence.markets import (
+    MarketScores,
+    SurpriseSignal,
+    direction_of,
+    judge_forecasts,
+    surprise_signal,
+)
 from bezant.histories.market import Bars
 from bezant.traditional.markets import Garch, MarketForecast, MarketModel, RollingQuantiles
 from bezant.traditional.markets.forecast import stacked
@@ -74,6 +80,18 @@ class MarketBacktest:
     def scores(self) -> MarketScores:
         """Scores, coverage, direction and tails, with tests of who is better."""
         return judge_forecasts(self.bars, self.forecasts, COMBINED)
+
+    def leaks(self) -> tuple[str, ...]:
+        """Return what is said of directions foreseen too well, a leak being the likelier explanation."""
+        found = self.forecast
+        if found.horizons[0] != 1:
+            return ()
+        came = self.bars.ahead(1)[found.rows]
+        ended = np.isfinite(came)
+        if not ended.any():
+            return ()
+        judged = direction_of(1, found.up[ended, 0], came[ended], self.bars.time[found.rows[ended]])
+        return (judged.sentence,) if judged.too_good else ()
 
     def frame(self, kind: str) -> Frame:
         """Return a row an origin and horizon with what came, as "pandas", "polars", "arrow" or "mapping"."""

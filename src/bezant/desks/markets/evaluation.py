@@ -10,8 +10,8 @@ import numpy as np
 
 from bezant.desks.markets.weights import Combination, Outcome
 from bezant.evidence.markets import Direction, direction_of
+from bezant.evidence.markets.scores import regimes_by_asset
 from bezant.histories.market import Bars
-from bezant.metrics.market import volatility_regimes
 from bezant.metrics.market.bands import REGIMES
 from bezant.traditional.markets import MarketForecast
 from bezant.types import AnyArray, IntArray
@@ -76,7 +76,7 @@ class MarketEvaluation:
             for name, f in judged.items()
         }
         days, owner = bars.time[rows[second]], bars.owner[rows[second]]
-        regime = volatility_regimes(judged[COMBINED].variance[:, 0])
+        regime = regimes_by_asset(judged[COMBINED].variance[:, 0], owner)
         return cls(
             len(second),
             judged[COMBINED].horizons,

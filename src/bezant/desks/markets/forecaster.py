@@ -15,7 +15,7 @@ from torch import Tensor
 from bezant.artifacts import save_folder
 from bezant.desks.estimators.settings import seed_of
 from bezant.desks.markets.backtest import walk_market
-from bezant.desks.markets.evaluation import MarketEvaluation
+from bezant.desks.markets.evaluation import BAND, MarketEvaluation
 from bezant.desks.markets.frames import bars_document, bars_from_tensors, bars_to_tensors, kind_of_bars, tidy
 from bezant.desks.markets.network import MARKET_SIZES
 from bezant.desks.markets.parts import MarketModels, prior_of
@@ -23,6 +23,7 @@ from bezant.histories.market import Bars, Change, read_bars, said_of_splits
 from bezant.network.backbones import FORMS, BackboneKind
 from bezant.network.sizes import SizeName
 from bezant.traditional.markets import LEVELS
+from bezant.traditional.markets.forecast import refuse_levels
 from bezant.training.config import TrainingConfig, read_config
 from bezant.types import Frame, InputError
 
@@ -32,8 +33,9 @@ NETWORK, BARS = "network.", "bars."
 class MarketForecaster(BaseEstimator):  # type: ignore[misc]
     """Quantiles, volatility and the probability of up, from bars.
 
-    A large model of all assets, HAR, GJR-GARCH and LightGBM, averaged with weights that held-out times give
-    and corrected by what came then. The mean change of a market is hardly ever to be foreseen; its spread is.
+    A large model of all assets, gamma regressions, two GARCH models and LightGBM, averaged with weights that
+    held-out times give and corrected by what came then. The mean change of a market is hardly ever to be
+    foreseen; its spread is.
 
     Parameters
     ----------
@@ -48,7 +50,7 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
     change : {"log", "difference"}, default "log"
         What is forecast: the change of the logarithm, or of the value (rates, spreads).
     levels : tuple of float
-        Probabilities of the quantiles, 0.5 % to 99.5 % if not given.
+        Probabilities of the quantiles, 0.5 % to 99.5 % if not given; 5 % and 95 % are among them.
     backbone : {"rnn", "cnn", "transformer"}, default "rnn"
     size : {"tiny", "small", "base", "large", "xl"}, default "small"
         Of the large model.
@@ -214,6 +216,8 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
             folder=folder,
             processes=processes,
         )
+        for said in self.backtest_.leaks():
+            warnings.warn(said, UserWarning, stacklevel=2)
         return self.backtest_.frame(kind_of_bars(bars))
 
     def save(self, path: str | Path) -> Path:
@@ -305,6 +309,13 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
         horizons = list(self.horizons)
         if not horizons or any(int(h) != h or h < 1 for h in horizons) or sorted(set(horizons)) != horizons:
             raise InputError(f"horizons are rising whole numbers of bars from 1 on, not {self.horizons!r}.")
+        refuse_levels(tuple(self.levels))
+        lacking = [p for p in BAND if not np.isclose(np.asarray(self.levels), p, rtol=0, atol=1e-9).any()]
+        if lacking:
+            raise InputError(
+                f"levels lack {' and '.join(f'{p:g}' for p in lacking)}, an end of the 90 % band that "
+                "is judged; add it."
+            )
         if self.window < 2:
             raise InputError(f"window is a number of bars from 2 on, not {self.window!r}; 64 is usual.")
         seed_of(self)

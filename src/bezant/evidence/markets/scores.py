@@ -25,6 +25,7 @@ from bezant.metrics.market import (
     qlike,
     volatility_regimes,
 )
+from bezant.metrics.market.bands import REGIMES
 from bezant.traditional.markets import MarketForecast
 from bezant.types import AnyArray, BoolArray, FloatArray, InputError, IntArray, MissingExtraError
 
@@ -111,7 +112,7 @@ class MarketScores:
         The model that is judged.
     tasks : tuple of MarketTask
     by_regime : mapping of horizon to mapping of model to Coverage
-        Of the 90 % band, by thirds of the volatility that the judged model forecast.
+        Of the 90 % band, by thirds of the volatility that the judged model forecast, of each asset.
     by_asset : mapping of horizon to Coverage
         Of the judged model.
     directions : tuple of Direction
@@ -301,7 +302,8 @@ class _Asked:
 
     def coverages(self, large: str) -> tuple[dict[str, Coverage], Coverage]:
         """Return coverage by regime of all models, and by asset of the judged one."""
-        regime = volatility_regimes(self.parts[large].variance[:, self.place])
+        variance = self.parts[large].variance[:, self.place]
+        regime = regimes_by_asset(variance, self.bars.owner[self.rows])
         regimes = {name: coverage_by(self.change, *self._band(name), regime) for name in self.parts}
         names = self.bars.assets[self.bars.owner[self.rows]]
         return regimes, coverage_by(self.change, *self._band(large), names, order=sorted(set(names.tolist())))
@@ -317,6 +319,14 @@ def nearest_level(levels: Sequence[float], level: float) -> int:
     return int(np.abs(np.asarray(levels) - level).argmin())
 
 
+def regimes_by_asset(variance: FloatArray, owner: IntArray) -> AnyArray:
+    """Return whether each asset was forecast calm, middling or stormy for itself, shape (n,)."""
+    found = np.empty(len(variance), f"<U{max(map(len, REGIMES))}")
+    for k in np.unique(owner):
+        found[owner == k] = volatility_regimes(variance[owner == k])
+    return found
+
+
 def by_time(times: AnyArray, values: FloatArray) -> FloatArray:
     """Return the mean of values at each distinct time, in order, shape (t,)."""
     _, place = np.unique(times, return_inverse=True)
@@ -328,7 +338,7 @@ def realised_variance(bars: Bars, rows: IntArray, horizon: int) -> FloatArray:
     """Return the variance that came after some rows, by the sharpest measure that the bars have.
 
     Ranges miss what happens overnight, so that it is brought to the level of squared returns by the ratio of
-    both in each asset's bars before the first of the rows.
+    both in each asset's bars before the first of its rows, or in those of all assets where it has none.
 
     Parameters
     ----------
@@ -344,13 +354,14 @@ def realised_variance(bars: Bars, rows: IntArray, horizon: int) -> FloatArray:
     """
     variance, squares = np.nan_to_num(best_variance(bars)), np.nan_to_num(bars.returns**2)
     ahead = np.concatenate([sum_ahead(variance[span], horizon) for span in bars.spans()])
-    before = bars.time < bars.time[rows].min()
-    scale = np.ones(len(bars.assets))
-    for k, span in enumerate(bars.spans()):
-        total = float(variance[span][before[span]].sum())
-        if total > 0:
-            scale[k] = float(squares[span][before[span]].sum()) / total
-    found: FloatArray = ahead[rows] * scale[bars.owner[rows]]
+    owner = bars.owner[rows]
+    first = bars.offsets[1:].copy()
+    np.minimum.at(first, owner, rows)
+    asked = np.isin(bars.owner, owner) & (np.arange(len(bars)) < first[bars.owner])
+    sums = [np.bincount(bars.owner[asked], part[asked], len(bars.assets)) for part in (squares, variance)]
+    whole = float(sums[0].sum() / sums[1].sum()) if sums[1].sum() > 0 else 1.0
+    scale = np.where(sums[1] > 0, sums[0] / np.where(sums[1] > 0, sums[1], 1.0), whole)
+    found: FloatArray = ahead[rows] * scale[owner]
     return found
 
 
