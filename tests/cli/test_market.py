@@ -112,6 +112,7 @@ def test_a_breached_limit_ends_with_one(folder: Path, capsys: pytest.CaptureFixt
     printed = capsys.readouterr().out
     assert "Breach: VaR 99 %, 1 bar" in printed
     assert "30 days went beyond the 99 % VaR" in printed
+    assert "30 of these 30 days were among those that the model was fitted to" in printed
     assert "adds most" in printed
 
 

@@ -20,9 +20,16 @@ EXIT_INTERRUPTED = 130
 """Ctrl-C: 128 + SIGINT, as shells have it."""
 
 
+WIDE = 160
+"""Columns of a table that goes into a file or a pipe: nobody's terminal cuts it."""
+
+
 def out() -> Console:
     """Return the console of results (stdout)."""
-    return Console(highlight=False, markup=False, emoji=False)
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDE
+    return console
 
 
 def say(sentence: str, style: str = "") -> None:

@@ -117,7 +117,14 @@ def risk(
     found = _Found.of(desk, held, levels, horizons, asked)
     found.stress = desk.stress(held, shocks) if stress or shocks else ()
     found.breaks = {name: desk.breaks(name).sentence for name in held} if breaks else {}
-    found.judged = desk.backtest(held, max(levels), days=backtest).sentence if backtest else None
+    if backtest:
+        flattered = market.days_fitted(backtest)
+        found.judged = desk.backtest(held, max(levels), days=backtest).sentence + (
+            f" {flattered} of these {backtest} days were among those that the model was fitted to, which "
+            "flatters it: fit to earlier bars and give the later ones with --live."
+            if flattered
+            else ""
+        )
     print_json(found.document()) if as_json else found.show()
     if found.limits is not None and found.limits.status == "breach":
         raise typer.Exit(1)
@@ -303,5 +310,10 @@ def _frame_table(frame: Any) -> Table:
     for name in frame.columns:
         table.add_column(str(name), justify="left" if frame[name].dtype == object else "right", no_wrap=True)
     for row in frame.itertuples(index=False):
-        table.add_row(*(f"{v:,.4g}" if isinstance(v, float) else str(v) for v in row))
+        table.add_row(*(_figure(v) if isinstance(v, float) else str(v) for v in row))
     return table
+
+
+def _figure(value: float) -> str:
+    """Return money as money: no powers of ten."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"

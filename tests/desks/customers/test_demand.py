@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bezant as bz
+from bezant.desks.customers.demand_fit import _notes
 from bezant.desks.customers.demand_rows import Window, demand_rows, past_windows
 from bezant.desks.customers.demand_segments import customer_segments
 from bezant.desks.customers.demand_settings import read_backbone, read_day, read_horizon
@@ -250,3 +253,11 @@ def test_settings_and_events_that_cannot_be_are_refused_in_a_sentence(events):
         desk().fit(events.assign(time=events["time"].where(events.index > 0)))
     with pytest.raises(InputError, match="from 2 on"):
         customer_segments(None, {}, 1)
+
+
+@pytest.mark.parametrize(("factor", "unsure"), [(1.1, False), (2.0, True), (0.5, True)])
+def test_totals_that_were_moved_far_are_said_to_be_unsure(factor: float, unsure: bool) -> None:
+    part: Any = SimpleNamespace(summary=[0] * 5, window=SimpleNamespace(cut=UNTIL, weeks=39.0))
+    plan: Any = SimpleNamespace(horizon=39.0)
+    notes = _notes([part], Trust("bg_nbd", count=(1.0, factor)), plan)
+    assert any("did not hold" in note for note in notes) is unsure

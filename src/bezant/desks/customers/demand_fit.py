@@ -43,6 +43,9 @@ FEWEST = 200
 HELD_OUT = 0.2
 """Share of the customers that choose, stop and judge."""
 
+FAR = 1.4
+"""A total that was moved by more than this factor is said to be unsure."""
+
 STEPS = 240
 """Steps of a training that is not given; corrections begin at none, and more learn the noise."""
 
@@ -267,6 +270,11 @@ def _notes(parts: list[DemandRows], trust: Trust, plan: Plan) -> tuple[str, ...]
         f"As in the weeks from {last.cut}, expected purchases count {trust.count[0]:.3f}-fold of customers "
         f"without a repeat purchase and {trust.count[1]:.3f}-fold of others, amounts {trust.spend:.3f}-fold.",
     ]
+    if max(abs(np.log([*trust.count, trust.spend]))) > np.log(FAR):
+        notes.append(
+            "A total had to be moved that far because the model of repeat purchases did not hold in the past "
+            "window; judge the totals on later purchases (evaluate) before you use them."
+        )
     if last.weeks < plan.horizon - 0.5:
         notes.append(
             f"The log is shorter than twice the horizon of {plan.horizon:g} weeks: the question was learned "

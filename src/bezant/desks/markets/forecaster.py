@@ -173,6 +173,11 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
         self.notes_ = tuple(dict.fromkeys((*self.notes_, *later.notes, *said)))
         return self
 
+    def days_fitted(self, days: int) -> int:
+        """Return how many of the last so many times were among those that the model was fitted to."""
+        check_is_fitted(self, "models_")
+        return int((np.unique(self.bars_.time)[-days:] <= self.fitted_until_).sum())
+
     def backtest(
         self,
         bars: Frame | Bars,
