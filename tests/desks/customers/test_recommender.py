@@ -191,3 +191,22 @@ def test_a_list_is_the_best_by_score_less_likeness():
     mixed = recommending.choose(scores, allowed, 2, diversity=1.0, vectors=vectors)
     assert plain.tolist() == [[0, 1]] and mixed.tolist() == [[0, 2]]
     assert recommending.choose(scores, np.array([[False, True, False]]), 2).tolist() == [[1, -1]]
+
+
+def test_cold_products_borrow_from_those_most_like_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recommending, "AT_ONCE", 3)
+    draw = np.random.default_rng(0)
+    scores, vectors = draw.normal(size=(5, 40)), np.maximum(draw.normal(size=(40, 6)), 0)
+    cold = np.array([1, 4, 7, 20, 39])
+    vectors[7] = 0.0  # like none
+    found = recommending.borrowed(scores, cold, vectors)
+    known = np.setdiff1d(np.arange(40), cold)
+    for place in cold:
+        likeness = vectors[known] @ vectors[place]
+        best = np.argsort(-likeness, kind="stable")[: recommending.ALIKE]
+        if place == 7:
+            wanted = scores[:, known].min(axis=1)
+        else:
+            wanted = scores[:, known[best]] @ likeness[best] / likeness[best].sum()
+        np.testing.assert_allclose(found[:, place], wanted)
+    np.testing.assert_array_equal(found[:, known], scores[:, known])
