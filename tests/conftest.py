@@ -8,7 +8,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported by wha
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("COLUMNS", "100")
 
+import pytest
+import torch
 from hypothesis import settings
 
 settings.register_profile("bezant", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("bezant")
+
+
+@pytest.fixture(autouse=True)
+def _same_draws() -> None:
+    """Draws of one test do not depend on which tests ran before it in the same process."""
+    torch.manual_seed(0)
