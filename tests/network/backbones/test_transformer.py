@@ -15,7 +15,6 @@ from bezant.network.backbones.transformer import (
     LOG_RATES,
     PERIODS,
     Transformer,
-    _SquaredReLU,
     _Turn,
     rotations,
 )
@@ -96,7 +95,6 @@ def test_turning_gradients_are_those_of_finite_differences() -> None:
     turns = rotations(torch.tensor([0.0, 3e7, 4e8], dtype=torch.float64), 1, 8).to(torch.complex128)
     qkv = torch.randn(3, 24, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: _Turn.apply(x * 2, turns), qkv)  # type: ignore[no-untyped-call]
-    assert torch.autograd.gradcheck(_SquaredReLU.apply, qkv)
 
 
 def test_rotations_keep_their_precision_over_a_century() -> None:

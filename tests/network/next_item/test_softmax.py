@@ -31,3 +31,18 @@ def test_no_positions_cost_nothing():
     )  # fmt: skip
     loss.backward()
     assert float(loss.detach()) == 0
+
+
+def test_what_cannot_come_and_what_is_left_out_cost_what_they_do_in_the_plain_softmax():
+    """The chance of the first row's own product is no number any more; the last product has a bias of -inf."""
+    queries = torch.tensor([[50.0, 0.0], [0.1, 0.2]], requires_grad=True)
+    products = torch.tensor([[-4.0, 0.0], [4.0, 0.0], [1.0, 1.0]])
+    bias, target, weight = torch.tensor([0.0, 0.1, -torch.inf]), torch.tensor([0, 1]), torch.tensor([1.0, 2])
+    fused = softmax_loss(queries, products, bias, target, weight)
+    slow = (
+        torch.nn.functional.cross_entropy(queries @ products.T + bias, target, reduction="none") * weight
+    ).sum()
+    (own,), (plain,) = torch.autograd.grad(fused, queries), torch.autograd.grad(slow, queries)
+    torch.testing.assert_close(fused, slow)
+    torch.testing.assert_close(own, plain)
+    assert float(fused.detach()) > 400

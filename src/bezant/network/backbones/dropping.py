@@ -27,10 +27,19 @@ class HistoryDropout(nn.Module):
 
     def forward(self, x: Tensor, packing: Packing) -> Tensor:
         """Drop units while training."""
+        mask = self._mask(x, packing)
+        return x if mask is None else x * mask
+
+    def added(self, h: Tensor, x: Tensor, packing: Packing) -> Tensor:
+        """Return ``h + forward(x)``, in one pass over memory."""
+        mask = self._mask(x, packing)
+        return h + x if mask is None else torch.addcmul(h, x.to(h.dtype), mask.to(h.dtype))
+
+    def _mask(self, x: Tensor, packing: Packing) -> Tensor | None:
         if not (self.training and self.dropout):
-            return x
+            return None
         keep = 1 - self.dropout
         mask = drawn(
             lambda rows: torch.empty(rows, x.shape[1], device=x.device).bernoulli_(keep), packing.shape[0]
         )
-        return x * mask.div_(keep).to(x.dtype).index_select(0, packing.history)
+        return mask.div_(keep).to(x.dtype).index_select(0, packing.history)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from bezant.network.backbones.clocks import RecordInput, seconds_since_first
 from bezant.network.backbones.dropping import HistoryDropout
+from bezant.network.backbones.feed_forward import feed_forward
 from bezant.network.backbones.packing import Group, Packing
 
 LOG_RATES = 0.15, 16.0
@@ -78,9 +79,11 @@ class _Block(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, h: Tensor, turns: Tensor, packing: Packing, masks: list[Tensor | None]) -> Tensor:
-        h = h + self.drop(self.out(self._attend(self.attention_norm(h), turns, packing, masks)), packing)
-        mixed: Tensor = _SquaredReLU.apply(self.wide(self.mixing_norm(h)))  # type: ignore[no-untyped-call]
-        return h + self.drop(self.narrow(mixed), packing)  # type: ignore[no-any-return]
+        h = self.drop.added(
+            h, self.out(self._attend(self.attention_norm(h), turns, packing, masks)), packing
+        )
+        mixed = feed_forward(self.mixing_norm(h), self.wide, self.narrow)
+        return self.drop.added(h, mixed, packing)
 
     def _attend(self, x: Tensor, turns: Tensor, packing: Packing, masks: list[Tensor | None]) -> Tensor:
         turned: Tensor = _Turn.apply(self.qkv(x), turns)  # type: ignore[no-untyped-call]
@@ -179,19 +182,3 @@ def _pairs(qkv: Tensor, turns: Tensor) -> Tensor:
     """View queries and keys of (N, 3 W) as complex numbers, (N, 2, H, E / 2)."""
     _, _, heads, pairs = turns.shape
     return torch.view_as_complex(qkv.view(len(qkv), 3, heads, pairs, 2)[:, :2])
-
-
-class _SquaredReLU(torch.autograd.Function):
-    """``relu(x) ** 2`` (So et al. 2021, arXiv:2109.08668) in four passes over memory instead of seven."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        kept = x.relu()
-        ctx.save_for_backward(kept)
-        return kept * kept
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        (kept,) = ctx.saved_tensors
-        twice: Tensor = (grads[0] * kept).mul_(2)
-        return twice

@@ -88,11 +88,15 @@ class NextItem(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the query of each record that counts, made of what came before it."""
-        mixed, near = self._mixed(batch)
-        before = torch.cat([self._first(batch)[:, None], mixed[:, :-1]], 1)
+        assert batch.records is not None
+        lengths = batch.records.lengths
+        counted = _counted(lengths, batch.target)
+        # nothing comes after the last record, so that it need not be read
+        read = replace(batch.records, lengths=(lengths - 1).clamp(min=0))
+        mixed, _ = self._mixed(replace(batch, records=read))
+        before = torch.cat([self._first(batch)[:, None], mixed], 1)[:, : counted.shape[1]]
         if self.of_profile is not None and self.profile is not None:
             before[:, 1:] = before[:, 1:] + self.of_profile(self.profile(batch))[:, None]
-        counted = _counted(near, batch.target)
         return before.flatten(0, 1).index_select(0, counted.flatten().nonzero()[:, 0])
 
     def next(self, batch: Batch) -> Tensor:
@@ -128,7 +132,7 @@ class NextItem(nn.Module):
         """Return the mean cross-entropy of the records that count, weighted by their places."""
         assert batch.records is not None
         near = batch.records.gathered()
-        counted = _counted(near, batch.target)
+        counted = _counted(near.lengths, batch.target)
         products = padded_rows(near.codes[:, 0].long(), near)[counted]
         place = counted.cumsum(1) / counted.sum(1, keepdim=True).clamp(min=1)
         weight = (1 - self.config.recency * (1 - place))[counted].to(output.dtype)
@@ -172,10 +176,11 @@ class NextItem(nn.Module):
         yield
 
 
-def _counted(near: Records, context: Tensor | None) -> Tensor:
+def _counted(lengths: Tensor, context: Tensor | None) -> Tensor:
     """Return which places of the padded batch hold a record that counts, bool (B, T)."""
-    places = torch.arange(near.longest, device=near.lengths.device)[None]
-    counted = places < near.lengths[:, None]
+    longest = int(lengths.max()) if len(lengths) else 0
+    places = torch.arange(longest, device=lengths.device)[None]
+    counted = places < lengths[:, None]
     return counted if context is None else counted & (places >= context[:, None])
 
 

@@ -7,11 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-CHUNK_CELLS = 250_000
-"""Logits in memory at a time: 1 MB, which stays in the caches; with 8 MB steps are a sixth slower."""
+CHUNK_CELLS = 170_000
+"""Logits in memory at a time, and as many chances: 1.4 MB, which stays in a core's second cache."""
 
 DEVICE_CELLS = 32_000_000
 """The same on an accelerator, where a small product does not fill the device."""
+
+
+LARGEST = 80.0
+"""A chance below exp of minus this is hardly a number any more in single precision."""
 
 
 def softmax_loss(queries: Tensor, products: Tensor, bias: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -48,32 +52,48 @@ def softmax_loss(queries: Tensor, products: Tensor, bias: Tensor, target: Tensor
 
 
 class _FusedSoftmax(torch.autograd.Function):
+    """The bias is one more number of each product's vector: a product of matrices adds it, and sums its gradient."""
+
     @staticmethod
     def forward(
         ctx: Any, queries: Tensor, products: Tensor, bias: Tensor, target: Tensor, weight: Tensor
     ) -> Tensor:
         wanted = any(ctx.needs_input_grad[:3])
-        grads = tuple(torch.zeros_like(t) for t in (queries, products, bias)) if wanted else ()
-        total = queries.new_zeros(())
+        q = torch.cat([queries, queries.new_ones(len(queries), 1)], 1)
+        vectors = torch.cat([products.T, bias[None]])  # (W + 1, p)
+        weighed, of_queries = q * weight[:, None], torch.empty_like(queries)
+        of_vectors = torch.zeros_like(vectors)
         cells = CHUNK_CELLS if queries.device.type == "cpu" else DEVICE_CELLS
-        step = max(cells // max(len(products), 1), 1)
-        for start in range(0, len(queries), step):
+        step = min(max(cells // max(len(products), 1), 1), max(len(q), 1))
+        logits, share = q.new_empty(2, step, len(products))
+        total = queries.new_zeros(())
+        for start in range(0, len(q), step):
             part = slice(start, start + step)
-            q, own, w = queries[part], target[part, None], weight[part]
-            logits = torch.addmm(bias, q, products.T)  # (chunk, p)
-            norm = logits.logsumexp(1, keepdim=True)
-            total += (w * (norm - logits.gather(1, own))[:, 0]).sum()
-            if grads:
-                share = logits.sub_(norm).exp_()
-                share.scatter_add_(1, own, share.new_full(own.shape, -1.0))
-                share *= w[:, None]
-                torch.mm(share, products, out=grads[0][part])
-                grads[1].addmm_(share.T, q)
-                grads[2].add_(share.sum(0))
-        ctx.save_for_backward(*grads)
+            own, w = target[part, None], weight[part]
+            found = torch.mm(q[part], vectors, out=logits[: len(own)])
+            if not wanted:
+                total += w @ (found.logsumexp(1, keepdim=True) - found.gather(1, own))[:, 0]
+                continue
+            chance = torch.softmax(found, 1, out=share[: len(own)])  # one pass; log-sum-exp and exp are six
+            total += w @ _surprise(found, chance, own)
+            chance.scatter_add_(1, own, chance.new_full(own.shape, -1.0))
+            torch.mm(chance, products, out=of_queries[part])
+            of_vectors.addmm_(weighed[part].T, chance)
+        if wanted:
+            ctx.save_for_backward(of_queries.mul_(weight[:, None]), of_vectors[:-1].T, of_vectors[-1])
         return total
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
         queries, products, bias = (g * outer[0] for g in ctx.saved_tensors)
         return queries, products, bias, None, None
+
+
+def _surprise(logits: Tensor, chance: Tensor, own: Tensor) -> Tensor:
+    """Return minus the logarithm of the chance of each row's own product, (n,), from logits where it is 0."""
+    found: Tensor = -chance.gather(1, own)[:, 0].log()
+    if bool((beyond := found > LARGEST).any()):
+        rows = beyond.nonzero()[:, 0]
+        exact = logits[rows].logsumexp(1) - logits[rows].gather(1, own[rows])[:, 0]
+        found = found.index_copy(0, rows, exact)
+    return found
