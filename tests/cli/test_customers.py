@@ -81,6 +81,11 @@ def test_what_cannot_be_recommended_is_refused(
     assert run("recommend", model, "--out", str(out), "--family", "colour") == 2
     assert "'colour'" in capsys.readouterr().err
     assert not out.exists()
+    for words, said in ((("-k", "0"), "from 1 on, not 0"), (("--diversity", "3"), "from 0 to 1, not 3")):
+        assert run("recommend", model, "--out", str(out), *words) == 2
+        found = capsys.readouterr().err
+        assert said in found and "Usage" not in found
+    assert not out.exists()
     page = folder / "x.html"
     assert run("recommend", model, "--out", str(out), "--report", str(page), "--called", "x") == 2
     assert out.exists() and not page.exists()  # the lists are not lost with their page
@@ -120,4 +125,8 @@ def test_a_column_that_is_not_there_is_refused_before_any_work(
     words = ("--customer", "card", "--out", str(folder / "none"))
     assert run("fit", "demand", str(folder / "purchases.csv"), *words) == 2
     assert "'card'" in capsys.readouterr().err
+    words = ("--segments", "1", "--out", str(folder / "none"))
+    assert run("fit", "demand", str(folder / "purchases.csv"), *words) == 2
+    found = capsys.readouterr().err
+    assert "--segments is a number of groups from 2 on, not 1" in found and "Usage" not in found
     assert not (folder / "none").exists()

@@ -13,6 +13,7 @@ from bezant.cli.console import out as console
 from bezant.cli.console import print_json, refuse_unwritable, show
 from bezant.cli.fit import Epochs, Seed, Size, SizeName
 from bezant.cli.sources import AsJson, File, read_source
+from bezant.types import InputError
 
 if TYPE_CHECKING:
     from bezant.desks.customers.demand import CustomerDemand
@@ -51,7 +52,7 @@ def fit_demand(
         typer.Option("--report", metavar="HTML", help="Write a page of figures and pictures there."),
     ] = None,
     segments: Annotated[
-        int | None, typer.Option("--segments", min=2, help="Groups of customers to show; 6 if not given.")
+        int | None, typer.Option("--segments", help="Groups of customers to show; 6 if not given.")
     ] = None,
     size: Size = SizeName.TINY,
     epochs: Epochs = None,
@@ -67,6 +68,8 @@ def fit_demand(
     for path in (out, write, report):
         if path is not None:
             refuse_unwritable(path, source=file)
+    if segments is not None and segments < 2:
+        raise InputError(f"--segments is a number of groups from 2 on, not {segments}; leave it out for 6.")
     from bezant.desks.customers.demand import CustomerDemand
 
     demand = CustomerDemand(

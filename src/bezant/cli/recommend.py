@@ -60,7 +60,7 @@ def fit_recommend(
     ] = None,
     called: Called = None,
     size: Size = SizeName.TINY,
-    members: Annotated[int, typer.Option("--members", min=1, help="Networks that are averaged.")] = 1,
+    members: Annotated[int, typer.Option("--members", help="Networks that are averaged.")] = 1,
     epochs: Epochs = None,
     benchmark: Annotated[
         bool, typer.Option("--benchmark/--no-benchmark", help="Judge beside the traditional models.")
@@ -120,14 +120,14 @@ def recommend(
         list[str] | None,
         typer.Option("--customer", metavar="NAME", help="A customer; may be repeated. All if not given."),
     ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="Products a customer.")] = 10,
+    k: Annotated[int, typer.Option("-k", help="Products a customer.")] = 10,
     owned: Annotated[bool, typer.Option("--owned", help="Recommend what was taken before, too.")] = False,
     family: Annotated[
         str | None,
         typer.Option("--family", metavar="ATTRIBUTE", help="At most one product with the same value of it."),
     ] = None,
     diversity: Annotated[
-        float, typer.Option("--diversity", min=0, max=1, help="How much likeness in a list counts against.")
+        float, typer.Option("--diversity", help="How much likeness in a list counts against, 0 to 1.")
     ] = 0.0,
     report: Annotated[
         Path | None,

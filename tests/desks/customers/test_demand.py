@@ -116,6 +116,9 @@ def test_unknown_customers_get_no_number_and_later_moments_lower_ones(fitted):
     found = fitted.predict(customers=[3, -7])
     assert found["customer"].tolist() == [3, -7]
     assert found.iloc[1, 1:].isna().all()
+    assert found["customer"].dtype == np.int64
+    with pytest.raises(InputError, match="same type"):
+        fitted.predict(customers=["3"])
     later = fitted.predict(at="2021-03-01")
     assert later["expected_count"].sum() < 0.8 * fitted.predict()["expected_count"].sum()
 
@@ -245,6 +248,8 @@ def test_settings_and_events_that_cannot_be_are_refused_in_a_sentence(events):
         desk(customer="buyer").fit(events)
     with pytest.raises(InputError, match="turn it into dates"):
         desk(time="amount").fit(events)
+    with pytest.raises(InputError, match=r"'amount' holds string in its .* turn it into numbers"):
+        desk().fit(events.assign(amount="much"))
     with pytest.raises(InputError, match="Nobody bought before"):
         desk().fit(events, until=datetime.date(1999, 1, 1))
     with pytest.raises(InputError, match="give a longer log"):

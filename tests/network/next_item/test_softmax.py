@@ -34,7 +34,7 @@ def test_no_positions_cost_nothing():
 
 
 def test_what_cannot_come_and_what_is_left_out_cost_what_they_do_in_the_plain_softmax():
-    """The chance of the first row's own product is no number any more; the last product has a bias of -inf."""
+    """The chance of the first row's product is no number any more; the last product has a bias of -inf."""
     queries = torch.tensor([[50.0, 0.0], [0.1, 0.2]], requires_grad=True)
     products = torch.tensor([[-4.0, 0.0], [4.0, 0.0], [1.0, 1.0]])
     bias, target, weight = torch.tensor([0.0, 0.1, -torch.inf]), torch.tensor([0, 1]), torch.tensor([1.0, 2])

@@ -56,3 +56,13 @@ def test_only_the_greatest_values_of_a_row_are_kept():
     assert np.diff(few.indptr).max() == 1
     whole = np.asarray(learn_co_occurrence(events()).kinds["follows"].todense())
     np.testing.assert_allclose(few.max(axis=1).todense(), whole.max(axis=1), atol=1e-7)
+
+
+def test_full_matrices_give_what_sparse_ones_do(monkeypatch):
+    found = learn_co_occurrence(events())
+    said = []
+    for share in (2.0, 0.0):
+        monkeypatch.setattr("bezant.traditional.recommendation.co_occurrence.DENSE", share)
+        said.append(found.features(events()))
+    np.testing.assert_allclose(*said, rtol=1e-6)
+    assert said[0].any()

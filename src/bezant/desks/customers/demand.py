@@ -367,6 +367,8 @@ def _is_frame(events: Frame) -> bool:
 def _places(names: AnyArray, asked: AnyArray) -> tuple[AnyArray, AnyArray]:
     """Return where customers stand among sorted names, and whether they do."""
     try:
+        if names.dtype.kind in "iuf" and asked.dtype.kind in "US":  # none would be found, silently
+            raise TypeError
         place = np.clip(np.searchsorted(names, asked), 0, len(names) - 1)
     except TypeError as error:
         raise InputError(

@@ -79,9 +79,7 @@ class _Block(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, h: Tensor, turns: Tensor, packing: Packing, masks: list[Tensor | None]) -> Tensor:
-        h = self.drop.added(
-            h, self.out(self._attend(self.attention_norm(h), turns, packing, masks)), packing
-        )
+        h = self.drop.added(h, self.out(self._attend(self.attention_norm(h), turns, packing, masks)), packing)
         mixed = feed_forward(self.mixing_norm(h), self.wide, self.narrow)
         return self.drop.added(h, mixed, packing)
 

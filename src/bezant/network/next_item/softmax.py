@@ -52,7 +52,7 @@ def softmax_loss(queries: Tensor, products: Tensor, bias: Tensor, target: Tensor
 
 
 class _FusedSoftmax(torch.autograd.Function):
-    """The bias is one more number of each product's vector: a product of matrices adds it, and sums its gradient."""
+    """The bias is one more number of each product's vector: the product of matrices adds and sums it."""
 
     @staticmethod
     def forward(
