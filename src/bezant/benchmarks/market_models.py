@@ -22,6 +22,7 @@ from bezant.traditional.markets import (
     MarketModel,
     PooledGamma,
     RollingQuantiles,
+    WeighedMeans,
     combined,
     stacked,
     walk,
@@ -30,6 +31,7 @@ from bezant.types import InputError, IntArray, MissingExtraError
 
 BASE, WALK, BEZANT = "GARCH-t", "random walk", "bezant"
 ALONE = "bezant, large model alone"
+MEANS = "bezant, weighed"
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ ECONOMY: dict[str, Entrant] = {
     "autoregression": Entrant(Autoregression, refit_every=4),
     "VAR": Entrant(lambda: Autoregression(joint=True, largest=4), refit_every=4),
     "VAR, Minnesota prior": Entrant(lambda: Autoregression(joint=True, tightness=0.2), refit_every=4),
+    MEANS: Entrant(WeighedMeans, refit_every=8),
     "AutoETS": Entrant(Automatic, refit_every=4),
     "AutoARIMA": Entrant(lambda: Automatic(kind="arima"), refit_every=80),
     "AutoTheta": Entrant(lambda: Automatic(kind="theta"), refit_every=4),

@@ -125,14 +125,15 @@ def stocks_part(days: int, chosen: Sequence[str] = ()) -> Iterator[str]:
     outcome = np.stack([bars.ahead(h)[rows] for h in HORIZONS], axis=1)
     yield f"{len(bars.assets)} shares, {_span(bars, rows)}; difference of QLIKE of squared returns to {BASE},"
     yield f"pinball loss over {len(LEVELS)} levels as a ratio to {WALK}, and the share within the 90 % band"
+    yield f"{'model':<28} QLIKE diff  p (DM)  pinball h = 1, 5, 21    covered            CPU s"
     losses: dict[str, FloatArray] = {}
     quantile: dict[str, FloatArray] = {}
-    rest: dict[str, tuple[str, FloatArray, float]] = {}
+    waiting: list[tuple[str, FloatArray, float]] = []
     said_last: list[str] = []
     entrants = _of(MODELS, chosen)
     for name, found, seconds in with_combination(walked(entrants, bars, rows, HORIZONS), COMBINATION):
         if isinstance(found, str):
-            rest[name] = found, np.empty(0), seconds
+            yield f"{name:<28} {found}"
             continue
         if name == BEZANT:
             said_last = [
@@ -142,40 +143,52 @@ def stocks_part(days: int, chosen: Sequence[str] = ()) -> Iterator[str]:
         losses[name] = by_day(bars, rows, qlike(outcome[:, 0] ** 2, found.variance[:, 0], centred=False))
         quantile[name] = pinball(outcome, found.quantiles, found.levels).mean(axis=(0, 2))
         low, high = found.quantiles[..., found.at(0.05)], found.quantiles[..., found.at(0.95)]
-        rest[name] = "", np.mean((outcome >= low) & (outcome <= high), axis=0), seconds
-    yield f"{'model':<28} QLIKE diff  p (DM)  pinball h = 1, 5, 21    covered            CPU s"
-    for name, (said, covered, seconds) in rest.items():
-        if said:
-            yield f"{name:<28} {said}"
-            continue
-        difference = losses[name].mean() - losses[BASE].mean()
-        ratio = "  ".join(f"{v:.3f}" for v in quantile[name] / quantile[WALK])
-        band = "  ".join(f"{v:.1%}" for v in covered)
-        yield f"{name:<28} {difference:+9.4f}  {_p(losses, name, BASE)}  {ratio}  {band} {seconds:7.1f}"
+        waiting.append((name, np.mean((outcome >= low) & (outcome <= high), axis=0), seconds))
+        if BASE in losses and WALK in losses:  # lines come as models end, so that a stopped run is not lost
+            yield from (_of_shares(losses, quantile, *of) for of in waiting)
+            waiting = []
     yield from said_last
+
+
+def _of_shares(
+    losses: Mapping[str, FloatArray],
+    quantile: Mapping[str, FloatArray],
+    name: str,
+    covered: FloatArray,
+    seconds: float,
+) -> str:
+    difference = losses[name].mean() - losses[BASE].mean()
+    ratio = "  ".join(f"{v:.3f}" for v in quantile[name] / quantile[WALK])
+    band = "  ".join(f"{v:.1%}" for v in covered)
+    return f"{name:<28} {difference:+9.4f}  {_p(losses, name, BASE)}  {ratio}  {band} {seconds:7.1f}"
 
 
 def tails_part(days: int, chosen: Sequence[str] = ()) -> Iterator[str]:
     """Yield the lines of VaR and ES of a day at 1 % and 5 %: seven series, FZ0 in percent."""
     series = [index_bars(), read_bars(load_table("us-factors-5"))]
     scores: dict[str, list[FloatArray]] = {}
-    said: dict[str, str] = {}
+    count = sum(len(bars.assets) for bars in series)
+    yield f"{count} series (two indices to 2018, five factor funds to 2022), {days:,} days each; mean FZ0 of"
+    yield "returns in percent, and how often the return lay below the VaR"
+    head = f"{'model':<28} FZ0 1 %  5 %     below 1 %  5 %"
     for bars in series:
+        yield f"\n{', '.join(bars.assets)}\n{head}"
         rows = last_origins(bars, days, max(HORIZONS))
         outcome = 100 * bars.ahead(1)[rows]
         for name, found, _ in with_combination(walked(_of(MODELS, chosen), bars, rows, (1,)), COMBINATION):
             if isinstance(found, str):
-                said[name] = found
+                yield f"{name:<28} {found}"
                 continue
-            scores.setdefault(name, []).extend(_tail_scores(bars, rows, outcome, found))
-    count = sum(len(bars.assets) for bars in series)
-    yield f"{count} series (two indices to 2018, five factor funds to 2022), {days:,} days each; mean FZ0 of"
-    yield "returns in percent, and how often the return lay below the VaR"
-    yield f"{'model':<28} FZ0 1 %  5 %     below 1 %  5 %"
-    for name, found_scores in scores.items():
-        one, five, below_one, below_five = np.mean(found_scores, axis=0)
-        yield f"{name:<28} {one:6.3f}  {five:6.3f}  {below_one:7.2%}  {below_five:6.2%}"
-    yield from (f"{name:<28} {why}" for name, why in said.items())
+            own = _tail_scores(bars, rows, outcome, found)
+            scores.setdefault(name, []).extend(own)
+            yield _of_tails(name, own)
+    yield f"\nall {count}\n{head}"
+    yield from (_of_tails(name, own) for name, own in scores.items())
+
+
+def _of_tails(name: str, scores: Sequence[FloatArray]) -> str:
+    one, five, below_one, below_five = np.mean(scores, axis=0)
+    return f"{name:<28} {one:6.3f}  {five:6.3f}  {below_one:7.2%}  {below_five:6.2%}"
 
 
 def _tail_scores(bars: Bars, rows: IntArray, outcome: FloatArray, found: MarketForecast) -> list[FloatArray]:

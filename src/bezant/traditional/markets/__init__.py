@@ -11,6 +11,7 @@ from bezant.traditional.markets.horizons import at_horizon
 from bezant.traditional.markets.model import MarketModel, last_origins, walk
 from bezant.traditional.markets.pooled import PooledGamma
 from bezant.traditional.markets.random_walk import RollingQuantiles
+from bezant.traditional.markets.weighed_means import WeighedMeans
 
 __all__ = [
     "ARRAYS",
@@ -26,6 +27,7 @@ __all__ = [
     "MarketModel",
     "PooledGamma",
     "RollingQuantiles",
+    "WeighedMeans",
     "at_horizon",
     "combined",
     "last_origins",
