@@ -56,9 +56,11 @@ def test_shares_and_tails_have_their_figures():
     for name in ("us-stocks-20", "sp500", "nasdaq", "us-factors-5"):
         cached(name)
     lines = list(markets.markets(["stocks", "tails"], days=5))
-    walk_line, tail_line = (line for line in lines if line.startswith(markets.WALK))
+    walk_line, *tails = (line for line in lines if line.startswith(markets.WALK))
     assert "1.000  1.000  1.000" in walk_line
-    assert len(tail_line.split()) == 6
+    assert lines.index(walk_line) < next(k for k, line in enumerate(lines) if line.startswith(markets.BASE))
+    indices, funds, whole = (float(line.split()[2]) for line in tails)
+    assert whole == pytest.approx((2 * indices + 5 * funds) / 7, abs=0.001)
     assert any(line.startswith("7 series") for line in lines)
 
 

@@ -179,3 +179,27 @@ def test_short_histories_are_refused(whole: pd.DataFrame) -> None:
 def test_a_new_asset_is_refused_by_update(market: bz.MarketForecaster, whole: pd.DataFrame) -> None:
     with pytest.raises(bz.InputError, match="'C' was not among the 2"):
         market.update(whole[whole["time"] > LAST].replace({"asset": {"B": "C"}}))
+
+
+def test_parts_of_values_have_the_middle_that_past_origins_believe_in(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    change = np.zeros(500)
+    for t in range(1, 500):
+        change[t] = 0.8 * change[t - 1] + random.normal()
+    time = pd.date_range("1950-01-31", periods=500, freq="ME")
+    rates = pd.DataFrame({"time": time, "rate": np.cumsum(change)})
+    settings = {"horizons": (1, 3), "levels": LEVELS, "size": "tiny", "training": QUICK}
+    market = bz.MarketForecaster(value="rate", asset=None, change="difference", **settings)
+    with pytest.warns(UserWarning, match="too good for one bar ahead"):
+        market.fit(rates)
+    bars, rows = market.bars_, np.arange(300, 499)
+    found, parts = market.models_.answers(bars, rows)
+    assert market.models_.means_ is not None
+    expected = market.models_.means_.forecast(bars, rows).mean
+    for part in parts.values():
+        np.testing.assert_allclose(part.mean, expected, atol=1e-9)
+    came = bars.ahead(1)[rows]
+    assert np.mean((came - found.mean[:, 0]) ** 2) < 0.5 * np.mean(came**2)  # 1 - .8^2 is left
+    assert any(note.startswith("weighed means: ") for note in market.notes_)
+    again = bz.load(market.save(tmp_path / "market"))
+    pd.testing.assert_frame_equal(again.forecast(), market.forecast())

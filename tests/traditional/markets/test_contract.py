@@ -19,6 +19,7 @@ from bezant.traditional.markets import (
     MarketBoosting,
     PooledGamma,
     RollingQuantiles,
+    WeighedMeans,
     walk,
 )
 from bezant.types import InputError
@@ -38,6 +39,7 @@ MODELS = {
     "boosting": lambda: MarketBoosting(trees=5, fewest=20),
     "ets": Automatic,
     "theta": lambda: Automatic(kind="theta"),
+    "weighed means": WeighedMeans,
 }
 NEEDS = {
     "garch": "arch",

@@ -39,6 +39,14 @@ def test_what_is_no_distribution_is_refused(changes, match):
         dataclasses.replace(forecast(), **changes)
 
 
+def test_a_forecast_about_another_mean_keeps_its_shape():
+    moved = forecast().moved(np.array([[0.5], [-4.0]]))
+    assert np.allclose(moved.quantiles, forecast().quantiles + np.array([0.5, -4.0])[:, None, None])
+    assert np.allclose(moved.shortfall - moved.quantiles, -1.0)
+    assert np.array_equal(moved.mean, [[0.5], [-4.0]]) and np.array_equal(moved.variance, np.ones((2, 1)))
+    assert moved.up[0, 0] > 0.5 > moved.up[1, 0] >= 0.0
+
+
 def test_a_combination_averages_quantiles_at_each_level():
     mixed = combined([forecast(), forecast(1.0)], [0.25, 0.75])
     assert np.allclose(mixed.quantiles, forecast(0.75).quantiles)

@@ -30,6 +30,7 @@ from bezant.traditional.markets import (
     MarketForecast,
     MarketModel,
     PooledGamma,
+    WeighedMeans,
 )
 from bezant.traditional.markets.forecast import stacked
 from bezant.traditional.model import refuse_unfitted
@@ -45,6 +46,9 @@ TRADITIONAL: dict[str, Callable[[], MarketModel]] = {
     "LightGBM": lambda: MarketBoosting(linear=True, trees=30),
 }
 """What the large model is averaged with, by name."""
+MEANS = "weighed means"
+"""Where all parts have their middle on values whose differences count: how wide a change will be is known
+without knowing where to, and what is known of that (rates and growth go on) others know better."""
 PRIOR = {LARGE: 10.0, "gamma regression": 10.0}
 """Weights before held-out origins are seen, 1 where not named: what sees all assets at once led at every
 origin before those that are judged in the benchmark."""
@@ -70,6 +74,7 @@ class MarketModels:
 
     key: ClassVar[str] = "market_models"
     name: ClassVar[str] = "bezant: large model, gamma regression, gamma-HAR, GARCH, LightGBM"
+    means_: WeighedMeans | None
 
     def __init__(
         self,
@@ -114,6 +119,7 @@ class MarketModels:
                 notes.append(f"{name} takes no part: {error}")
                 continue
             notes += [f"{name}: {note}" for note in self.models_[name].notes_]
+        self._learn_means(bars, rows, notes)
         self.outcome_ = Outcome.of(bars, rows, self.horizons_, return_scales(bars, bars.time < self.cut_))
         self.combination_ = Combination.learn(
             list(self.held_out_.values()), self.outcome_, prior_of(self.held_out_)
@@ -136,6 +142,9 @@ class MarketModels:
         for name, model in self.models_.items():
             if name != LARGE:
                 parts[name] = _asked(name, model, bars, rows, self.young_, parts[LARGE])
+        if self.means_ is not None:
+            centre = _asked(MEANS, self.means_, bars, rows, self.young_, parts[LARGE]).mean
+            parts = {name: part.moved(centre) for name, part in parts.items()}
         return self.combination_.apply(list(parts.values())), parts
 
     def tensors(self) -> dict[str, Tensor]:
@@ -147,6 +156,7 @@ class MarketModels:
         return {
             "large": self._deep.document(),
             "parts": list(self.models_),
+            "means": self.means_ is not None,
             "combination": self.combination_.document(),
             "notes": list(self.notes_),
         }
@@ -160,9 +170,32 @@ class MarketModels:
         for name in document["parts"][1:]:
             model = TRADITIONAL[name]()
             self.models_[name] = model.fit(_only(bars, old), horizons=self.horizons_, levels=self.levels_)
+        # Forecasters saved before there were means are without.
+        self.means_ = self._means(_only(bars, old)) if document.get("means", False) else None
         self.combination_ = Combination.restore(document["combination"])
         self.notes_ = tuple(document["notes"])
         return self
+
+    def _learn_means(self, bars: Bars, rows: IntArray, notes: list[str]) -> None:
+        """Move the parts' held-out answers to the mean that past origins believe in; for values alone."""
+        self.means_ = None
+        if not self.combine or bars.change != "difference":
+            return
+        early = bars.take(np.flatnonzero(bars.time < self.cut_))
+        try:
+            taught = old_enough(early, self.horizons_)
+            found = self._means(_only(early, taught))
+            untaught = _but(bars, taught)
+            centre = _asked(MEANS, found, bars, rows, untaught, self.held_out_[LARGE]).mean
+            self.means_ = self._means(_only(bars, old_enough(bars, self.horizons_)))
+        except InputError as error:
+            notes.append(f"{MEANS} take no part: {error}")
+            return
+        self.held_out_ = {name: part.moved(centre) for name, part in self.held_out_.items()}
+        notes += [f"{MEANS}: {note}" for note in self.means_.notes_]
+
+    def _means(self, bars: Bars) -> WeighedMeans:
+        return WeighedMeans().fit(bars, horizons=self.horizons_, levels=self.levels_)
 
     @property
     def _deep(self) -> MarketDeep:

@@ -205,6 +205,8 @@ class Autoregression:
         mean, variance = np.full(flat, np.nan), np.full(flat, np.nan)
         names = bars.assets[bars.owner[rows]]
         for group, fitted in zip(self.groups_, self.fitted_, strict=True):
+            if not np.isin(group, bars.assets).any():
+                continue
             changes = _changes(bars, group)
             for place, asset in enumerate(group):
                 asked = np.flatnonzero(names == asset)

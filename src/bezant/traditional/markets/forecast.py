@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bezant.histories.market import Bars
+from bezant.traditional.markets.tails import up_of
 from bezant.types import FloatArray, InputError, IntArray
 
 HORIZONS = (1, 5, 21)
@@ -86,6 +87,15 @@ class MarketForecast:
         """Return the forecasts at some places (0 to n - 1), with other row numbers if given."""
         arrays = {name: getattr(self, name)[places] for name in ARRAYS}
         return dataclasses.replace(self, rows=self.rows[places] if rows is None else rows, **arrays)
+
+    def moved(self, mean: FloatArray) -> MarketForecast:
+        """Return the same distributions about other means, shape (n, h)."""
+        step = mean - self.mean
+        quantiles, shortfall = (part + step[..., None] for part in (self.quantiles, self.shortfall))
+        up = self.up + up_of(quantiles, self.levels) - up_of(self.quantiles, self.levels)
+        return dataclasses.replace(
+            self, mean=mean, quantiles=quantiles, shortfall=shortfall, up=np.clip(up, 0.0, 1.0)
+        )
 
     def at(self, level: float) -> int:
         """Return the place of a level.
