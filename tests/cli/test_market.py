@@ -102,7 +102,7 @@ def test_risk_measures_positions_of_a_file(folder: Path, capsys: pytest.CaptureF
     assert parts["A"]["es_part"] + parts["B"]["es_part"] == pytest.approx(figures[1]["es"])
     assert said["limits"][0]["status"] == "ok"
     assert any(row["scenario"] == "A=-0.5" for row in said["stress"])
-    assert "root of time" in said["notes"][0]
+    assert "root of time" in said["notes"][1]
     assert set(said["breaks"]) == {"A", "B"} and "one in 2,520 bars" in said["breaks"]["A"]
 
 
@@ -140,7 +140,7 @@ def test_covariates_are_joined_as_they_were_known(folder: Path, capsys: pytest.C
     capsys.readouterr()
     live = ("forecast", str(folder / "seeing"), "--live", str(folder / "later.csv"), "--json")
     assert run(*live) == 2
-    assert "covariates ['fear']" in capsys.readouterr().err
+    assert "give --covariates FILE --covariate fear as for the fit" in capsys.readouterr().err
     assert run(*live, *given, "--lag", "2") == 0
     assert len(json.loads(capsys.readouterr().out)) == 4
     for command in (("forecast",), ("risk",)):
@@ -157,6 +157,8 @@ def test_covariates_are_joined_as_they_were_known(folder: Path, capsys: pytest.C
         (("--amount", "money"), "'money'"),
         (("--level", "1.5"), "1.5"),
         (("--limit", "es:0.5:1=3", "--limit", "ES:0.50:1=4"), "--limit ES 50 %, 1 bar is given 2 times"),
+        (("--amount", "money"), "name another by --amount"),
+        (("--amount", "asset"), "holds no number in 3 of 3 positions, such as 'A' in row 1"),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_a_sentence(
@@ -175,12 +177,51 @@ def test_what_cannot_be_read_is_refused_before_the_model_is(
     assert "There is no model" not in capsys.readouterr().err
 
 
+def test_positions_of_one_asset_are_added_up_and_that_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("risk", str(folder / "model"), str(folder / "positions.csv"), "--json") == 0
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    assert notes == ["3 positions are of 2 assets: those of A were added up."]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--asset", "name"), "leave out --asset if all rows are of one; name others by --asset, --time"),
+        (("--value", "rate"), "There is no column 'rate'"),
+        (("--value", "rate"), "name others by --asset, --time or --value"),
+        (("--value", "change"), "'change' is not positive in"),
+        (("--value", "change"), "or give --change difference where"),
+    ],
+)
+def test_what_a_fit_cannot_read_is_mended_by_options(
+    words: tuple[str, ...], sentence: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pd.read_csv(folder / "bars.csv")
+    frame["change"] = frame["close"] - frame["open"]
+    frame.to_csv(folder / "changes.csv", index=False)
+    assert run("fit", "market", str(folder / "changes.csv"), *FIT, *words, "--out", str(folder / "no")) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert sentence in said and "=" not in said
+
+
+def test_live_bars_that_lack_a_column_are_mended_without_python(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pd.read_csv(folder / "later.csv").rename(columns={"asset": "name"})
+    frame.to_csv(folder / "renamed.csv", index=False)
+    assert run("forecast", str(folder / "model"), "--live", str(folder / "renamed.csv")) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "the model was fitted with 'asset', 'time'" in said and "None" not in said
+
+
 def test_a_horizon_of_a_limit_alone_is_said_to_grow_with_the_root_of_time(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ("risk", str(folder / "model"), str(folder / "positions.csv"), "--json")
     assert run(*words, "--limit", "es:0.99:10=1e6") == 0
-    assert "10 bars are beyond" in json.loads(capsys.readouterr().out)["notes"][0]
+    assert "10 bars are beyond" in json.loads(capsys.readouterr().out)["notes"][1]
 
 
 @pytest.mark.parametrize(

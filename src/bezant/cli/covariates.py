@@ -99,9 +99,12 @@ class Covariates:
         """Return bars, with their covariates if there are any."""
         from bezant.histories.market import read_bars, with_covariates
 
-        bars = read_bars(
-            table, asset=market.asset, time=market.time, value=market.value, change=market.change
-        )
+        try:
+            bars = read_bars(
+                table, asset=market.asset, time=market.time, value=market.value, change=market.change
+            )
+        except InputError as error:
+            raise _in_options(error, market) from error
         if self.file is None:
             return bars
         return with_covariates(
@@ -113,3 +116,25 @@ class Covariates:
             lag=None if self.lag is None else timedelta(days=self.lag),
             inclusive=self.at_close,
         )
+
+
+def _in_options(error: InputError, market: MarketForecaster) -> InputError:
+    """Return what is said of bars with the mends that can be typed instead of those of Python."""
+    fitted = hasattr(market, "models_")  # a saved one, whose columns are those it was fitted with
+    text = str(error)
+    for of_python, typed in (
+        ("give asset=None if all rows are of one asset", "leave out --asset if all rows are of one"),
+        ("or give change='difference' where", "or give --change difference where"),
+    ):
+        if of_python in text and fitted:
+            text = text.replace(f"; {of_python}", "").replace(f", {of_python}", ", or fit again where")
+        text = text.replace(of_python, typed)
+    if text.startswith("There is no column"):
+        columns = {market.time, *([market.asset] if market.asset else [])}
+        named = ", ".join(map(repr, sorted(columns)))
+        text = text.rstrip(".") + (
+            f"; the model was fitted with {named}, and bars to forecast from need the same."
+            if fitted
+            else "; name others by --asset, --time or --value."
+        )
+    return InputError(text)

@@ -291,7 +291,16 @@ def load_market(model: Path, live: str | None, beside: Covariates) -> MarketFore
             f"The folder {str(model)!r} holds a {type(market).__name__}; name one that 'bezant fit market' "
             "wrote."
         )
-    return market if live is None else market.update(beside.joined(market, read_source(live, raw=True)))
+    if live is None:
+        return market
+    later = beside.joined(market, read_source(live, raw=True))
+    missing = sorted(set(market.bars_.covariates) - set(later.covariates))
+    if missing:
+        raise InputError(
+            f"The model was fitted with {missing[0]!r} known at each bar, and the {len(later)} bars of "
+            f"--live are without it; give --covariates FILE --covariate {missing[0]} as for the fit."
+        )
+    return market.update(later)
 
 
 def write_table(table: pa.Table, path: Path) -> None:

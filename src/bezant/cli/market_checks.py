@@ -51,16 +51,7 @@ def refuse_unjudged(
 
 
 def say_absent(market: MarketForecaster, bars: Bars | None = None) -> None:
-    """Say which fitted assets have no bar at the last time: the others are then seen without them."""
-    known = market.bars_ if bars is None else bars
-    last = known.time[known.offsets[1:] - 1]
-    here = known.assets[last == last.max()]
-    absent = market.bars_.assets[~np.isin(market.bars_.assets, here)]
-    if len(absent):
-        named = f"{', '.join(map(str, absent[:3]))}{' and others' if len(absent) > 3 else ''}"
-        when = str(last.max())[:16].removesuffix("T00:00")
-        say(
-            f"{len(absent)} of the {len(market.bars_.assets)} fitted assets have no bar at {when}, the last "
-            f"time ({named}): the market as a whole is measured without them there.",
-            "dim",
-        )
+    """Say which fitted assets have no bar at the last time."""
+    said = market.absent(bars)
+    if said is not None:
+        say(said, "dim")

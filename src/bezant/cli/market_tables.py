@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -67,9 +68,8 @@ def plain_rows(found: pa.Table) -> list[dict[str, Any]]:
 def scores_table(walked: MarketBacktest) -> Table:
     """Return every model's loss on every task, beside the baseline's."""
     scores = walked.scores
-    table = _empty(
-        f"{len(walked.forecast):,} origins, {len(walked.refits)} fits", *(t.name for t in scores.tasks)
-    )
+    fits = "1 fit" if len(walked.refits) == 1 else f"{len(walked.refits)} fits"
+    table = _empty(f"{len(walked.forecast):,} origins, {fits}", *(t.name for t in scores.tasks))
     for model in scores.tasks[0].losses:
         cells = (f"{t.figure(model):.3f}" if t.relative else f"{t.figure(model):+.3f}" for t in scores.tasks)
         table.add_row(model, *cells, style="bold" if model == scores.large else "")
@@ -93,10 +93,12 @@ def backtest_document(walked: MarketBacktest) -> dict[str, Any]:
                 "baseline": t.baseline,
                 "losses": {m: float(v.mean()) for m, v in t.losses.items()},
                 "could_be_best": list(t.confidence_set.included) if t.confidence_set else None,
+                "difference": float((t.losses[scores.large] - t.losses[t.baseline]).mean()),
                 "p_value": tested.p_value if (tested := t.against(scores.large, t.baseline)) else None,
             }
             for t in scores.tasks
         ],
+        "directions": [asdict(d) for d in scores.directions],
         "covered": {
             str(h): dict(zip(c.labels, c.rate.tolist(), strict=True)) for h, c in scores.by_asset.items()
         },

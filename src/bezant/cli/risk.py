@@ -108,13 +108,14 @@ def risk(
     asked, shocks = _limits(limit or []), dict(_shock(s) for s in shock or ())
     levels, horizons = tuple(level or (0.975, 0.99)), tuple(horizon or (1,))
     _refuse_levels([*levels, *(a.level for a in asked)])
-    held = _positions(positions, asset, amount)
+    held, added = _positions(positions, asset, amount)
     from bezant.desks.markets.risk import MarketRisk
 
     market = load_market(model, live, beside)
     say_absent(market)
     desk = MarketRisk(market, method=method.value)
     found = _Found.of(desk, held, levels, horizons, asked)
+    found.added = added
     found.stress = desk.stress(held, shocks) if stress or shocks else ()
     found.breaks = {name: desk.breaks(name).sentence for name in held} if breaks else {}
     if backtest:
@@ -142,6 +143,7 @@ class _Found:
     stress: tuple[StressReport, ...] = ()
     judged: str | None = None
     breaks: dict[str, str] = field(default_factory=dict)
+    added: str | None = None
 
     @classmethod
     def of(
@@ -192,12 +194,14 @@ class _Found:
     def _notes(self) -> list[str]:
         longest = max(self.desk.forecaster.models_.horizons_)  # type: ignore[attr-defined]
         beyond = sorted(h for h in self.horizons if h > longest)
+        added = [self.added] if self.added is not None else []
         if not beyond or self.desk.method == "historical":
-            return []
+            return added
         bars = ", ".join(map(str, beyond))
         return [
+            *added,
             f"{bars} bars are beyond the model's longest horizon of {longest}: volatility was taken to grow "
-            "with the root of time."
+            "with the root of time.",
         ]
 
     def _table(self) -> Table:
@@ -283,26 +287,49 @@ def _name(level: float, horizon: int) -> str:
     return f"{100 * level:g} %, {horizon} bar{'' if horizon == 1 else 's'}"
 
 
-def _positions(file: str, asset: str, amount: str) -> dict[str, float]:
-    """Read positions; those of the same asset are added up."""
+def _positions(file: str, asset: str, amount: str) -> tuple[dict[str, float], str | None]:
+    """Read positions; those of the same asset are added up, which is said."""
     table = read_source(file, raw=True)
-    for name in (asset, amount):
+    for name, option in ((asset, "--asset"), (amount, "--amount")):
         if name not in table.column_names:
-            raise unknown_column(name, table.column_names)
-    held: dict[str, float] = {}
-    wrong = 0
-    for name, money in zip(table[asset].to_pylist(), table[amount].to_pylist(), strict=True):
-        try:
-            value = float(money)
-        except (TypeError, ValueError):
-            value = np.nan
-        wrong += name is None or not np.isfinite(value)
-        held[str(name)] = held.get(str(name), 0.0) + value
+            raise InputError(
+                f"{str(unknown_column(name, table.column_names, 'the positions')).rstrip('.')}; name another "
+                f"by {option}."
+            )
+    names, money = table[asset].to_pylist(), [_money(value) for value in table[amount].to_pylist()]
+    wrong = [k for k, value in enumerate(money) if not np.isfinite(value)]
     if wrong:
+        first = table[amount][wrong[0]].as_py()
+        holds = "nothing" if first is None else f"{first!r}"
         raise InputError(
-            f"{wrong} of {table.num_rows} positions lack an asset or a number in {amount!r}; fill them."
+            f"Column {amount!r} holds no number in {len(wrong)} of {_counted(table.num_rows)}, such as "
+            f"{holds} in row {wrong[0] + 1}; write money as 1200.5, without signs of thousands or currency."
         )
-    return held
+    unnamed = sum(name is None for name in names)
+    if unnamed:
+        raise InputError(
+            f"Column {asset!r} is missing in {unnamed} of {_counted(table.num_rows)}; fill it, or leave "
+            "them out."
+        )
+    held: dict[str, float] = {}
+    for name, value in zip(names, money, strict=True):
+        held[str(name)] = held.get(str(name), 0.0) + value
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    if not twice:
+        return held, None
+    listed = f"{', '.join(twice[:3])}{' and others' if len(twice) > 3 else ''}"
+    return held, f"{_counted(len(names))} are of {len(held)} assets: those of {listed} were added up."
+
+
+def _money(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return np.nan
+
+
+def _counted(positions: int) -> str:
+    return "1 position" if positions == 1 else f"{positions} positions"
 
 
 def _frame_table(frame: Any) -> Table:

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bezant.artifacts import write_whole
 from bezant.evidence.markets import MarketScores, MarketTask, PartValue, SurpriseSignal
+from bezant.evidence.markets.words import bars_in_words
 from bezant.evidence.var_backtests import RiskBacktest
 from bezant.histories.market import Bars
 from bezant.reports.glossary import MARKET_GLOSSARY
@@ -120,7 +121,7 @@ def _context(content: MarketReportContent) -> dict[str, Any]:
         "large": scores.large,
         "coverage": coverage[2:],
         "covered": _covered_rows(scores),
-        "horizons": [_bars(h) for h in scores.by_regime],
+        "horizons": [bars_in_words(h) for h in scores.by_regime],
         "assets": [
             (asset, asset_pictures(content.bars, content.judged, asset, signal))
             for asset, signal in content.signals.items()
@@ -130,7 +131,7 @@ def _context(content: MarketReportContent) -> dict[str, Any]:
         "uncounted": max(0, len(tails) - MOST_TAILS),
         "one_ahead": content.judged.horizons[0] == 1,
         "parts": [_part_row(content, part) for part in content.parts],
-        "part_horizons": [_bars(h) for h in content.judged.horizons],
+        "part_horizons": [bars_in_words(h) for h in content.judged.horizons],
         "part_pictures": part_pictures(
             content.refits, content.bars.time[content.judged.rows].max(), content.weights
         ),
@@ -273,10 +274,6 @@ def _part_row(content: MarketReportContent, part: PartValue) -> dict[str, Any]:
         "without_variance": f"{part.without_variance:+.4f}",
         "without": [f"{100 * v:+.2f}%" for v in part.without_quantiles],
     }
-
-
-def _bars(horizon: int) -> str:
-    return "1 bar" if horizon == 1 else f"{horizon} bars"
 
 
 def _p(value: float) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 from markupsafe import Markup
 
 from bezant.evidence.markets import MarketScores, SurpriseSignal, realised_variance
-from bezant.evidence.markets.scores import is_daily, nearest_level
+from bezant.evidence.markets.scores import BAND, is_daily, nearest_level
+from bezant.evidence.markets.words import bars_in_words
 from bezant.histories.market import Bars
 from bezant.reports.canvas import line_styles
 from bezant.reports.market_breaks import price_with_breaks, weights_by_fit
@@ -23,7 +24,8 @@ MOST_BARS = 1000
 """Bars of volatility and of VaR that are drawn, the last ones."""
 MOST_MODELS, MOST_ASSETS = 4, 24
 """Models, and assets, in the pictures of coverage."""
-BAND = (0.05, 0.95)
+FEWEST_MEASURED = 4
+"""Bars whose volatility is drawn, at least: half of them teach the band of the others."""
 
 
 def score_picture(scores: MarketScores) -> Drawn:
@@ -40,9 +42,9 @@ def score_picture(scores: MarketScores) -> Drawn:
         styles=line_styles(models, scores.large),
         baseline="the baseline",
     )
-    caption = (
-        "Loss over that of the baseline: GARCH-t for variance, the random walk for quantiles. Blue is better."
-    )
+    against = dict.fromkeys((task.baseline, task.name.split(", ")[0]) for task in tasks)
+    named = ", ".join(f"{baseline} for {what}" for baseline, what in against)
+    caption = f"Loss over that of the baseline: {named}. Blue is better."
     return Drawn("Who forecasts better", caption, Markup(svg))
 
 
@@ -56,7 +58,7 @@ def coverage_pictures(scores: MarketScores) -> list[Drawn]:
     horizon, found = next(iter(scores.by_regime.items()))
     models = [m for m in (scores.large, "random walk", "GARCH-t", *found) if m in found]
     shown = {m: found[m] for m in list(dict.fromkeys(models))[:MOST_MODELS]}
-    ahead = "1 bar ahead" if horizon == 1 else f"{horizon} bars ahead"
+    ahead = f"{bars_in_words(horizon)} ahead"
     svg = coverage_by_group(shown, 0.9, styles=line_styles(list(shown), scores.large))
     regimes = f"{ahead}, by thirds of the volatility that was forecast. Lines are 95% intervals."
     drawn.append(Drawn("Days within the 90% band", regimes, Markup(svg)))
@@ -65,7 +67,7 @@ def coverage_pictures(scores: MarketScores) -> list[Drawn]:
             svg = coverage_by_group(
                 {scores.large: each}, 0.9, styles=line_styles([scores.large], scores.large), what="asset"
             )
-            ahead = "1 bar ahead" if horizon == 1 else f"{horizon} bars ahead"
+            ahead = f"{bars_in_words(horizon)} ahead"
             wider = "" if horizon == 1 else " Horizons overlap, so that true intervals are wider."
             drawn.append(
                 Drawn(
@@ -124,7 +126,10 @@ def asset_pictures(
     if own.horizons[0] == 1:
         rows = own.rows[own.rows + 1 < span.stop]
         own = own.take(np.arange(len(rows)))
-        drawn += [_volatility(bars, own, asset, rows), _var(bars, own, asset, rows)]
+        if len(rows) >= FEWEST_MEASURED:
+            drawn.append(_volatility(bars, own, asset, rows))
+        if len(rows):
+            drawn.append(_var(bars, own, asset, rows))
     if signal is None:
         return drawn
     price = bars.close[span][np.searchsorted(bars.time[span], signal.time)]

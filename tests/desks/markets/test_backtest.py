@@ -131,6 +131,8 @@ def test_it_is_scored_and_surprise_is_of_one_asset(whole: tuple[MarketBacktest, 
     [
         ({"refit_every": 0}, "refits every 1 time or more"),
         ({"first_origin": "1999-01-01"}, "0 to learn from"),
+        ({"first_origin": "soon"}, "first_origin is a time such as '2013-01-31'.*not 'soon'"),
+        ({"first_origin": "NaT"}, "not 'NaT'"),
         ({"first_origin": "2001-03-01", "refit_every": 1000}, "No asset has 255 bars"),
     ],
 )

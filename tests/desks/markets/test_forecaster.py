@@ -151,6 +151,41 @@ def test_direction_is_counted_against_always_up() -> None:
     assert knows.hits == 1.0 and knows.too_good
 
 
+def test_directions_are_shares_of_days_where_assets_come_and_go() -> None:
+    change = np.array([1.0, 1.0, 1.0, -1.0, 1.0, -1.0])
+    days = np.array([0, 0, 0, 0, 1, 2])  # four assets on one day, one on each of two
+    found = direction_of(1, np.array([0.6, 0.6, 0.6, 0.6, 0.4, 0.4]), change, days)
+    assert found.hits == pytest.approx((0.75 + 0 + 1) / 3)
+    assert found.always_up == pytest.approx((0.75 + 1 + 0) / 3)
+    assert found.advantage == pytest.approx(found.hits - found.always_up)
+
+
+def test_assets_without_a_bar_at_the_last_time_are_said(whole: pd.DataFrame) -> None:
+    settings = {"horizons": (1, 5), "levels": LEVELS, "size": "tiny", "training": QUICK, "combine": False}
+    market = bz.MarketForecaster(**settings).fit(whole[whole["time"] <= LAST])
+    later = whole[whole["time"] > LAST]
+    day = later[later["time"] == later["time"].min()]
+    market.update(day[day["asset"] == "A"])
+    assert "1 of the 2 fitted assets have no bar at 2002-01-26, the last time (B)" in market.notes_[-1]
+    market.forecast(whole[(whole["asset"] == "B") & (whole["time"] <= LAST)])
+    assert "at 2002-01-25, the last time (A)" in market.notes_[-1]
+
+
+def test_a_band_that_does_not_hold_is_said_with_what_there_was_to_learn_from(
+    market: bz.MarketForecaster,
+) -> None:
+    said = dataclasses.replace(
+        market.evaluation_,
+        origins=84,
+        covered={"forecaster": (0.9, 0.75)},
+        covered_by_asset={"A": (0.9, 0.75), "B": (0.9, 0.75)},
+    )
+    (doubt,) = said.doubts()
+    assert "over 5 bars held 75%" in doubt and "8 stretches without overlap of each asset" in doubt
+    assert "too short" in doubt and "narrower than it says" in doubt
+    assert set(market.evaluation_.doubts()) <= set(market.notes_)
+
+
 def test_an_evaluation_comes_back_from_its_document(market: bz.MarketForecaster) -> None:
     assert MarketEvaluation.restore(market.evaluation_.document()) == market.evaluation_
 

@@ -100,6 +100,12 @@ def test_a_regime_is_a_third_of_the_past_that_has_held() -> None:
     assert list(found[404:415]) == ["stormy"] * 9 + ["calm"] * 2
 
 
+def test_two_other_thirds_in_turn_are_no_regime() -> None:
+    turns = np.tile([1.2, 1.6], 30)  # calm and middling beside what was stormy
+    level = np.concatenate([np.linspace(1, 2, 400), turns])
+    assert set(volatility_regime_path(level)[400:]) == {"stormy"}
+
+
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(InputError, match="allow 20 or more"):
         break_rule(1.5, 3)

@@ -70,24 +70,65 @@ def test_a_task_averages_assets_by_day_and_compares_with_its_baseline(
     assert tested == again
 
 
-def test_closes_without_ranges_are_judged_by_squared_returns_and_differences(scores: MarketScores) -> None:
+def test_closes_without_ranges_are_judged_by_squared_returns_and_differences(
+    scores: MarketScores, bars: Bars, forecasts: dict[str, MarketForecast]
+) -> None:
     task = scores.tasks[0]
-    assert not task.relative
-    assert task.figure(task.baseline) == 0.0
+    assert not task.relative and task.measure == "QLIKE"
+    assert task.baseline == "random walk"  # neither of the GARCH kind took part
+    slow = {}
+    for name, found in forecasts.items():
+        total = {}
+        for k, row in enumerate(found.rows):
+            y = bars.ahead(1)[row]
+            if np.isfinite(y):
+                loss = y**2 / found.variance[k, 0] + np.log(found.variance[k, 0])
+                total.setdefault(bars.time[row], []).append(loss)
+        slow[name] = np.mean([np.mean(day) for day in total.values()])
+    assert task.figure("EWMA") == pytest.approx(slow["EWMA"] - slow["random walk"])
+    assert task.figure("EWMA") < -0.05
 
 
-def test_coverage_is_counted_by_regime_and_asset(scores: MarketScores, bars: Bars) -> None:
+def test_coverage_is_counted_by_regime_and_asset(
+    scores: MarketScores, bars: Bars, forecasts: dict[str, MarketForecast]
+) -> None:
     regime = scores.by_regime[1]["EWMA"]
     assert regime.labels == ("calm", "middling", "stormy", "all")
     assert scores.by_asset[1].labels == ("AAPL", "JPM", "all")
     assert scores.by_asset[1].rows.tolist() == [599, 599, 1198]
-    assert regime.inside[-1] == scores.by_asset[1].inside[-1]
+    found = forecasts["EWMA"]
+    low, high = found.quantiles[:, 0, found.at(0.05)], found.quantiles[:, 0, found.at(0.95)]
+    came = bars.ahead(1)[found.rows]
+    held = (came >= low) & (came <= high)
+    owner = bars.owner[found.rows]
+    assert scores.by_asset[1].inside.tolist() == [held[owner == 0].sum(), held[owner == 1].sum(), held.sum()]
+    assert regime.inside[-1] == held.sum() == regime.inside[:-1].sum()
+    assert max(regime.rows[:-1]) - min(regime.rows[:-1]) <= 2  # thirds of each asset
 
 
-def test_tails_are_judged_by_asset_and_level(scores: MarketScores) -> None:
+def test_a_shortfall_that_is_no_loss_is_said_and_not_compared(
+    bars: Bars, forecasts: dict[str, MarketForecast]
+) -> None:
+    found = forecasts["EWMA"]
+    step = np.zeros((len(found), 2))
+    step[:3, 0] = 1.0  # far above 0 at three origins
+    bold = found.moved(found.mean + step)
+    judged = judge_forecasts(bars, {**forecasts, "EWMA": bold}, "EWMA")
+    assert [task.name for task in judged.tasks if task.measure == "FZ0"] == []
+    assert "VaR and ES at 99 % are not compared by FZ0" in judged.notes[0]
+    assert "is no loss at 3 of 1198 origins" in judged.notes[0]
+
+
+def test_tails_are_judged_by_asset_and_level(
+    scores: MarketScores, bars: Bars, forecasts: dict[str, MarketForecast]
+) -> None:
     assert list(scores.tails) == ["AAPL", "JPM"]
     assert set(scores.tails["JPM"]) == {0.99, 0.95}
     assert scores.tails["JPM"][0.99].light is not None
+    found = forecasts["EWMA"]
+    own = (bars.owner[found.rows] == 1) & np.isfinite(bars.ahead(1)[found.rows])
+    below = bars.ahead(1)[found.rows][own] < found.quantiles[own, 0, found.at(0.05)]
+    np.testing.assert_array_equal(scores.tails["JPM"][0.95].exceptions, below)
 
 
 def test_what_was_not_predictable_is_said(scores: MarketScores) -> None:

@@ -10,15 +10,19 @@ import numpy as np
 
 from bezant.desks.markets.weights import Combination, Outcome
 from bezant.evidence.markets import Direction, direction_of
-from bezant.evidence.markets.scores import regimes_by_asset
+from bezant.evidence.markets.scores import BAND, regimes_by_asset
+from bezant.evidence.markets.words import bars_in_words
 from bezant.histories.market import Bars
 from bezant.metrics.market.bands import REGIMES
 from bezant.traditional.markets import MarketForecast
 from bezant.types import AnyArray, IntArray
 
 COMBINED = "forecaster"
-BAND = (0.05, 0.95)
 TABLES = ("variance_loss", "quantile_loss", "covered", "covered_by_regime", "covered_by_asset")
+FEW = 50
+"""Stretches without overlap that tell a share of 90 % from one of 80 %."""
+MISSED = 0.05
+"""How far the share within the 90 % band may be from that before it is said."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,22 @@ class MarketEvaluation:
     def sentences(self) -> tuple[str, ...]:
         """Say what the figures say."""
         return tuple(d.sentence for d in self.direction)
+
+    def doubts(self) -> tuple[str, ...]:
+        """Say over which horizons the 90 % band did not hold what it promises, and how few origins say so."""
+        assets = max(len(self.covered_by_asset), 1)
+        found = []
+        for horizon, held in zip(self.horizons, self.covered[COMBINED], strict=True):
+            if abs(held - (BAND[1] - BAND[0])) <= MISSED:
+                continue
+            count = max(self.origins // assets // horizon, 1)
+            found.append(
+                f"The 90 % band over {bars_in_words(horizon)} held {held:.0%} of held-out origins, which are "
+                f"{count} {'stretch' if count == 1 else 'stretches'} without overlap of each asset: the past "
+                f"is {'too short' if count < FEW else 'too unlike them'} to correct it by, so take it to be "
+                f"{'narrower' if held < BAND[1] - BAND[0] else 'wider'} than it says."
+            )
+        return tuple(found)
 
     def document(self) -> dict[str, Any]:
         """Return all of it as JSON-ready values."""

@@ -15,10 +15,11 @@ from torch import Tensor
 from bezant.artifacts import save_folder
 from bezant.desks.estimators.settings import seed_of
 from bezant.desks.markets.backtest import walk_market
-from bezant.desks.markets.evaluation import BAND, MarketEvaluation
+from bezant.desks.markets.evaluation import MarketEvaluation
 from bezant.desks.markets.frames import bars_document, bars_from_tensors, bars_to_tensors, kind_of_bars, tidy
 from bezant.desks.markets.network import MARKET_SIZES
 from bezant.desks.markets.parts import MarketModels, prior_of
+from bezant.evidence.markets.scores import BAND
 from bezant.histories.market import Bars, Change, read_bars, said_of_splits
 from bezant.network.backbones import FORMS, BackboneKind
 from bezant.network.sizes import SizeName
@@ -127,7 +128,8 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
             models.held_out_, models.outcome_, read, models.rows_, prior_of(models.held_out_)
         )
         self.parts_ = self._parts()
-        self.notes_: tuple[str, ...] = (*read.notes, *models.notes_, *self.evaluation_.sentences())
+        judged = (*self.evaluation_.sentences(), *self.evaluation_.doubts())
+        self.notes_: tuple[str, ...] = (*read.notes, *models.notes_, *judged)
         for found, said in zip(self.evaluation_.direction, self.evaluation_.sentences(), strict=True):
             if found.too_good:
                 warnings.warn(said, UserWarning, stacklevel=2)
@@ -149,6 +151,7 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "models_")
         read = self.bars_ if bars is None else self._read(bars)
+        self._note(self.absent(read))
         found = self.models_.forecast(read, read.offsets[1:] - 1)
         return tidy(found, read, self.kind_ if bars is None else kind_of_bars(bars))
 
@@ -170,8 +173,38 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
             )
         self.bars_ = self.bars_.append(later)
         said = said_of_splits(self.bars_, since=later.time.min())  # a split may lie between old bars and new
-        self.notes_ = tuple(dict.fromkeys((*self.notes_, *later.notes, *said)))
+        self._note(*later.notes, *said, self.absent())
         return self
+
+    def absent(self, bars: Bars | None = None) -> str | None:
+        """Say which fitted assets have no bar at the last time: the others are then seen without them.
+
+        Parameters
+        ----------
+        bars : Bars, optional
+            Those of ``fit`` and ``update`` if not given.
+
+        Returns
+        -------
+        str or None
+            A sentence; None if all are there. ``forecast`` and ``update`` add it to ``notes_``.
+        """
+        check_is_fitted(self, "models_")
+        known = self.bars_ if bars is None else bars
+        last = known.time[known.offsets[1:] - 1]
+        here = known.assets[last == last.max()]
+        absent = self.bars_.assets[~np.isin(self.bars_.assets, here)]
+        if not len(absent):
+            return None
+        named = f"{', '.join(map(str, absent[:3]))}{' and others' if len(absent) > 3 else ''}"
+        when = str(last.max())[:16].removesuffix("T00:00")
+        return (
+            f"{len(absent)} of the {len(self.bars_.assets)} fitted assets have no bar at {when}, the last "
+            f"time ({named}): the market as a whole is measured without them there."
+        )
+
+    def _note(self, *said: str | None) -> None:
+        self.notes_ = tuple(dict.fromkeys((*self.notes_, *(note for note in said if note is not None))))
 
     def days_fitted(self, days: int) -> int:
         """Return how many of the last so many times were among those that the model was fitted to."""

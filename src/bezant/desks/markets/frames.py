@@ -12,11 +12,10 @@ from torch import Tensor
 
 from bezant.histories import like_input
 from bezant.histories.market import Bars
+from bezant.histories.market.bars import SERIES
 from bezant.histories.readers.frames import is_pandas
 from bezant.traditional.markets import MarketForecast
 from bezant.types import AnyArray, Frame
-
-SERIES = ("close", "open", "high", "low", "volume", "factor")
 
 
 def kind_of_bars(source: Frame | Bars) -> str:

@@ -295,7 +295,10 @@ def _apart(positions: Mapping[str, float]) -> tuple[list[str], FloatArray]:
         raise InputError("There is no position; give money in at least one asset.")
     money = np.array(list(positions.values()), np.float64)
     if not np.isfinite(money).all():
-        raise InputError(f"{int((~np.isfinite(money)).sum())} of {len(money)} positions are not numbers.")
+        count = f"{len(money)} position{'' if len(money) == 1 else 's'}"
+        raise InputError(
+            f"{int((~np.isfinite(money)).sum())} of {count} hold no finite number; give money in each."
+        )
     return [str(name) for name in positions], money
 
 

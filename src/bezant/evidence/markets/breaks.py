@@ -235,11 +235,13 @@ def volatility_regime_path(volatility: npt.ArrayLike) -> npt.NDArray[np.str_]:
         "unknown" in the first 250 bars.
     """
     level = np.asarray(volatility, np.float64)
-    names, now, waiting = np.full(len(level), "unknown", dtype="<U8"), -1, 0
+    names = np.full(len(level), "unknown", dtype="<U8")
+    now, other, waiting = -1, -1, 0
     for t in range(min(FEWEST, len(level)), len(level)):
         past = level[max(t - PAST + 1, 0) : t + 1]
         third = min(int(3 * np.mean(past < level[t])), 2)
-        waiting = waiting + 1 if third != now else 0
+        waiting = (waiting + 1 if third == other else 1) if third != now else 0
+        other = third
         if now < 0 or waiting >= STAY:
             now, waiting = third, 0
         names[t] = REGIMES[now]

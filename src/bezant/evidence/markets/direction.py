@@ -22,7 +22,8 @@ class Direction:
     ----------
     horizon : int
     hits, always_up : float
-        Share of origins whose direction was the forecast one; whose change was above 0.
+        Share of assets whose direction was the forecast one, and whose change was above 0, the mean over
+        times.
     advantage, low, high : float
         Their difference and its 95 % interval, days counted as correlated over the horizon.
     """
@@ -69,8 +70,12 @@ def direction_of(horizon: int, up: AnyArray, change: AnyArray, days: AnyArray) -
     rose = change > 0
     hit = (up > 0.5) == rose
     _, day = np.unique(days, return_inverse=True)
-    gap = np.bincount(day, hit.astype(float) - rose) / np.bincount(day)
+    # Shares of days, not of rows: where assets come and go, the difference is then that of both.
+    hits, rises = (np.bincount(day, came) / np.bincount(day) for came in (hit, rose))
+    gap = hits - rises
     lags = min(max(horizon - 1, newey_west_lags(len(gap))), len(gap) - 1)
     error = float(np.sqrt(max(newey_west_variance(gap, lags), 0.0) / len(gap)))
     mean = float(gap.mean())
-    return Direction(horizon, float(hit.mean()), float(rose.mean()), mean, mean - Z * error, mean + Z * error)
+    return Direction(
+        horizon, float(hits.mean()), float(rises.mean()), mean, mean - Z * error, mean + Z * error
+    )

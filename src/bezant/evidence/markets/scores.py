@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from bezant.evidence.markets.direction import Direction, direction_of
+from bezant.evidence.markets.words import bars_in_words
 from bezant.evidence.var_backtests import RiskBacktest, backtest_risk
 from bezant.histories.market import Bars, best_variance, sum_ahead
 from bezant.metrics.market import (
@@ -150,7 +151,11 @@ class MarketScores:
         figure, tested = task.figure(self.large), task.against(self.large, task.baseline)
         gap = f"{100 * (figure - 1):+.1f} %" if task.relative else f"{figure:+.3f}"
         sure = "" if tested is not None and tested.p_value < SIGNIFICANT else " (not significant)"
-        where = f"at {task.name.split(', ')[-1]}" if task.measure == "FZ0" else f"over {_bars(task.horizon)}"
+        where = (
+            f"at {task.name.split(', ')[-1]}"
+            if task.measure == "FZ0"
+            else f"over {bars_in_words(task.horizon)}"
+        )
         return f"{gap} {where}{sure}"
 
     @property
@@ -202,11 +207,11 @@ def judge_forecasts(bars: Bars, forecasts: Mapping[str, MarketForecast], large: 
         ended = np.isfinite(bars.ahead(horizon)[first.rows])
         if len(np.unique(bars.time[first.rows[ended]])) < max(FEWEST_ENDED, 3 * horizon):
             notes.append(
-                f"{_bars(horizon)} ahead are not judged: only {int(ended.sum())} origins have ended."
+                f"{bars_in_words(horizon)} ahead are not judged: only {int(ended.sum())} origins have ended."
             )
             continue
         asked = _Asked.of(bars, forecasts, place, ended)
-        tasks += asked.tasks(variance=not tasks)
+        tasks += asked.tasks(notes, variance=not tasks)
         regimes[horizon], assets[horizon] = asked.coverages(large)
         directions.append(direction_of(horizon, asked.parts[large].up[:, place], asked.change, asked.days))
     if not tasks:
@@ -243,13 +248,13 @@ class _Asked:
     def rows(self) -> IntArray:
         return next(iter(self.parts.values())).rows
 
-    def tasks(self, variance: bool) -> list[MarketTask]:
+    def tasks(self, notes: list[str], variance: bool) -> list[MarketTask]:
         """Return the tasks of this horizon; variance and tails at the shortest one alone."""
         found = [self._quantiles()]
         if variance:
             found = [self._variance(), *found]
             if self.horizon == 1:
-                asked = [self._tail(t) for t in TAILS if t in self._one.levels]
+                asked = [self._tail(t, notes) for t in TAILS if t in self._one.levels]
                 found += [task for task in asked if task is not None]
         return found
 
@@ -264,7 +269,9 @@ class _Asked:
             name: qlike(came, found.variance[:, self.place], centred=relative)
             for name, found in self.parts.items()
         }
-        return self._task(f"variance, {_bars(self.horizon)}", "QLIKE", losses, VARIANCE_BASELINES, relative)
+        return self._task(
+            f"variance, {bars_in_words(self.horizon)}", "QLIKE", losses, VARIANCE_BASELINES, relative
+        )
 
     def _quantiles(self) -> MarketTask:
         losses = {
@@ -272,16 +279,24 @@ class _Asked:
             for name, found in self.parts.items()
         }
         return self._task(
-            f"quantiles, {_bars(self.horizon)}", "pinball loss", losses, QUANTILE_BASELINES, relative=True
+            f"quantiles, {bars_in_words(self.horizon)}",
+            "pinball loss",
+            losses,
+            QUANTILE_BASELINES,
+            relative=True,
         )
 
-    def _tail(self, tail: float) -> MarketTask | None:
-        """Return the task of a tail; None where a shortfall is no loss, which FZ0 cannot judge."""
+    def _tail(self, tail: float, notes: list[str]) -> MarketTask | None:
+        """Return the task of a tail; None, and a note, where a shortfall is no loss: FZ0 cannot judge it."""
         losses = {}
         for name, found in self.parts.items():
             k = found.at(tail)
             var, es = (-100 * part[:, self.place, k] for part in (found.quantiles, found.shortfall))
             if (es <= 0).any():
+                notes.append(
+                    f"VaR and ES at {100 * (1 - tail):g} % are not compared by FZ0: the shortfall that "
+                    f"{name} forecast is no loss at {int((es <= 0).sum())} of {len(es)} origins."
+                )
                 return None
             losses[name] = fz0(100 * self.change, var, es, 1 - tail)
         return self._task(
@@ -388,7 +403,3 @@ def _tails(bars: Bars, found: MarketForecast, notes: list[str]) -> dict[str, dic
             levels[1 - tail] = test if is_daily(bars) else dataclasses.replace(test, light=None)
         tests[str(bars.assets[k])] = levels
     return tests
-
-
-def _bars(horizon: int) -> str:
-    return "1 bar" if horizon == 1 else f"{horizon} bars"

@@ -73,6 +73,10 @@ def read_bars(
     else:
         wanted = {"close": value} if value is not None else _price_columns(table, adjusted, names or {})
         columns = _columns(table, asset, time, wanted, notes, label=value or "asset")
+    if change == "log":
+        _refuse_negative(
+            columns, {} if isinstance(value, Sequence) and not isinstance(value, str) else wanted
+        )
     found = _assembled(columns, change, notes)
     return dataclasses.replace(found, notes=(*notes, *said_of_splits(found)))
 
@@ -121,6 +125,21 @@ def _columns(
             f"{lost} of {table.num_rows} rows have no number in {wanted['close']!r} and were left out."
         )
     return whole.filter(filled)
+
+
+def _refuse_negative(columns: pa.Table, wanted: Mapping[str, str]) -> None:
+    """Refuse prices of 0 or less under the name that their column has in the source."""
+    for name in ("close", "open", "high", "low"):
+        if name not in columns.column_names:
+            continue
+        wrong = columns.filter(pc.less_equal(columns[name], 0.0).fill_null(False))
+        if wrong.num_rows:
+            first = wrong.slice(0, 1).to_pylist()[0]
+            raise InputError(
+                f"Column {wanted.get(name, first['asset'])!r} is not positive in {wrong.num_rows} of "
+                f"{columns.num_rows} bars, such as {first[name]:g} of {first['asset']!r} at {first['time']}; "
+                "leave those bars out, or give change='difference' where a value may be 0 or less."
+            )
 
 
 def _typed(table: pa.Table, time: str) -> tuple[pa.Table, tuple[str, ...]]:
