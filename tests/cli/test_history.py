@@ -59,6 +59,16 @@ def test_what_is_no_history_model_is_refused(folder: Path, capsys: pytest.Captur
     assert "bezant pretrain" in capsys.readouterr().err
 
 
+def test_events_without_the_columns_of_the_model_are_refused_by_their_options(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pd.read_csv(folder / "events.csv").rename(columns={"who": "card"}).to_csv(folder / "cards.csv")
+    out = str(folder / "none.csv")
+    assert run("surprise", str(folder / "model"), str(folder / "cards.csv"), "--out", out) == 2
+    said = capsys.readouterr().err
+    assert "'who' (--entity)" in said and "'card'" in said
+
+
 @pytest.fixture(scope="module")
 def rows(folder: Path) -> Path:
     """The customers with a day on which they are looked at, and whether they bought afterwards."""
@@ -88,6 +98,15 @@ def test_credit_with_records_is_fitted_and_scores(
     )
     expected = bz.load(out).predict_proba(joined.drop(columns="who"))[:, 1]
     np.testing.assert_allclose(pd.read_csv(scores)["probability"], expected, rtol=1e-5)
+    capsys.readouterr()
+    judged = ("evaluate", out, str(rows), "--target", "again")
+    assert run(*judged, *how, "--json") == 0
+    assert json.loads(capsys.readouterr().out)
+    for refused in (judged, ("predict", out, str(rows), "--out", scores)):
+        assert run(*refused) == 2
+        assert "give --records FILE, --entity COLUMN and --record-time" in capsys.readouterr().err
+    assert run("embed", out, str(folder / "events.csv"), "--out", str(folder / "none.csv")) == 2
+    assert "holds a CreditRisk, which gives no vectors" in capsys.readouterr().err
 
 
 def test_half_of_what_records_need_is_refused(

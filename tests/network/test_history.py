@@ -31,8 +31,11 @@ def network(terms: tuple[Term, ...] = TERMS) -> HistoryNetwork:
 
 
 @pytest.mark.parametrize("term", ["next", "later"])
-def test_a_step_in_half_precision_reads_the_weights_of_the_step_before(term: Term) -> None:
+def test_a_step_in_half_precision_reads_the_weights_of_the_step_before(
+    term: Term, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Autocast remembers the weights of its first step for as long as it lasts: a whole training."""
+    monkeypatch.setattr("bezant.network.history.HALF_FROM", 0)
     found = network((term,))
     batch = Batch(torch.empty(24, 0), torch.empty(24, 0, dtype=torch.int32), records=records())
 
@@ -52,6 +55,14 @@ def test_a_step_in_half_precision_reads_the_weights_of_the_step_before(term: Ter
     exact = float(loss().detach())
     assert after == pytest.approx(exact, abs=0.05)
     assert after < float(before.detach()) - 0.01
+
+
+def test_short_histories_are_read_in_single_precision_on_a_processor() -> None:
+    found = network(("next",)).eval()
+    batch = Batch(torch.empty(24, 0), torch.empty(24, 0, dtype=torch.int32), records=records())
+    with found.computing_in(torch.bfloat16):
+        half = found(batch)
+    torch.testing.assert_close(half, found(batch), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("term", ["fields", "records", "keys"])

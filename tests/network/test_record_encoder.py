@@ -93,3 +93,46 @@ def test_pieces_of_similar_length_hold_every_row_once_and_no_more_than_fits(
     for piece in pieces:
         if len(piece) > 1:
             assert len(piece) * max(int(sizes[piece].max()), 1) <= most
+
+
+def _with_components(records: Records) -> RecordSummary:
+    torch.manual_seed(0)
+    config = RecordsConfig(backbone=BackboneConfig(size="tiny"), components=6)
+    summary = RecordSummary(learn_records(records, config, (5,), 8)).eval()
+    summary.standardise(records)
+    summary.learn_components(records)
+    return summary
+
+
+def test_components_are_uncorrelated_and_of_variance_one() -> None:
+    records = _records([3, 4, 1, 9, 2, 6, 5, 8, 7, 3, 12, 1] * 4)
+    found = _with_components(records).reduced(6)(records)
+    assert found.shape == (48, 6)
+    torch.testing.assert_close(torch.cov(found.T), torch.eye(6), atol=0.1, rtol=0)
+
+
+def test_fewer_components_are_the_first_of_more() -> None:
+    records = _records([3, 4, 1, 9, 2, 6, 5, 8] * 4)
+    summary = _with_components(records)
+    few, many = summary.reduced(2), summary.reduced(99)
+    assert (few.width, many.width) == (2, 6)
+    torch.testing.assert_close(few(records), many(records)[:, :2])
+
+
+def test_a_few_rows_do_not_blow_up_what_pretraining_has_seen_vary() -> None:
+    records = _records([3, 4, 1, 9, 2, 6, 5, 8] * 8)
+    summary = _with_components(records)
+    alike = records.rows(torch.tensor([0, 8, 16]))  # three rows of three records: their count does not vary
+    before = summary.spread.clone()
+    summary.standardise(alike)
+    assert float((summary.spread / before).min()) > 0.8
+    fresh = _summary(records)
+    fresh.standardise(alike)
+    assert float((fresh.spread / before).min()) < 0.1
+
+
+def test_no_number_of_a_summary_is_far_from_its_centre() -> None:
+    records = _records([1, 1, 1, 1, 300])
+    summary = _summary(records)
+    summary.standardise(records.rows(slice(0, 4)))
+    assert float(summary(records).detach().abs().max()) == pytest.approx(4.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +14,8 @@ from bezant.cli.data import two_columns
 from bezant.cli.fit import Epochs, Seed, SizeName, training_config
 from bezant.cli.plan import Backbone, BackboneOption, Window
 from bezant.cli.sources import AsJson, Drop, read_source
-from bezant.schema import unknown_column
+from bezant.schema import has_records, unknown_column
+from bezant.schema.words import listed
 from bezant.types import InputError
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def pretrain(
         **chosen,
     )
     table = read_events(events, drop or ())
+    refuse_without(table, {"--entity": entity, "--time": time}, "name the right one.")
     model.pretrain(table)
     model.save(out)
     if report is not None:
@@ -128,8 +130,8 @@ def embed(model: Model, events: Events, out: Out, as_json: AsJson = False) -> No
 def surprise(model: Model, events: Events, out: Out, as_json: AsJson = False) -> None:
     """Write how unlikely each event was, given those before it, in nats.
 
-    One row an event, by history, then time: the entity, the time, the whole surprise, and that of each field
-    and of the time since the event before.
+    One row an event, by history, then time: the entity, the place of its history (row), the time, the whole
+    surprise, and that of each field and of the time since the event before.
     """
     _write(model, events, out, lambda learned, table: learned.surprise(table), as_json)
 
@@ -143,7 +145,13 @@ def _write(
     from bezant.histories.readers import BatchWriter
 
     with BatchWriter(out) as writer:  # which refuses a name it cannot write before the long work
-        table = answer(learned, read_source(events))
+        given = read_source(events)
+        refuse_without(
+            given,
+            {"--entity": learned.entity, "--time": learned.time},
+            "give it the name that it had when the model was pretrained.",
+        )
+        table = answer(learned, given)
         writer.write(table)
     if as_json:
         print_json({"out": str(out), "rows": table.num_rows, "columns": table.column_names})
@@ -170,6 +178,29 @@ def load_history_model(path: Path) -> HistoryModel:
     """Open a pretrained model; one sentence says why it cannot be."""
     if not path.is_dir():
         raise InputError(f"There is no model {str(path)!r}; name a folder that 'bezant pretrain' wrote.")
+    import bezant
     from bezant.desks.pretraining.history_model import HistoryModel
 
-    return HistoryModel.from_pretrained(path)
+    model = bezant.load(path)
+    if not isinstance(model, HistoryModel):
+        raise InputError(
+            f"The folder {str(path)!r} holds a {type(model).__name__}, which gives no vectors and no "
+            "surprise; name a folder that 'bezant pretrain --out FOLDER' wrote."
+        )
+    return model
+
+
+def refuse_without(table: pa.Table, names: Mapping[str, str], hint: str) -> None:
+    """Refuse events that lack a column, named by its option; rows that have their records need none.
+
+    Raises
+    ------
+    InputError
+        If a column is not there.
+    """
+    for option, name in names.items():
+        if name not in table.column_names and not has_records(table):
+            raise InputError(
+                f"The {table.num_rows:,} events have no column {name!r} ({option}), only "
+                f"{listed(table.column_names)}; {hint}"
+            )

@@ -11,7 +11,7 @@ import pyarrow as pa
 import typer
 
 from bezant.cli.sources import Labelled, read_source
-from bezant.schema import unknown_column
+from bezant.schema import RECORDS, unknown_column
 from bezant.types import InputError
 
 
@@ -83,6 +83,21 @@ class TypedRecords:
 
         whole: pa.Table = with_records(table, records, entity=self.entity, time=self.time, until=until)
         return whole.drop_columns([self.entity])
+
+    def refuse_absent(self, model: object, table: pa.Table) -> None:
+        """Refuse rows without records if the model reads some.
+
+        Raises
+        ------
+        InputError
+            If none were typed and the rows have no column of them.
+        """
+        reads = getattr(getattr(model, "schema_", None), "records", None) is not None
+        if reads and self.file is None and RECORDS not in table.column_names:
+            raise InputError(
+                "The model reads records, and the rows have none: give --records FILE, --entity COLUMN and "
+                "--record-time COLUMN."
+            )
 
     def labelled(self, rows: Labelled) -> Labelled:
         """Give rows with outcomes the records before their own times."""

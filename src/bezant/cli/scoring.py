@@ -107,6 +107,7 @@ def _score_file(
             for name in names:
                 if name not in table.column_names:
                     raise unknown_column(name, table.column_names)
+            typed.refuse_absent(risk, table)
             scores = _scores(risk, typed.joined(table, records, until), column)
             for name in scores:
                 if name in names:
@@ -204,6 +205,9 @@ def evaluate(
     positive: Positive = None,
     cutoff: Cutoff = None,
     segment: Segment = None,
+    records: RecordsFile = None,
+    entity: Entity = None,
+    record_time: RecordTime = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge a saved model on rows whose outcome is known, beside its traditional models.
@@ -212,9 +216,10 @@ def evaluate(
     """
     from bezant.cli.tables import show_evaluation, show_segments
 
+    typed = TypedRecords(records, entity, record_time)
     risk = load_model(model)
     segments = tuple(segment or ())
-    rows = rows_to_judge(risk, file, target, positive, cutoff, segments)
+    rows = rows_to_judge(risk, file, target, positive, cutoff, segments, typed)
     evaluation = risk.evaluate(rows.table, rows.y, segments=segments)
     if as_json:
         print_json(json.loads(evaluation.to_json()))
@@ -233,12 +238,16 @@ def report(
     positive: Positive = None,
     cutoff: Cutoff = None,
     segment: Segment = None,
+    records: RecordsFile = None,
+    entity: Entity = None,
+    record_time: RecordTime = None,
 ) -> None:
     """Write the validation report of a saved model on rows whose outcome is known: one HTML file."""
     refuse_unwritable(out, source=file)
+    typed = TypedRecords(records, entity, record_time)
     risk = load_model(model)
     segments = tuple(segment or ())
-    rows = rows_to_judge(risk, file, target, positive, cutoff, segments)
+    rows = rows_to_judge(risk, file, target, positive, cutoff, segments, typed)
     risk.report(out, rows.table, rows.y, segments=segments)
     show(f"Report  {out}")
 
@@ -250,6 +259,7 @@ def rows_to_judge(
     positive: str | None,
     cutoff: str | None,
     segments: tuple[str, ...],
+    typed: TypedRecords | None = None,
 ) -> Labelled:
     """Return the rows of a file that a model is to be judged on; only a cutoff needs the model's time.
 
@@ -277,4 +287,7 @@ def rows_to_judge(
     for note in rows.notes:
         say(note, "dim")
     rows = replace(rows, time=time if time in columns else None)
+    if typed is not None:
+        typed.refuse_absent(risk, rows.table)
+        rows = typed.labelled(rows)
     return split_rows(rows, cutoff, risk.schema_)[1] if cutoff else rows

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bezant.cli.console import print_json, refuse_unwritable, show
+from bezant.cli.records import Entity, RecordsFile, RecordTime, TypedRecords
 from bezant.cli.scoring import Model, load_model, rows_to_judge
 from bezant.cli.sources import AsJson, Cutoff, File, Labelled, Positive, Target
 
@@ -71,12 +72,16 @@ def recalibrate(
     target: Target = None,
     positive: Positive = None,
     cutoff: Cutoff = None,
+    records: RecordsFile = None,
+    entity: Entity = None,
+    record_time: RecordTime = None,
 ) -> None:
     """Move the level and the slope of a saved model to recent outcomes, without training it again.
 
     Use rows that the model was not trained on and whose outcomes are final. The ranking stays the same.
     """
-    risk, rows = _read(model, file, out, target, positive, cutoff)
+    typed = TypedRecords(records, entity, record_time)
+    risk, rows = _read(model, file, out, target, positive, cutoff, typed)
     risk.recalibrate(rows.table, rows.y)
     risk.save(out)
     show(risk.notes_[-1])
@@ -84,9 +89,15 @@ def recalibrate(
 
 
 def _read(
-    model: Path, file: str, out: Path, target: str | None, positive: str | None, cutoff: str | None
+    model: Path,
+    file: str,
+    out: Path,
+    target: str | None,
+    positive: str | None,
+    cutoff: str | None,
+    typed: TypedRecords | None = None,
 ) -> tuple[CreditRisk, Labelled]:
     """Return a saved model and the rows that are to change it, once it is known where it goes."""
     refuse_unwritable(out)
     risk = load_model(model)
-    return risk, rows_to_judge(risk, file, target, positive, cutoff, ())
+    return risk, rows_to_judge(risk, file, target, positive, cutoff, (), typed)

@@ -29,8 +29,16 @@ class PretrainedRecords:
     encoding: Encoding
     summary: RecordSummary
 
-    def start(self, how: Adapt) -> RecordSummary:
-        """Return a copy of the summary of which a training may move what ``how`` says."""
-        started = copy.deepcopy(self.summary)
+    def start(self, how: Adapt, kept: int | None = None) -> RecordSummary:
+        """Return a copy of the summary of which a training may move what ``how`` says.
+
+        Parameters
+        ----------
+        how : {"frozen", "lora", "full"}
+            See :func:`bezant.network.adaptation.adapt`.
+        kept : int, optional
+            Of a frozen one, so many principal components are read; all of its numbers if not given.
+        """
+        started = copy.deepcopy(self.summary) if kept is None else self.summary.reduced(kept)
         adapt(started, how)
         return started

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
@@ -36,6 +38,12 @@ COUNT_SCALE = 4.0
 LEAST_SPREAD = 1e-3
 """What varies less over the training rows is not blown up to the size of the rest."""
 
+LARGEST = 4.0
+"""No number of a summary is further from its centre, in standard deviations, which few rows tell badly."""
+
+KNOWN_ROWS = 50
+"""For so many rows counts what pretraining knows of centre and spread."""
+
 FORECAST_WIDTH = 64
 """Width of what turns a summary into the chances of a next record."""
 
@@ -53,6 +61,10 @@ class RecordsConfig(BaseModel):
         At most so many of the latest records of a row are read.
     horizons : int, default 0
         So many chances of a next record are a part of the summary; pretraining learns them.
+    components : int, default 0
+        So many principal components of the summary are known; pretraining learns them.
+    kept : int, optional
+        So many of them are the summary; if not given, all of its numbers are.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,6 +73,8 @@ class RecordsConfig(BaseModel):
     fields: FieldConfig | None = None
     window: int = Field(default=512, ge=1)
     horizons: int = Field(default=0, ge=0)
+    components: int = Field(default=0, ge=0)
+    kept: int | None = Field(default=None, ge=1)
 
 
 class RecordEncoder(nn.Module):
@@ -116,6 +130,8 @@ class RecordSummary(nn.Module):
         Length R of the vector.
     centre, spread : float32 buffers, shape (R,)
         The vector is given in units of ``spread`` from ``centre``; 0 and 1 until :meth:`standardise`.
+    axes : float32 buffer, shape (R, components)
+        From there to principal components of variance 1; none unless they are learned.
 
     Notes
     -----
@@ -124,13 +140,15 @@ class RecordSummary(nn.Module):
 
     centre: Tensor
     spread: Tensor
+    axes: Tensor
 
     def __init__(self, encoder: RecordEncoder) -> None:
         super().__init__()
         self.encoder = encoder
         self.last_and_mean = LastAndMean(encoder.width)
         own, horizons = self.last_and_mean.width + CLOCK, encoder.config.horizons
-        self.width = own + horizons
+        whole, kept = own + horizons, encoder.config.kept
+        self.width = whole if kept is None else kept
         self.forecast: nn.Module | None = None
         if horizons:
             self.forecast = nn.Sequential(
@@ -138,12 +156,23 @@ class RecordSummary(nn.Module):
                 nn.SiLU(),
                 nn.Linear(FORECAST_WIDTH, horizons),
             )
-        self.register_buffer("centre", torch.zeros(self.width))
-        self.register_buffer("spread", torch.ones(self.width))
+        self.register_buffer("centre", torch.zeros(whole))
+        self.register_buffer("spread", torch.ones(whole))
+        known = encoder.config.components
+        self.register_buffer("axes", torch.zeros(whole, known), persistent=known > 0)
 
     def forward(self, records: Records) -> Tensor:
         """Summarise the records of each row."""
-        return (self.raw(records) - self.centre) / self.spread
+        found = ((self.raw(records) - self.centre) / self.spread).clamp(-LARGEST, LARGEST)
+        kept = self.encoder.config.kept
+        return found if kept is None else (found @ self.axes[:, :kept]).clamp(-LARGEST, LARGEST)
+
+    def reduced(self, kept: int) -> RecordSummary:
+        """Return a copy that gives so many principal components."""
+        config = self.encoder.config.model_copy(update={"kept": min(kept, self.encoder.config.components)})
+        found = RecordSummary(RecordEncoder(config))
+        found.load_state_dict(self.state_dict())
+        return found.train(self.training)
 
     def raw(self, records: Records) -> Tensor:
         """Return the summary in its own units, (B, R)."""
@@ -163,21 +192,42 @@ class RecordSummary(nn.Module):
         """Bring each number of the vector to mean 0 and standard deviation 1 over these rows.
 
         A day more or less since the last record moves the clock by a hundredth of what it moves a unit of
-        the backbone: without this, whoever reads the vector sees it last.
+        the backbone: without this, whoever reads the vector sees it last. What pretraining has found counts
+        for some rows more, or a number that a few rows happen to share would be blown up.
         """
-        found = summaries(self, records) * self.spread + self.centre
-        if len(found) > 1:
-            self.centre.copy_(found.mean(0))
-            self.spread.copy_(found.std(0).clamp(min=LEAST_SPREAD))
+        found = _in_pieces(self, records, self.raw)
+        if len(found) < 2:
+            return
+        known = KNOWN_ROWS if self.axes.any() else 0
+        share = known / (known + len(found))
+        centre = share * self.centre + (1 - share) * found.mean(0)
+        own = found.var(0) + (found.mean(0) - centre).square()
+        before = self.spread.square() + (self.centre - centre).square()
+        self.centre.copy_(centre)
+        self.spread.copy_((share * before + (1 - share) * own).sqrt().clamp(min=LEAST_SPREAD))
+
+    @torch.no_grad()
+    def learn_components(self, records: Records) -> None:
+        """Learn the principal components of the vectors of these rows, after :meth:`standardise`."""
+        found = summaries(self, records).double()
+        _, values, right = torch.linalg.svd(found - found.mean(0), full_matrices=False)
+        spread = values / max(len(found) - 1, 1) ** 0.5
+        count = int((spread > LEAST_SPREAD).sum().clamp(max=self.axes.shape[1]))
+        self.axes.zero_()
+        self.axes[:, :count] = (right[:count] / spread[:count, None]).T.float()
+
+
+def summaries(summary: RecordSummary, records: Records) -> Tensor:
+    """Return the summary of each of any number of rows, float32 (B, R)."""
+    return _in_pieces(summary, records, summary)
 
 
 @torch.no_grad()
-def summaries(summary: RecordSummary, records: Records) -> Tensor:
-    """Return the summary of each of any number of rows, float32 (B, R)."""
+def _in_pieces(summary: RecordSummary, records: Records, read: Callable[[Records], Tensor]) -> Tensor:
     training = summary.training
     summary.eval()
     pieces = by_length(records.lengths.clamp(max=summary.encoder.config.window), AT_ONCE)
-    found = torch.cat([summary(records.rows(piece)) for piece in pieces])
+    found = torch.cat([read(records.rows(piece)) for piece in pieces])
     summary.train(training)
     return torch.empty_like(found).index_copy_(0, torch.cat(pieces), found)
 
@@ -210,6 +260,17 @@ def _hats(clock: Tensor) -> Tensor:
 def padded_rows(values: Tensor, near: Records) -> Tensor:
     """Spread packed values (N, ...) of records that lie in the order of the rows to (B, T, ...)."""
     return _padded(values, _padded_places(near, near.longest), len(near), near.longest)
+
+
+def packed(h: Tensor, near: Records) -> Tensor:
+    """Take the records (N, W) out of a padded batch (B, T, W)."""
+    rows, longest = h.shape[:2]
+    flat = h.flatten(0, 1)
+    if rows * longest == len(near.times):
+        return flat
+    shift = torch.arange(rows, device=h.device) * longest - near.starts
+    index = torch.arange(len(near.times), device=h.device)
+    return flat.index_select(0, index + shift.repeat_interleave(near.lengths, output_size=len(index)))
 
 
 def _padded_places(near: Records, longest: int) -> Tensor | None:

@@ -66,6 +66,12 @@ class Records:
         numbers, codes, times = (t.index_select(0, places) for t in (self.numbers, self.codes, self.times))
         return Records(numbers, codes, times, begins, self.lengths, self.moments)
 
+    def later(self) -> Tensor:
+        """Tell which records have one before them in their row, bool (N,); of what :meth:`gathered` gave."""
+        found = torch.ones(len(self.times), dtype=torch.bool, device=self.times.device)
+        found[self.starts[self.lengths > 0]] = False
+        return found
+
     def to(self, device: torch.device | str) -> Records:
         """Return the records on a device."""
         return Records(*(t.to(device, non_blocking=True) for t in self.tensors()))

@@ -9,6 +9,7 @@ from bezant.network.adaptation import Adapt, can_be_lora
 from bezant.network.model import NetworkConfig
 from bezant.network.pretrained import PretrainedRecords
 from bezant.training.config import TrainingConfig
+from bezant.types import FloatArray
 
 STATISTICS_FROM = 10
 """Categories of at least this many known values get target statistics, in a large table."""
@@ -16,6 +17,10 @@ STATISTICS_FROM = 10
 FROZEN_ROWS, LORA_ROWS = 2_000, 20_000
 """Of a pretrained summary nothing is trained further with fewer labelled rows than the first, and a step of
 low rank with fewer than the second."""
+
+ROWS_A_COMPONENT = 100
+"""Of a frozen summary one principal component is read for so many rows of the rarer outcome. All 139 numbers
+of a small one drown what is in them: a regression with few labels was worse with them than without."""
 
 SMALL_ROWS = 20_000
 """Tables of fewer rows get a smaller trunk in several groups: they cannot feed a large one."""
@@ -77,17 +82,37 @@ class TablePlan(BaseModel):
         few: Adapt = "lora" if self.pretrained is None or can_be_lora(self.pretrained.summary) else "full"
         return "frozen" if rows < FROZEN_ROWS else few if rows < LORA_ROWS else "full"
 
-    def adaptation_note(self, rows: int) -> tuple[str, ...]:
-        """Say what of a pretrained summary was trained further."""
+    def kept(self, outcomes: FloatArray) -> int | None:
+        """Return how many components of a frozen summary are read; None for all of its numbers.
+
+        Parameters
+        ----------
+        outcomes : float64 array, shape (n,)
+            0 and 1.
+        """
+        if self.pretrained is None or not self.pretrained.summary.encoder.config.components:
+            return None
+        rarer = min(outcomes.sum(), len(outcomes) - outcomes.sum())
+        most = self.pretrained.summary.encoder.config.components
+        return int(np.clip(rarer // ROWS_A_COMPONENT, 1, most))
+
+    def adaptation_note(self, outcomes: FloatArray) -> tuple[str, ...]:
+        """Say what of a pretrained summary was trained further, for outcomes 0 and 1 (n,)."""
         if self.pretrained is None:
             return ()
-        how = self.adaptation(rows)
+        how, kept = self.adaptation(len(outcomes)), self.kept(outcomes)
         what = {
             "frozen": "was not trained further (adapt='frozen')",
             "lora": "was trained further in a few directions (adapt='lora')",
             "full": "was trained further as a whole (adapt='full')",
         }[how]
-        why = "" if self.adapt is not None else f", as with {rows:,} labelled rows by default"
+        why = "" if self.adapt is not None else f", as with {len(outcomes):,} labelled rows by default"
+        if how == "frozen" and kept is not None:
+            why += (
+                f"; of its {self.pretrained.summary.width} numbers {kept} principal "
+                f"component{'s are' if kept > 1 else ' is'} read, one for every {ROWS_A_COMPONENT} rows of "
+                "the rarer outcome, at least one"
+            )
         return (f"The pretrained summary of the records {what}{why}.",)
 
     def small_note(self, rows: int) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bezant.network.backbones.packing import Packing
+from bezant.network.backbones.packing import Packing, alike
 from bezant.network.batch import Batch
 from bezant.types import AnyArray, InputError
 
@@ -116,7 +116,7 @@ def of_similar_length(parts: list[Tensor], lengths: Tensor, seed: int) -> list[T
 
 
 def real_share(rows: RowsInMemory, steps: int, seed: int, *, packed: bool) -> tuple[float, float]:
-    """Return which share of the positions computed in an epoch are records, and which in attention alone.
+    """Return which share of the positions computed in an epoch are records, and which in attention.
 
     Parameters
     ----------
@@ -125,8 +125,8 @@ def real_share(rows: RowsInMemory, steps: int, seed: int, *, packed: bool) -> tu
     steps, seed : int
         Steps of the epoch, and what shuffles it.
     packed : bool
-        Whether the backbone lays records side by side for all but attention, as a transformer does, or
-        computes the padded batch, as the others do.
+        Whether the backbone lays records side by side for all but attention, as a transformer and a dilated
+        CNN do, or computes padded groups of similar length, as an RNN does.
 
     Returns
     -------
@@ -138,11 +138,11 @@ def real_share(rows: RowsInMemory, steps: int, seed: int, *, packed: bool) -> tu
     order = rows.shuffled(steps, seed, torch.device("cpu"))
     real = padded = attended = 0
     for step in range(steps):
-        own = lengths[order.part(step)[1]]
-        longest = int(own.max()) if len(own) else 0
-        real += int(own.sum())
-        padded += len(own) * longest
-        attended += sum(group.count * group.longest for group in Packing.of(own, longest).groups)
+        own: list[int] = lengths[order.part(step)[1]].tolist()
+        real += sum(own)
+        padded += sum(len(group) * max(own[i] for i in group) for group in alike(own))
+        grouped = Packing.of(torch.tensor(own, dtype=torch.int64), max(own, default=0)).groups
+        attended += sum(group.count * group.longest for group in grouped)
     computed = real if packed else padded
     return real / max(computed, 1) if real else 1.0, real / max(attended, 1) if real else 1.0
 

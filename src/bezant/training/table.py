@@ -155,7 +155,7 @@ def fit_table(
     prepared : callable, optional
         Gives the rows to train on where there are more than those of the table, which then only judges.
     """
-    notes = [*plan.small_note(len(y)), *plan.adaptation_note(len(y))]
+    notes = [*plan.small_note(len(y)), *plan.adaptation_note(halves(y))]
     plan = plan.resolved(len(y))
     seed = plan.training.seed
     parts = HeldOut.of(held_out, y, seed)
@@ -261,7 +261,8 @@ def prepare(
         folds = torch.from_numpy(stratified_folds(halves(y), FOLDS, plan.training.seed))
         started = None
         if plan.pretrained is not None and encoding.records is not None:
-            started = plan.pretrained.start(plan.adapt or plan.adaptation(len(y)))
+            how = plan.adapt or plan.adaptation(len(y))
+            started = plan.pretrained.start(how, plan.kept(halves(y)) if how == "frozen" else None)
         network, rows = learn_network(batch_of(table, encoding, y), folds, config, started)
     return encoding, network, rows
 

@@ -10,6 +10,7 @@ import pytest
 
 import bezant as bz
 from bezant.desks.estimators.intake import take_in
+from bezant.evidence.importance import permutation_importance
 from bezant.types import FloatArray, InputError
 
 QUICK = {"max_epochs": 4, "batch_size": 128}
@@ -49,6 +50,33 @@ def test_records_alone_can_be_learned_from(
 def test_rows_without_the_column_are_refused(fitted: bz.CreditRisk) -> None:
     with pytest.raises(InputError, match="with_records"):
         fitted.predict_proba(pa.table({"x": [1.0]}))
+
+
+def test_what_records_do_not_allow_is_refused_in_one_sentence(
+    customers: tuple[pa.Table, FloatArray], fitted: bz.CreditRisk, tmp_path: Path
+) -> None:
+    table, again = customers
+    with pytest.raises(InputError, match="cannot be updated; fit it again"):
+        fitted.update(table, again)
+    with pytest.raises(InputError, match="cannot be written as ONNX"):
+        fitted.export_onnx(tmp_path / "model.onnx")
+
+
+def test_the_report_says_how_much_the_records_matter(
+    customers: tuple[pa.Table, FloatArray], fitted: bz.CreditRisk, tmp_path: Path
+) -> None:
+    table, again = customers
+    judged = table[700:1000]
+    found = permutation_importance(
+        fitted.model_,
+        fitted.model_.conform(judged).table,
+        again[700:1000],
+        columns=["records"],
+        metric="roc_auc",
+    )
+    assert found.low[0] > 0
+    page = fitted.report(tmp_path / "report.html", judged, again[700:1000]).read_text()
+    assert page.count("records") > 1
 
 
 def test_records_that_are_not_before_their_row_are_said_or_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,9 @@ from sklearn.exceptions import NotFittedError
 
 import bezant as bz
 from bezant.desks.pretraining.history_model import pretrained_records
+from bezant.desks.pretraining.history_notes import copies_note
+from bezant.desks.pretraining.history_rows import rows_of
+from bezant.training.plan import TablePlan
 from bezant.types import InputError
 
 QUICK = {"max_epochs": 4, "batch_size": 64}
@@ -75,6 +79,29 @@ def test_training_makes_held_out_records_less_surprising(model: bz.HistoryModel)
 def test_most_positions_computed_are_records(model: bz.HistoryModel) -> None:
     note = next(n for n in model.notes_ if n.startswith("Of the positions"))
     assert float(note.split("computes, ")[1].split("%")[0]) >= 85
+
+
+@pytest.mark.parametrize("kind", ["rnn", "cnn"])
+def test_most_positions_of_other_backbones_are_records_too(
+    kind: Literal["rnn", "cnn"], events: pd.DataFrame
+) -> None:
+    few = events[events["customer"].isin(events["customer"].unique()[:150])]
+    found = bz.HistoryModel(size="tiny", backbone=kind, training={"max_epochs": 1}).pretrain(few)
+    note = next(n for n in found.notes_ if n.startswith("Of the positions"))
+    assert float(note.split("computes, ")[1].split("%")[0]) >= 85
+
+
+def test_the_notes_say_what_histories_tell_beyond_frequencies(model: bz.HistoryModel) -> None:
+    note = next(n for n in model.notes_ if "from the frequencies of values alone" in n)
+    own, alone = (float(part.split(" nats")[0].split(" from")[0]) for part in note.split(" by ")[1:])
+    assert 0 < own < alone
+
+
+def test_events_that_stand_twice_are_counted(events: pd.DataFrame, model: bz.HistoryModel) -> None:
+    once = events.drop_duplicates().head(60)
+    found = copies_note(rows_of(pd.concat([once, once.head(7)]), "customer", "time")[0])
+    assert found[0].startswith("7 of 67 records are the same in every column")
+    assert not copies_note(rows_of(once, "customer", "time")[0])
 
 
 def test_silence_until_the_cut_is_learned_from(events: pd.DataFrame) -> None:
@@ -205,3 +232,15 @@ def test_a_model_that_has_learned_nothing_says_how_to_pretrain_it(events: pd.Dat
 def test_a_desk_starts_from_a_model_or_a_folder_only() -> None:
     with pytest.raises(InputError, match=r"^pretrained is a HistoryModel or the folder .*, not 3;"):
         pretrained_records(3)
+
+
+@pytest.mark.parametrize(("rarer", "kept"), [(5, 1), (230, 2), (100_000, 32)])
+def test_of_a_frozen_summary_few_labels_read_few_components(
+    rarer: int, kept: int, model: bz.HistoryModel
+) -> None:
+    plan = TablePlan(pretrained=model.pretrained(), adapt="frozen")
+    outcomes = np.repeat([0.0, 1.0], [3 * rarer, rarer])
+    assert plan.kept(outcomes) == kept
+    assert f"{kept} principal component" in plan.adaptation_note(outcomes)[0]
+    assert plan.pretrained is not None
+    assert plan.pretrained.start("frozen", kept).width == kept

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bezant.network.backbones.packing import Packing
+from bezant.network.backbones.packing import Packing, alike
 
 LENGTHS = st.lists(st.sampled_from([0, 1, 2, 3, 64, 65, 130]), min_size=0, max_size=6)
 
@@ -61,3 +61,12 @@ def test_gradients_are_those_of_finite_differences() -> None:
     assert torch.autograd.gradcheck(packing.reversed, x)
     (group,) = packing.groups
     assert torch.autograd.gradcheck(lambda t: group.unpad(group.pad(t) ** 2), tokens)
+
+
+@given(st.lists(st.integers(0, 200), max_size=60))
+def test_groups_of_alike_histories_are_mostly_records(lengths: list[int]) -> None:
+    groups = alike(lengths)
+    assert sorted(place for group in groups for place in group) == [i for i, n in enumerate(lengths) if n]
+    for group in groups:
+        own = [lengths[i] for i in group]
+        assert sum(own) >= 0.85 * max(own) * len(own)

@@ -16,7 +16,7 @@ from bezant.desks.credit.export import export_onnx
 from bezant.desks.credit.in_memory import fit_in_memory
 from bezant.desks.credit.large import InMemory, fit_in_pieces, rows_to_stream, with_outcomes
 from bezant.desks.credit.recalibrating import recalibrate_estimator
-from bezant.desks.credit.updating import update_estimator
+from bezant.desks.credit.updating import refuse_records, update_estimator
 from bezant.desks.credit.validation import evaluate_estimator, scores_of, write_validation
 from bezant.desks.estimators.intake import Leaks, read_rows
 from bezant.desks.estimators.labels import as_events, read_labels
@@ -270,9 +270,11 @@ class CreditRisk(ClassifierMixin, TableEstimator):  # type: ignore[misc]
         Raises
         ------
         InputError
-            If no row is later than those of the last fit and of the updates since, or times are missing.
+            If no row is later than those of the last fit and of the updates since, or times are missing, or
+            the model reads records.
         """
         check_is_fitted(self, "model_")
+        refuse_records(self.schema_)
         table, events, _ = self.rows_to_judge(X, y)
         update_estimator(self, table, events, epochs, large=LARGE)
         return self

@@ -34,7 +34,9 @@ def export_onnx(model: TableModel, path: str | Path, *, kind: str, event: Any) -
         If the package onnx is not installed.
     """
     if model.schema.records is not None:
-        raise InputError("A model that reads records cannot be written as ONNX; save it with save(path).")
+        raise InputError(
+            "A model that reads records cannot be written as ONNX; use the folder it is saved to."
+        )
     path = Path(path)
     if path.is_dir() or not path.parent.is_dir():
         raise InputError(f"{str(path)!r} is no file in an existing folder; name one, such as model.onnx.")

@@ -22,8 +22,7 @@ from bezant.training.table import fit_table
 from bezant.types import AnyArray
 
 RECORDS_NOTE = (
-    "The network reads the rows' records; the traditional models, the importance of columns and the additive "
-    "part of a small table's answer are of the rows' other columns alone."
+    "The network reads the rows' records; the traditional models read the rows' other columns alone."
 )
 
 

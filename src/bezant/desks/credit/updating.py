@@ -117,6 +117,21 @@ class UpdateRows:
         return cls(used, np.flatnonzero(new[used]), held_out, relearn, notes if old else ())
 
 
+def refuse_records(schema: Schema) -> None:
+    """Refuse to update a model that reads records.
+
+    Raises
+    ------
+    InputError
+        If its schema has some.
+    """
+    if schema.records is not None:
+        raise InputError(
+            "A model that reads records cannot be updated; fit it again on all rows, from a pretrained model "
+            "of the records (pretrained=, --pretrained) if time is short."
+        )
+
+
 def update_estimator(
     estimator: Any, table: pa.Table, y: FloatArray, epochs: int | None, *, large: str
 ) -> None:
@@ -138,11 +153,6 @@ def update_estimator(
     if epochs is not None and (isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0):
         raise InputError(f"epochs is a whole number from 0 on or None, not {epochs!r}; give 3, say.")
     schema: Schema = estimator.schema_
-    if schema.records is not None:
-        raise InputError(
-            "A model of rows with records is not updated; fit it again, with pretrained= to start from what "
-            "was learned of the records."
-        )
     times = ordering_times(schema, table)
     if schema.time is not None and (times is None or bool(np.isnat(times).any())):
         raise InputError(

@@ -18,7 +18,7 @@ from bezant.evidence.importance import permutation_importance
 from bezant.network.recalibration import days_of
 from bezant.network.scoring import TableModel
 from bezant.reports import CalibrationChoice, Finding, LearningCurve, ReportContent, Severity, write
-from bezant.schema import Schema
+from bezant.schema import RECORDS, Schema
 from bezant.training.loop import TrainingRun
 from bezant.types import AnyArray, FloatArray, InputError
 
@@ -98,11 +98,14 @@ def write_validation(
         )
     model: TableModel = estimator.model_
     record: FitRecord = estimator.record_
+    columns = [f.name for f in model.schema.inputs]
+    if model.schema.records is not None:  # all of a row's records are exchanged for those of another
+        columns.append(RECORDS)
     importance = permutation_importance(
         model,
         model.conform(table).table,
         y,
-        columns=[f.name for f in model.schema.inputs],
+        columns=columns,
         metric="roc_auc",
     )
     losses = estimator.calibration_

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from bezant.artifacts import load_folder, save_folder
 from bezant.desks.estimators.settings import seed_of
+from bezant.desks.pretraining.history_notes import copies_note, positions_note, quality_note, read_notes
 from bezant.desks.pretraining.history_report import write_history_page
 from bezant.desks.pretraining.history_rows import (
     batch_of,
@@ -42,11 +43,14 @@ from bezant.schema import RECORDS, Schema, infer_schema
 from bezant.training.config import TrainingConfig
 from bezant.training.loop import TrainingRun, train
 from bezant.training.progress import ProgressChoice, shown
-from bezant.training.rows import RowsInMemory, real_share
+from bezant.training.rows import RowsInMemory
 from bezant.types import ArtifactError, Frame, InputError
 
 HELD_OUT = 0.1
 """Share of the histories that choose the epoch."""
+
+COMPONENTS_FROM = 5_000
+"""Histories over which a vector is standardised, and from which its components are learned."""
 
 NOT_PRETRAINED = "This %(name)s has learned nothing yet; pretrain it first: model.pretrain(events)."
 
@@ -156,6 +160,7 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         assert inferred.records is not None
         column, notes = inferred.records.conform_records(table)
         typed = pa.table({RECORDS: column})
+        copies = () if isinstance(histories, Histories) else copies_note(typed)  # which may be beyond memory
         encoding = learn_encoding(typed, inferred)
         records = encoded(encoding, typed)
         records = replace(records, moments=observed_until(histories, self.until, records))
@@ -166,8 +171,9 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         rows = cut_in_windows(records, self.window)
         order = torch.randperm(len(records), generator=torch.Generator().manual_seed(seed))
         held = torch.zeros(len(records), dtype=torch.bool)
-        several = order[records.lengths.index_select(0, order) > 1]
-        held[several[: int(len(several) * HELD_OUT)]] = True
+        least = 0 if "later" in self.terms else 1  # of one record alone, silence is all there is to foresee
+        some = order[records.lengths.index_select(0, order) > least]
+        held[some[: int(len(some) * HELD_OUT)]] = True
         training = history_training(self.training, seed, len(rows))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -184,10 +190,19 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
                 training,
                 observe=observe,
             )
+        some = records.rows(order[:COMPONENTS_FROM])
+        network.summary.standardise(some)
+        network.summary.learn_components(some)
         self.network_, self.encoding_, self.schema_ = network.eval(), encoding, inferred.records
         trained_on = RowsInMemory(batch_of(cut_in_windows(known, self.window)))
-        said = (*self._notes(records, rows, known), self._positions_note(trained_on, training))
-        self.notes_ = (*notes, *said, *self.history_.notes)
+        self.notes_ = (
+            *notes,
+            *copies,
+            *read_notes(records, known, self.window),
+            positions_note(network, trained_on, training),
+            *(quality_note(network, known, records.rows(judged)) if judged is not None else ()),
+            *self.history_.notes,
+        )
         return self
 
     def fit(self, X: Frame | Histories, y: Any = None) -> Self:
@@ -198,31 +213,6 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         assert encoding.records is not None
         found = FieldConfig(n_bins=(), cardinalities=encoding.records.cardinalities)
         return config.records.model_copy(update={"fields": found})
-
-    def _notes(self, records: Records, rows: Records, known: Records) -> tuple[str, ...]:
-        said = [
-            f"Learned from {int(known.lengths.sum()):,} records of {len(known):,} histories; "
-            f"{len(records) - len(known):,} others chose the epoch."
-        ]
-        none = int((records.lengths == 0).sum())
-        if none:
-            said.append(f"{none:,} of {len(records):,} histories have no record and taught nothing.")
-        longer = int((records.lengths > self.window).sum())
-        if longer:
-            said.append(
-                f"{longer:,} histories are longer than the window of {self.window} records: they were "
-                "learned from in windows, and their vectors are of the latest one."
-            )
-        return tuple(said)
-
-    def _positions_note(self, rows: RowsInMemory, training: TrainingConfig) -> str:
-        """Say how much of what a pass computes is padding."""
-        assert training.batch_size is not None
-        steps = max(1, round(len(rows) / training.batch_size))
-        packed = self.network_.config.records.backbone.kind == "transformer"
-        real, attended = real_share(rows, steps, training.seed, packed=packed)
-        said = f"Of the positions that a pass of training computes, {real:.1%} are records"
-        return f"{said} ({attended:.1%} in attention)." if packed else f"{said}, the others padding."
 
     # ---------------------------------------------------------------------------------------- using
 
@@ -353,7 +343,11 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         """Open what :meth:`save_pretrained` wrote, after checking every byte of it."""
         tensors, documents = load_folder(path)
         if documents.get("model", {}).get("kind") != "HistoryModel":
-            raise ArtifactError(f"The folder {str(path)!r} does not hold a HistoryModel; use bezant.load.")
+            kind = documents.get("model", {}).get("kind") or "something else"
+            raise ArtifactError(
+                f"The folder {str(path)!r} holds a {kind}, not a HistoryModel; name one that a pretraining "
+                "wrote."
+            )
         return cls.restore(tensors, documents)
 
     @classmethod

@@ -12,6 +12,36 @@ from torch import Tensor
 SHORT = 64
 """Histories up to this length stand in one group: attention over them costs less than another call."""
 
+LEAST_REAL = 0.85
+"""Least share of records among the positions that a padded group of :func:`alike` computes."""
+
+
+def alike(lengths: list[int], share: float = LEAST_REAL) -> list[list[int]]:
+    """Return places of histories in groups, of whose padded positions at least a share are records.
+
+    Parameters
+    ----------
+    lengths : list of int
+        Records of each history; those without any are left out.
+    share : float, default 0.85
+        From 0 to 1.
+
+    Returns
+    -------
+    list of list of int
+        From the longest histories to the shortest; within a group in the order of the batch.
+    """
+    groups: list[list[int]] = []
+    longest = total = 0
+    for place in sorted((i for i, n in enumerate(lengths) if n), key=lambda i: -lengths[i]):
+        fits = groups and total + lengths[place] >= share * longest * (len(groups[-1]) + 1)
+        if not fits:
+            groups.append([])
+            longest, total = lengths[place], 0
+        groups[-1].append(place)
+        total += lengths[place]
+    return [sorted(group) for group in groups]
+
 
 @dataclass(frozen=True)
 class Group:

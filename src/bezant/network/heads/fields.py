@@ -82,6 +82,32 @@ class FieldHeads(nn.Module):
             parts.append(_nats(self.gaps(h), targets.gaps)[:, None])
         return torch.cat(parts, 1)
 
+    @torch.no_grad()
+    def start_at(self, targets: FieldTargets, later: Tensor) -> None:
+        """Answer every record alike: with the frequencies of the values of these, before training.
+
+        Learning them by gradient steps takes as long as short histories can be learned from at all: a network
+        that begins with equal chances was never better than the frequencies when it stopped.
+
+        Parameters
+        ----------
+        targets : FieldTargets
+            Of training records.
+        later : bool tensor, shape (N,)
+            Those with a record before them, whose times since then count.
+        """
+        layers = [layer for layer in (self.bins, self.gaps, *self.values) if isinstance(layer, nn.Linear)]
+        for layer in layers:
+            layer.weight.zero_()
+        if self.bins is not None:
+            chances = [log_frequencies(column, self.classes + 1) for column in targets.bins.T]
+            self.bins.bias.copy_(torch.cat(chances))
+        for value, codes in zip(self.values, targets.codes.T, strict=True):
+            assert isinstance(value, nn.Linear)
+            value.bias.copy_(log_frequencies(codes, value.out_features))
+        if self.gaps is not None:
+            self.gaps.bias.copy_(log_frequencies(targets.gaps[later], self.classes))
+
     def _of_category(self, layer: nn.Linear, h: Tensor, codes: Tensor) -> Tensor:
         if layer.out_features <= MANY_VALUES:
             return _nats(layer(h), codes)
@@ -90,6 +116,12 @@ class FieldHeads(nn.Module):
         rows = max(LOGITS_AT_ONCE // layer.out_features, 1)
         pieces = zip(torch.split(h, rows), torch.split(codes, rows), strict=True)
         return torch.cat([_nats(layer(part), own) for part, own in pieces])
+
+
+def log_frequencies(classes: Tensor, number: int) -> Tensor:
+    """Return the logarithms of how often each class was seen, one added to each, float32 (number,)."""
+    counts = torch.bincount(classes, minlength=number).double() + 1
+    return (counts / counts.sum()).log().float()
 
 
 def _nats(logits: Tensor, classes: Tensor) -> Tensor:

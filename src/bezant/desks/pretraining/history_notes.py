@@ -1,0 +1,70 @@
+"""What is said of a pretraining: what was read, what stood twice, how full batches were, how good it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from bezant.network.history import HistoryNetwork
+from bezant.network.marginal import marginal_surprise
+from bezant.network.records import Records
+from bezant.schema import flattened
+from bezant.training.config import TrainingConfig
+from bezant.training.rows import RowsInMemory, real_share
+
+
+def copies_note(table: pa.Table) -> tuple[str, ...]:
+    """Say how many records of a table with a column of records are the same as another of their row."""
+    offsets, flat = flattened(table)
+    row = pa.array(np.repeat(np.arange(len(offsets) - 1), np.diff(offsets)))
+    columns = [row, *flat.columns]
+    names = [str(i) for i in range(len(columns))]
+    copies = flat.num_rows - pa.table(columns, names=names).group_by(names).aggregate([]).num_rows
+    if not copies:
+        return ()
+    return (
+        f"{copies:,} of {flat.num_rows:,} records are the same in every column as another of their history; "
+        "they were learned from as they are: leave them out if a file was read twice.",
+    )
+
+
+def read_notes(records: Records, known: Records, window: int) -> tuple[str, ...]:
+    """Say what was learned from, of all records and of those that were known to training."""
+    said = [
+        f"Learned from {int(known.lengths.sum()):,} records of {len(known):,} histories; "
+        f"{len(records) - len(known):,} others chose the epoch."
+    ]
+    none = int((records.lengths == 0).sum())
+    if none:
+        said.append(f"{none:,} of {len(records):,} histories have no record and taught nothing.")
+    longer = int((records.lengths > window).sum())
+    if longer:
+        said.append(
+            f"{longer:,} histories are longer than the window of {window} records: they were "
+            "learned from in windows, and their vectors are of the latest one."
+        )
+    return tuple(said)
+
+
+def positions_note(network: HistoryNetwork, rows: RowsInMemory, training: TrainingConfig) -> str:
+    """Say how much of what a pass computes is no padding."""
+    assert training.batch_size is not None
+    steps, kind = max(1, round(len(rows) / training.batch_size)), network.config.records.backbone.kind
+    real, attended = real_share(rows, steps, training.seed, packed=kind != "rnn")
+    said = f"Of the positions that a pass of training computes, {real:.1%} are records"
+    return f"{said} ({attended:.1%} in attention)." if kind == "transformer" else f"{said}."
+
+
+def quality_note(network: HistoryNetwork, known: Records, judged: Records) -> tuple[str, ...]:
+    """Say how surprising held-out records are, beside what the frequencies of their values alone say."""
+    if "next" not in network.config.terms or not len(judged):
+        return ()
+    own = float(network.surprise(judged).sum(1).mean())
+    alone = float(marginal_surprise(network, known, judged).sum(1).mean())
+    said = (
+        f"A record of the {len(judged):,} histories that chose the epoch is surprising by {own:.2f} nats "
+        f"given those before it, by {alone:.2f} from the frequencies of values alone"
+    )
+    if own < alone:
+        return (f"{said}: what came before tells {alone - own:.2f}.",)
+    return (f"{said}: nothing that holds was learned from what came before.",)
