@@ -190,9 +190,9 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
                 training,
                 observe=observe,
             )
-        some = records.rows(order[:COMPONENTS_FROM])
-        network.summary.standardise(some)
-        network.summary.learn_components(some)
+        typical = records.rows(order[:COMPONENTS_FROM])
+        network.summary.standardise(typical)
+        network.summary.learn_components(typical)
         self.network_, self.encoding_, self.schema_ = network.eval(), encoding, inferred.records
         trained_on = RowsInMemory(batch_of(cut_in_windows(known, self.window)))
         self.notes_ = (
