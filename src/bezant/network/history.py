@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from bezant.network.batch import Batch
 from bezant.network.fields.numbers import quantile_edges
-from bezant.network.heads.fields import FieldHeads, FieldTargets
+from bezant.network.heads.fields import LEAST_WIDTH, FieldHeads, FieldTargets, log_widths
 from bezant.network.moments import at_moments, horizons_of, lasting
 from bezant.network.overlapping import windows
 from bezant.network.record_encoder import (
@@ -49,9 +49,6 @@ HORIZONS = 8
 
 COMPONENTS = 32
 """Principal components of a summary that are learned, for those who have few labels."""
-
-LEAST_WIDTH = 1e-3
-"""Narrower bins count as this wide, in interquartile ranges."""
 
 HALF_FROM = 8_000_000
 """Records times the width squared from which a processor computes products in half precision. A batch of
@@ -358,6 +355,7 @@ class HistoryNetwork(nn.Module):
             targets = self.targets(own)
             losses = self._next(h, own, targets)
             losses[:, : self.numbers] += self.within(own, targets)
+            losses[:, -1] += log_widths(self.gap_edges)[targets.gaps] * own.later()
             place = torch.arange(len(losses), device=device) - own.starts.repeat_interleave(length)
             kept = place >= skip.repeat_interleave(length)
             into = (ends.index_select(0, row) + begin).repeat_interleave(length) + place

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bezant.network.heads.fields import log_frequencies
+from bezant.network.heads.fields import log_frequencies, log_widths
 from bezant.network.history import HistoryNetwork
 from bezant.network.records import Records
 
@@ -36,8 +36,8 @@ def marginal_surprise(network: HistoryNetwork, known: Records, judged: Records) 
     parts = [_nats(a, b, classes + 1) for a, b in zip(seen.bins.T, own.bins.T, strict=True)]
     pairs = zip(network.sizes, seen.codes.T, own.codes.T, strict=True)
     parts += [_nats(a, b, size) for size, a, b in pairs]
-    later, first = counted.later(), ~told.later()
-    parts.append(_nats(seen.gaps[later], own.gaps, classes).masked_fill(first, 0.0))
+    gaps = _nats(seen.gaps[counted.later()], own.gaps, classes) + log_widths(network.gap_edges)[own.gaps]
+    parts.append(gaps * told.later())
     found = torch.stack(parts, 1)
     found[:, : network.numbers] += network.within(told, own)
     return found

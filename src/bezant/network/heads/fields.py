@@ -18,6 +18,13 @@ LOGITS_AT_ONCE = 1 << 24
 """Logits computed at once where all values of a large category are compared: 64 MB."""
 
 
+LEAST_WIDTH = 1e-3
+"""Narrower bins count as this wide."""
+
+FEW_BINS = 4
+"""With fewer bins of time their widths say nothing."""
+
+
 @dataclass(frozen=True)
 class FieldTargets:
     """Classes of N records.
@@ -122,6 +129,29 @@ def log_frequencies(classes: Tensor, number: int) -> Tensor:
     """Return the logarithms of how often each class was seen, one added to each, float32 (number,)."""
     counts = torch.bincount(classes, minlength=number).double() + 1
     return (counts / counts.sum()).log().float()
+
+
+def log_widths(edges: Tensor) -> Tensor:
+    """Return the logarithms of the widths of the bins of the time since the record before, (K,).
+
+    A bin holds as many records as any other, but those of a bin that is wide in log-seconds are rare for
+    their time: what comes at once, above all. Widths are in interquartile ranges; the last bin, which has no
+    end, is as wide as the one before.
+
+    Parameters
+    ----------
+    edges : float32 tensor, shape (K - 1,)
+        Between the bins, in ascending order, of log(1 + seconds); infinite where there are fewer bins.
+    """
+    known = edges[torch.isfinite(edges)]
+    found = torch.zeros(len(edges) + 1, device=edges.device)
+    if len(known) < FEW_BINS:
+        return found
+    scale = known[len(known) * 3 // 4] - known[len(known) // 4]
+    widths = torch.diff(known, prepend=known.new_zeros(1)).clamp(min=LEAST_WIDTH)
+    found[: len(known)] = (widths / scale.clamp(min=LEAST_WIDTH)).log()
+    found[len(known) :] = found[len(known) - 1]
+    return found
 
 
 def _nats(logits: Tensor, classes: Tensor) -> Tensor:
