@@ -50,7 +50,7 @@ class OwnedProduct:
         *,
         members: int = 8,
         width: int = 64,
-        dropout: float = 0.3,
+        dropout: float = 0.65,
         training: TrainingConfig | None = None,
         holdout: float = 0.15,
         random_state: int = 0,
