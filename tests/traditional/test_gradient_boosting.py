@@ -362,3 +362,24 @@ def test_a_search_that_leaves_no_column_is_refused():
         GradientBoosting(**(FAST | {"search": (without,)})).fit(
             table, schema, y, stopping_table=table, stopping_y=y
         )
+
+
+def test_answers_out_of_fold_know_nothing_of_a_rows_own_label():
+    """Labels drawn by chance cannot be told from the inputs, though trees learn them by heart."""
+    table, schema, _ = small(600)
+    y = np.random.default_rng(1).integers(0, 2, 600)
+    model = GradientBoosting(**FAST | {"patience": 40})
+    assert 0.4 < roc_auc_score(y, model.out_of_fold(table, schema, y)) < 0.6
+    model.fit(table, schema, y, stopping_table=table, stopping_y=y)
+    assert roc_auc_score(y, model.score_table(table)) > 0.65
+
+
+def test_answers_out_of_fold_rank_real_loans_as_well_as_held_out_ones():
+    schema, ((train, y), _, _) = loans()
+    model = GradientBoosting(**FAST)
+    p = model.out_of_fold(train, schema, y, random_state=2)
+    assert p.shape == y.shape
+    assert 0 < p.min() <= p.max() < 1
+    assert roc_auc_score(y, p) > 0.68
+    np.testing.assert_array_equal(p, model.out_of_fold(train, schema, y, random_state=2))
+    assert not hasattr(model, "booster_")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -33,6 +33,8 @@ class Batch:
         What a network makes of the records, where training does not change that.
     records : Records, optional
         The rows' records, of rows that have some.
+    hint : float32 tensor, shape (B,), optional
+        By how much a teacher would have the targets moved when training begins.
     """
 
     numbers: Tensor
@@ -42,6 +44,7 @@ class Batch:
     weight: Tensor | None = None
     summary: Tensor | None = None
     records: Records | None = None
+    hint: Tensor | None = None
 
     def __post_init__(self) -> None:
         sizes = {f.name: len(t) for f in fields(self) if (t := getattr(self, f.name)) is not None}
@@ -64,17 +67,24 @@ class Batch:
         return self._each(lambda t: t.to(device, non_blocking=True), records)
 
     def _each(self, change: Callable[[Tensor], Tensor], records: Records | None) -> Batch:
-        statistics, target, weight, summary = (
+        statistics, target, weight, summary, hint = (
             None if t is None else change(t)
-            for t in (self.statistics, self.target, self.weight, self.summary)
+            for t in (self.statistics, self.target, self.weight, self.summary, self.hint)
         )
-        return Batch(change(self.numbers), change(self.codes), statistics, target, weight, summary, records)
+        numbers, codes = change(self.numbers), change(self.codes)
+        return Batch(numbers, codes, statistics, target, weight, summary, records, hint)
+
+    def hinted(self, progress: float) -> Batch:
+        """Return the rows with targets moved by the hints: by all of them at 0, by nothing at 1."""
+        if self.hint is None or self.target is None:
+            return self
+        return replace(self, target=self.target + (1 - progress) * self.hint, hint=None)
 
     def tensors(self) -> tuple[Tensor | None, ...]:
-        """Return the parts in the order of the constructor, and then those of the records."""
+        """Return the parts in the order of the constructor, those of the records among them."""
         records = () if self.records is None else self.records.tensors()
         rows = (self.numbers, self.codes, self.statistics, self.target, self.weight, self.summary)
-        return (*rows, *records)
+        return (*rows, *records, *(() if self.hint is None else (self.hint,)))
 
     @classmethod
     def of(cls, encoded: Encoded, **parts: Tensor | None) -> Batch:

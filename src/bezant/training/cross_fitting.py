@@ -62,7 +62,7 @@ def cross_fit_table(
     folds : int64 array, shape (n,)
         Fold of each row.
     """
-    small = (*plan.small_note(len(y)), *plan.adaptation_note(y))
+    small = (*plan.small_note(len(y)), *plan.adaptation_note(y), *plan.taught_note(len(y)))
     plan = _to_the_end(plan, len(y))
     parts = HeldOut.in_folds(folds)
     number = int(folds.max()) + 1

@@ -221,7 +221,9 @@ class _Run:
 
     def _run_epoch(self) -> None:
         self.model.train()
-        order = self.rows.shuffled(self.steps, self._epoch_seed(), self.device)
+        assert self.config.max_epochs is not None  # resolved by train()
+        targeted = self.rows.at(self.state.epoch / max(self.config.max_epochs - 1, 1))
+        order = targeted.shuffled(self.steps, self._epoch_seed(), self.device)
         while self.state.step < self.steps:
             start = time.perf_counter()
             rows, part = self._next_rows(order)

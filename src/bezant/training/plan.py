@@ -9,6 +9,7 @@ from bezant.network.adaptation import Adapt, can_be_lora
 from bezant.network.model import NetworkConfig
 from bezant.network.pretrained import PretrainedRecords
 from bezant.training.config import TrainingConfig
+from bezant.training.teaching import Teacher
 from bezant.types import FloatArray
 
 STATISTICS_FROM = 10
@@ -24,6 +25,9 @@ of a small one drown what is in them: a regression with few labels was worse wit
 
 SMALL_ROWS = 20_000
 """Tables of fewer rows get a smaller trunk in several groups: they cannot feed a large one."""
+
+TAUGHT = 0.8
+"""A teacher's share of the targets in the first epoch, in a large table (docs/log.md)."""
 
 SMALL = {"width": 96, "depth": 1, "groups": 4, "bins": 16, "spacing": "tails", "additive": True}
 """What a small table's network is made of, unless it is said otherwise. Groups are those of a TabM trunk, and
@@ -59,6 +63,11 @@ class TablePlan(BaseModel):
         What reads the rows' records was learned without labels; not a part of the plan's document.
     adapt : {"frozen", "lora", "full"}, optional
         What of it is trained further; if not given it depends on the number of rows.
+    teacher : Teacher, optional
+        What softens the outcomes of training rows; not a part of the plan's document.
+    taught : float in [0, 1), optional
+        Its share of a target in the first epoch, which falls to nothing in the last. If not given: 0.8, but
+        nothing in a small table.
     small : bool, optional
         Whether the table counts as a small one; if not given it depends on the number of rows. What depends
         on it is the same in a fit to a part of the rows, which chooses the epoch for the fit to all.
@@ -73,6 +82,8 @@ class TablePlan(BaseModel):
     refit: bool = True
     pretrained: PretrainedRecords | None = Field(default=None, exclude=True)
     adapt: Adapt | None = None
+    teacher: Teacher | None = Field(default=None, exclude=True)
+    taught: float | None = Field(default=None, ge=0, lt=1)
     small: bool | None = None
 
     def adaptation(self, rows: int) -> Adapt:
@@ -126,6 +137,16 @@ class TablePlan(BaseModel):
             "number.",
         )
 
+    def taught_note(self, rows: int) -> tuple[str, ...]:
+        """Say so if a teacher softens the outcomes."""
+        share = self.resolved(rows).taught
+        if self.teacher is None or not share:
+            return ()
+        return (
+            f"Of the targets that training began with, {share:.0%} was what {self.teacher.name}, fitted to "
+            "other rows, says of a row; it fell to nothing, and network={'taught': 0} leaves it out.",
+        )
+
     def resolved(self, rows: int) -> TablePlan:
         """Return the plan with all that depends on the number of rows filled in."""
         network, statistics = self.network, STATISTICS_FROM
@@ -138,6 +159,7 @@ class TablePlan(BaseModel):
         return self.model_copy(
             update={
                 "network": network,
+                "taught": self._taught(small),
                 "adapt": None if self.pretrained is None else self.adaptation(rows),
                 "small": small,
                 "training": self.training.resolved(rows),
@@ -145,3 +167,8 @@ class TablePlan(BaseModel):
                 "least_rows_a_value": self.least_rows_a_value or int(np.clip(rows // 2000, 2, 20)),
             }
         )
+
+    def _taught(self, small: bool) -> float:
+        if self.teacher is None or self.network.head != "binary":
+            return 0.0
+        return (0.0 if small else TAUGHT) if self.taught is None else self.taught

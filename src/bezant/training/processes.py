@@ -11,6 +11,7 @@ single process, to rounding, also where rows have weights or do not divide evenl
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -92,4 +93,6 @@ class Processes:
 
     def prepared(self, network: Any) -> Any:
         """Return the network whose gradients are exchanged."""
-        return self.accelerator.prepare_model(network)
+        with warnings.catch_warnings():  # accelerate hands the old name on; torch knows both
+            warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+            return self.accelerator.prepare_model(network)

@@ -47,6 +47,9 @@ class Rows(Protocol):
     def __len__(self) -> int:
         """Return their number."""
 
+    def at(self, progress: float) -> Rows:
+        """Return them with the targets of an epoch: 0 is the first of a schedule, 1 its last."""
+
     def shuffled(self, steps: int, seed: int, device: torch.device) -> Shuffled:
         """Deal all rows to so many steps."""
 
@@ -62,6 +65,10 @@ class RowsInMemory:
 
     def __len__(self) -> int:
         return len(self.batch)
+
+    def at(self, progress: float) -> RowsInMemory:
+        """Return them with the targets of an epoch, nearer to the outcomes the later it is."""
+        return self if self.batch.hint is None else RowsInMemory(self.batch.hinted(progress))
 
     def shuffled(self, steps: int, seed: int, device: torch.device) -> Shuffled:
         """Deal all rows to so many steps."""
@@ -253,6 +260,10 @@ class RowsOnDisk:
             parts.append(self.read(start, start + BUFFER_ROWS).rows(places))
             folds.append(self._folds(start, start + BUFFER_ROWS)[places])
         return joined(parts), torch.cat(folds)
+
+    def at(self, progress: float) -> RowsOnDisk:
+        """Return them as they are: what lies in files has no teacher."""
+        return self
 
     def shuffled(self, steps: int, seed: int, device: torch.device) -> Shuffled:
         """Deal all rows to so many steps."""

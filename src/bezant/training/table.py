@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,7 @@ from bezant.training.additive_share import answers_apart, best_share, share_note
 from bezant.training.loop import Observer, TrainingRun, train
 from bezant.training.plan import EMBEDDED_UP_TO, SMALL_SIZES, TablePlan
 from bezant.training.rows import Rows
+from bezant.training.teaching import hints
 from bezant.training.twins import choose_twins
 from bezant.types import FloatArray, IntArray
 
@@ -156,6 +157,8 @@ def fit_table(
         Gives the rows to train on where there are more than those of the table, which then only judges.
     """
     notes = [*plan.small_note(len(y)), *plan.adaptation_note(halves(y))]
+    if prepared is None:
+        notes.extend(plan.taught_note(len(y)))
     plan = plan.resolved(len(y))
     seed = plan.training.seed
     parts = HeldOut.of(held_out, y, seed)
@@ -239,8 +242,11 @@ def halves(y: FloatArray) -> FloatArray:
 def prepare_for_training(
     table: pa.Table, schema: Schema, y: FloatArray, held_out: IntArray, plan: TablePlan
 ) -> tuple[Callable[[], tuple[Network, Batch]], Batch]:
-    """Return what gives a fresh network with its training rows, and the held-out rows to judge it on."""
-    plan = plan.resolved(len(y))
+    """Return what gives a fresh network with its training rows, and the held-out rows to judge it on.
+
+    No teacher softens their outcomes: it would take its time again for every network.
+    """
+    plan = plan.model_copy(update={"teacher": None}).resolved(len(y))
     training = np.setdiff1d(np.arange(len(y)), held_out)
     rows = table.take(training)
     encoding = prepare(rows, schema, y[training], plan)[0]
@@ -264,6 +270,9 @@ def prepare(
             how = plan.adapt or plan.adaptation(len(y))
             started = plan.pretrained.start(how, plan.kept(halves(y)) if how == "frozen" else None)
         network, rows = learn_network(batch_of(table, encoding, y), folds, config, started)
+    if plan.teacher is not None and plan.taught:
+        hint = hints(table, schema, y, plan.teacher, plan.taught, plan.training.seed)
+        rows = replace(rows, hint=hint)
     return encoding, network, rows
 
 

@@ -82,3 +82,11 @@ def test_a_model_is_fitted_saved_and_cloned_with_its_settings(tmp_path: Path) ->
     assert again.model_.network.config == network
     assert clone(risk).network == CHOSEN
     assert clone(CreditRisk(network=read_network(CHOSEN))).network == read_network(CHOSEN)
+
+
+def test_only_probabilities_of_an_event_have_a_teacher() -> None:
+    settings = NetworkSettings(taught=0.3)
+    assert settings.plan("small", "tabm", "binary", TrainingConfig()).resolved(30_000).taught == 0.3
+    with pytest.raises(InputError, match="'taught': gradient boosting teaches the probability"):
+        settings.plan("small", "tabm", "fraction", TrainingConfig())
+    assert NetworkSettings().plan("small", "tabm", "fraction", TrainingConfig()).teacher is None

@@ -198,7 +198,12 @@ def _plan(estimator: Any, rows: int, epochs: int | None, seed: int) -> TablePlan
     fitted = estimator.record_.configuration.get("plan", {})
     chosen = {k: fitted.get(k) or getattr(now, k) for k in ("statistics_from", "least_rows_a_value")}
     return now.model_copy(
-        update={**chosen, "network": plan.network, "training": brief(plan.training, rows, epochs)}
+        update={
+            **chosen,
+            "teacher": None,
+            "network": plan.network,
+            "training": brief(plan.training, rows, epochs),
+        }
     )
 
 
