@@ -48,9 +48,10 @@ class _InPieces(torch.autograd.Function):
         squares, inner = x.new_empty(2, _piece(into), len(into))
         for part in _parts(len(x), len(squares)):
             hidden, g = kept[part], outer[part]
-            of_back.addmm_(g.T, torch.mul(hidden, hidden, out=squares[: len(g)]))
+            square = torch.mul(hidden, hidden, out=squares[: len(g)])
+            torch.addmm(of_back, g.T, square, out=of_back)
             of_hidden = torch.mm(g, twice, out=inner[: len(g)]).mul_(hidden)
-            of_into.addmm_(of_hidden.T, x[part])
+            torch.addmm(of_into, of_hidden.T, x[part], out=of_into)
             of_shift += of_hidden.sum(0)
             torch.mm(of_hidden, into, out=of_x[part])
         return of_x, of_into, of_shift, of_back, outer.sum(0)
