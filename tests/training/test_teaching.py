@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -19,8 +20,10 @@ from bezant.training.loop import train
 from bezant.training.plan import SMALL_ROWS, TAUGHT, TablePlan
 from bezant.training.rows import RowsInMemory
 from bezant.training.table import fit_table, prepare
+from bezant.training.teaching import progress
 from bezant.types import FloatArray
 from common.rows import made_up
+from training_support import digest, interrupt_at
 
 BOOSTING = GradientBoosting(search=(BoostingConfiguration(num_leaves=7),), learning_rate=0.1, threads=1)
 
@@ -52,9 +55,9 @@ def test_targets_begin_as_outcome_and_answer_in_the_given_shares_and_end_as_outc
     rows = prepare(X, schema, y, plan(Rising(), share).resolved(len(y)))[2]
     hard = prepare(X, schema, y, plan(None, None).resolved(len(y)))[2]
     answers = np.linspace(0.1, 0.9, len(y))
-    for progress in (0.0, 0.25, 1.0):
-        left = share * (1 - progress)
-        target = RowsInMemory(rows).at(progress).batch.target
+    for done in (0.0, 0.25, 1.0):
+        left = share * (1 - done)
+        target = RowsInMemory(rows).at(done).batch.target
         assert target is not None
         assert_allclose(target, (1 - left) * y + left * answers, rtol=1e-6, atol=1e-7)
     assert RowsInMemory(hard).at(0.0).batch is hard
@@ -92,8 +95,30 @@ def test_large_tables_are_taught_and_small_ones_not_at_all() -> None:
     assert plan(Rising(), None).resolved(SMALL_ROWS - 1).taught == 0
     assert plan(Rising(), 0.2).resolved(SMALL_ROWS - 1).taught == 0.2
     assert plan(None, 0.2).resolved(SMALL_ROWS).taught == 0
-    assert plan(Rising(), 0.0).taught_note(SMALL_ROWS) == ()
+    assert plan(Rising(), 0.0).resolved(SMALL_ROWS).taught_note(1) == ()
 
 
 def test_a_teacher_is_no_part_of_what_is_written_down() -> None:
     assert "teacher" not in plan(BOOSTING, None).model_dump(mode="json")
+
+
+def test_a_taught_training_that_was_stopped_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    X, y = made_up()
+    wanted = plan(Rising(), 0.5).resolved(len(y))
+    training = wanted.training.model_copy(update={"max_epochs": 4})
+    schema = infer_schema(X, time="approved")
+    _, whole, rows = prepare(X, schema, y, wanted)
+    train(whole, rows, None, training)
+    for stop in (interrupt_at(11), None):  # in the second of four epochs
+        _, network, rows = prepare(X, schema, y, wanted)
+        train(network, rows, None, training, checkpoint=tmp_path / "state.safetensors", observe=stop)
+    assert digest(network) == digest(whole)
+
+
+def test_the_note_says_what_of_the_teacher_was_left_in_the_epoch_that_was_kept() -> None:
+    wanted = plan(Rising(), 0.8).resolved(SMALL_ROWS)
+    wanted = wanted.model_copy(update={"training": wanted.training.model_copy(update={"max_epochs": 5})})
+    assert "began with, 80% was what Rising" in wanted.taught_note(3)[0]
+    assert "kept 40% was" in wanted.taught_note(3)[0]
+    assert "kept 0% was" in wanted.taught_note(5)[0]
+    assert [progress(0, 1), progress(0, 5), progress(4, 5)] == [1.0, 0.0, 1.0]

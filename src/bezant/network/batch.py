@@ -81,7 +81,7 @@ class Batch:
         return replace(self, target=self.target + (1 - progress) * self.hint, hint=None)
 
     def tensors(self) -> tuple[Tensor | None, ...]:
-        """Return the parts in the order of the constructor, those of the records among them."""
+        """Return the parts as the constructor has them, with those of the records in their place."""
         records = () if self.records is None else self.records.tensors()
         rows = (self.numbers, self.codes, self.statistics, self.target, self.weight, self.summary)
         return (*rows, *records, *(() if self.hint is None else (self.hint,)))

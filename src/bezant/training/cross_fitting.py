@@ -62,8 +62,8 @@ def cross_fit_table(
     folds : int64 array, shape (n,)
         Fold of each row.
     """
-    small = (*plan.small_note(len(y)), *plan.adaptation_note(y), *plan.taught_note(len(y)))
-    plan = _to_the_end(plan, len(y))
+    small = (*plan.small_note(len(y)), *plan.adaptation_note(y))
+    plan = _to_the_end(plan, len(y)).with_components(y)
     parts = HeldOut.in_folds(folds)
     number = int(folds.max()) + 1
     fits = []
@@ -90,6 +90,7 @@ def cross_fit_table(
     kept = TableModel(schema, final.encoding, final.network, calibration.calibrator)
     notes = (
         *small,
+        *plan.taught_note(run.best_epoch),
         *share_note(final.network),
         *dict.fromkeys(note for c in (*curves, on_all) for note in c.notes),
     )

@@ -26,6 +26,7 @@ from bezant.training.optimizers import best_precision, make_optimizers, rate_at,
 from bezant.training.processes import Processes
 from bezant.training.rows import Rows, RowsInMemory, Shuffled
 from bezant.training.state import Epoch, State
+from bezant.training.teaching import progress
 from bezant.types import InputError
 
 Ending = Literal["finished", "early", "interrupted"]
@@ -222,7 +223,7 @@ class _Run:
     def _run_epoch(self) -> None:
         self.model.train()
         assert self.config.max_epochs is not None  # resolved by train()
-        targeted = self.rows.at(self.state.epoch / max(self.config.max_epochs - 1, 1))
+        targeted = self.rows.at(progress(self.state.epoch, self.config.max_epochs))
         order = targeted.shuffled(self.steps, self._epoch_seed(), self.device)
         while self.state.step < self.steps:
             start = time.perf_counter()

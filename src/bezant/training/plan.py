@@ -9,7 +9,7 @@ from bezant.network.adaptation import Adapt, can_be_lora
 from bezant.network.model import NetworkConfig
 from bezant.network.pretrained import PretrainedRecords
 from bezant.training.config import TrainingConfig
-from bezant.training.teaching import Teacher
+from bezant.training.teaching import Teacher, progress
 from bezant.types import FloatArray
 
 STATISTICS_FROM = 10
@@ -71,6 +71,8 @@ class TablePlan(BaseModel):
     small : bool, optional
         Whether the table counts as a small one; if not given it depends on the number of rows. What depends
         on it is the same in a fit to a part of the rows, which chooses the epoch for the fit to all.
+    components : int, optional
+        So many components of a frozen summary are read; if not given it depends on the outcomes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -85,6 +87,7 @@ class TablePlan(BaseModel):
     teacher: Teacher | None = Field(default=None, exclude=True)
     taught: float | None = Field(default=None, ge=0, lt=1)
     small: bool | None = None
+    components: int | None = None
 
     def adaptation(self, rows: int) -> Adapt:
         """Return what of a pretrained summary is trained further with so many labelled rows."""
@@ -101,6 +104,8 @@ class TablePlan(BaseModel):
         outcomes : float64 array, shape (n,)
             0 and 1.
         """
+        if self.components is not None:
+            return self.components
         if self.pretrained is None or not self.pretrained.summary.encoder.config.components:
             return None
         rarer = min(outcomes.sum(), len(outcomes) - outcomes.sum())
@@ -137,15 +142,24 @@ class TablePlan(BaseModel):
             "number.",
         )
 
-    def taught_note(self, rows: int) -> tuple[str, ...]:
-        """Say so if a teacher softens the outcomes."""
-        share = self.resolved(rows).taught
-        if self.teacher is None or not share:
+    def taught_note(self, best_epoch: int) -> tuple[str, ...]:
+        """Say so if a teacher softened the outcomes, and how much of it was left; of a resolved plan."""
+        if self.teacher is None or not self.taught:
             return ()
+        assert self.training.max_epochs is not None  # resolved
+        left = self.taught * (1 - progress(max(best_epoch - 1, 0), self.training.max_epochs))
         return (
-            f"Of the targets that training began with, {share:.0%} was what {self.teacher.name}, fitted to "
-            "other rows, says of a row; it fell to nothing, and network={'taught': 0} leaves it out.",
+            f"Of the targets that training began with, {self.taught:.0%} was what {self.teacher.name}, "
+            f"fitted to other rows, says of a row; in the epoch that was kept {left:.0%} was. "
+            "network={'taught': 0} leaves it out.",
         )
+
+    def with_components(self, outcomes: FloatArray) -> TablePlan:
+        """Return the plan with the components of a summary that all outcomes (n,), 0 and 1, allow.
+
+        Fits to a part of the rows then read as many as the fit to all of them.
+        """
+        return self.model_copy(update={"components": self.kept(outcomes)})
 
     def resolved(self, rows: int) -> TablePlan:
         """Return the plan with all that depends on the number of rows filled in."""

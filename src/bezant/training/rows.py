@@ -317,6 +317,6 @@ class _OnDisk:
 
 
 def joined(parts: list[Batch]) -> Batch:
-    """Return batches without records one after another; all have a part or none has."""
+    """Return batches without records and hints one after another; all have a part or none has."""
     columns = zip(*(p.tensors() for p in parts), strict=True)
     return Batch(*[None if c[0] is None else torch.cat(c) for c in columns])  # type: ignore[arg-type]

@@ -103,7 +103,10 @@ def fit_streamed(
             f"The optimizer gd takes all {table.rows} rows at once, but they come in pieces; name another."
         )
 
-    notes, plan = plan.small_note(table.rows), plan_for(plan, table.rows)
+    notes = plan.small_note(table.rows)
+    if plan.taught:
+        notes += ("Rows that come in pieces have no teacher: network={'taught': ...} was left out.",)
+    plan = plan_for(plan, table.rows)
     left_out: tuple[str, ...] = ()
 
     def prepared(everything: bool) -> tuple[Encoding, Network, RowsOnDisk]:
@@ -125,7 +128,8 @@ def fit_streamed(
 
 
 def plan_for(plan: TablePlan, rows: int) -> TablePlan:
-    """Return a plan for so many rows: steps, not passes, are what training needs."""
+    """Return a plan for so many rows: steps, not passes, are what training needs, and there is no teacher."""
+    plan = plan.model_copy(update={"teacher": None})
     if plan.training.max_epochs is None and rows > ROWS_TRAINED // 8:
         epochs = max(ROWS_TRAINED // rows, 1)
         plan = plan.model_copy(update={"training": plan.training.model_copy(update={"max_epochs": epochs})})

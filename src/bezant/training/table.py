@@ -157,9 +157,7 @@ def fit_table(
         Gives the rows to train on where there are more than those of the table, which then only judges.
     """
     notes = [*plan.small_note(len(y)), *plan.adaptation_note(halves(y))]
-    if prepared is None:
-        notes.extend(plan.taught_note(len(y)))
-    plan = plan.resolved(len(y))
+    plan = plan.resolved(len(y)).with_components(halves(y))
     seed = plan.training.seed
     parts = HeldOut.of(held_out, y, seed)
     prepared = prepared or _prepare_in_memory(table, schema, y, parts.training, plan)
@@ -171,7 +169,7 @@ def fit_table(
         run = train(
             network, rows, stopping, plan.training, checkpoint=_file(checkpoint, "held-out"), observe=observe
         )
-    notes.extend(run.notes)
+    notes.extend((*plan.taught_note(run.best_epoch), *run.notes))
     plain = Calibrator("none", torch.empty(0))
     share = SHARE
     if stopping is not None and network.additive is not None:

@@ -33,6 +33,11 @@ class Teacher(Protocol):
         """Return a probability for each row (n,), learned from the outcomes (n,) of other rows."""
 
 
+def progress(epoch: int, epochs: int) -> float:
+    """Return how far an epoch, counted from 0, is in a schedule: 0 for the first of it, 1 for the last."""
+    return epoch / (epochs - 1) if epochs > 1 else 1.0
+
+
 def hints(
     table: pa.Table, schema: Schema, y: FloatArray, teacher: Teacher, share: float, seed: int
 ) -> torch.Tensor:

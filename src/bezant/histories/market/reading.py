@@ -134,10 +134,13 @@ def _refuse_negative(columns: pa.Table, wanted: Mapping[str, str]) -> None:
             continue
         wrong = columns.filter(pc.less_equal(columns[name], 0.0).fill_null(False))
         if wrong.num_rows:
-            first = wrong.slice(0, 1).to_pylist()[0]
+            first, bars = wrong.slice(0, 1).to_pylist()[0], columns.num_rows
+            if name not in wanted:  # each asset was a column
+                wrong = wrong.filter(pc.equal(wrong["asset"], first["asset"]))
+                bars = columns.filter(pc.equal(columns["asset"], first["asset"])).num_rows
             raise InputError(
                 f"Column {wanted.get(name, first['asset'])!r} is not positive in {wrong.num_rows} of "
-                f"{columns.num_rows} bars, such as {first[name]:g} of {first['asset']!r} at {first['time']}; "
+                f"{bars} bars, such as {first[name]:g} of {first['asset']!r} at {first['time']}; "
                 "leave those bars out, or give change='difference' where a value may be 0 or less."
             )
 
