@@ -167,8 +167,11 @@ def test_assets_without_a_bar_at_the_last_time_are_said(whole: pd.DataFrame) -> 
     day = later[later["time"] == later["time"].min()]
     market.update(day[day["asset"] == "A"])
     assert "1 of the 2 fitted assets have no bar at 2002-01-26, the last time (B)" in market.notes_[-1]
-    market.forecast(whole[(whole["asset"] == "B") & (whole["time"] <= LAST)])
-    assert "at 2002-01-25, the last time (A)" in market.notes_[-1]
+    before = market.notes_
+    past = whole[(whole["asset"] == "B") & (whole["time"] <= LAST)]
+    market.forecast(past)
+    assert market.notes_ == before  # a forecast changes nothing; who asks is told
+    assert "at 2002-01-25, the last time (A)" in str(market.absent(market._read(past)))
 
 
 def test_a_band_that_does_not_hold_is_said_with_what_there_was_to_learn_from(

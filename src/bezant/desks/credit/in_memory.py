@@ -62,6 +62,8 @@ def fit_in_memory(risk: Any, table: pa.Table, labels: AnyArray, *, large: str) -
     if intake.schema.records is not None:
         intake = replace(intake, notes=(*intake.notes, RECORDS_NOTE))
     plan = plan_of(risk, "binary", seed).model_copy(update={"pretrained": pretrained, "adapt": adapt})
+    if not intake.schema.inputs:  # records alone: boosting has nothing to read
+        plan = plan.model_copy(update={"teacher": None})
     folder = Path(risk.checkpoint) if risk.checkpoint is not None else None
 
     def how(title: str) -> AbstractContextManager[Observer | None]:

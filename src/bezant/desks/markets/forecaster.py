@@ -151,7 +151,6 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "models_")
         read = self.bars_ if bars is None else self._read(bars)
-        self._note(self.absent(read))
         found = self.models_.forecast(read, read.offsets[1:] - 1)
         return tidy(found, read, self.kind_ if bars is None else kind_of_bars(bars))
 
@@ -187,7 +186,7 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         str or None
-            A sentence; None if all are there. ``forecast`` and ``update`` add it to ``notes_``.
+            A sentence; None if all are there. ``update`` adds it to ``notes_``; a forecast changes nothing.
         """
         check_is_fitted(self, "models_")
         known = self.bars_ if bars is None else bars
