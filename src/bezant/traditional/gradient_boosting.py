@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from bezant.metrics.target_statistics import stratified_folds
 from bezant.schema import Schema
+from bezant.traditional.boosting_rows import FOLDS, MOST_ROUNDS, LabelledRows, answers_out_of_fold
 from bezant.traditional.boosting_search import SEARCH, BoostingConfiguration
 from bezant.traditional.category_codes import CategoryCodes
 from bezant.traditional.inputs import Inputs, checked_target, read_inputs
@@ -28,23 +28,6 @@ from bezant.types import AnyArray, InputError
 
 if TYPE_CHECKING:
     from lightgbm import Booster
-
-MOST_ROUNDS = 3000
-"""Trees grown at most; early stopping ends nearly every run long before."""
-
-FOLDS = 5
-"""Folds of the cross-validation that chooses in small tables."""
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Rows with their labels."""
-
-    inputs: Inputs
-    labels: npt.NDArray[np.float64]
-
-    def matrix(self, codes: CategoryCodes) -> npt.NDArray[np.float64]:
-        return codes.matrix(self.inputs, len(self.labels))
 
 
 @dataclass(frozen=True)
@@ -157,11 +140,11 @@ class GradientBoosting:
         """
         if not self.search:
             raise InputError("The search is empty; give at least one BoostingConfiguration.")
-        train = _Part(read_inputs(table, schema), checked_target(y, table.num_rows, self.name))
+        train = LabelledRows(read_inputs(table, schema), checked_target(y, table.num_rows, self.name))
         labels = checked_stopping_target(stopping_y, stopping_table.num_rows)
         refuse_no_input(train.inputs.names, schema)
         crossed = len(train.labels) < self.cross_validated_rows
-        stopping = None if crossed else _Part(read_inputs(stopping_table, schema), labels)
+        stopping = None if crossed else LabelledRows(read_inputs(stopping_table, schema), labels)
         best = self._chosen(train, stopping, random_state)
         self.schema_, self.configuration_, self.rounds_ = schema, best.configuration, best.rounds
         self._codes = self._learn_codes(train, best.configuration)
@@ -193,7 +176,7 @@ class GradientBoosting:
             As in :meth:`fit`, and if this model is not fitted.
         """
         refuse_unfitted(self, "rounds_", self.name)
-        rows = _Part(read_inputs(table, schema), checked_target(y, table.num_rows, self.name))
+        rows = LabelledRows(read_inputs(table, schema), checked_target(y, table.num_rows, self.name))
         new = copy(self)
         new.schema_ = schema
         new._codes = self._learn_codes(rows, self.configuration_)
@@ -228,30 +211,13 @@ class GradientBoosting:
         InputError
             As in :meth:`fit`.
         """
-        import lightgbm
-
-        rows = _Part(read_inputs(table, schema), checked_target(y, table.num_rows, self.name))
+        rows = LabelledRows(read_inputs(table, schema), checked_target(y, table.num_rows, self.name))
         refuse_no_input(rows.inputs.names, schema)
         codes = self._learn_codes(rows, self.search[0])  # from counts alone: no label leaks
         self._refuse_no_column(rows.inputs, [codes])
         parameters = self._parameters(self.search[0], len(rows.labels), random_state)
         parameters["learning_rate"] = self.learning_rate
-        matrix, folds = rows.matrix(codes), _folds(rows.labels, random_state)
-        grown = lightgbm.cv(
-            parameters,
-            _dataset(codes, rows, parameters),
-            MOST_ROUNDS,
-            folds=folds,
-            callbacks=[lightgbm.early_stopping(self.patience, verbose=False)],
-            return_cvbooster=True,
-        )["cvbooster"]
-        threads = threads_for(table.num_rows, self.threads)
-        p = np.empty(table.num_rows)
-        for booster, (_, inside) in zip(grown.boosters, folds, strict=True):
-            p[inside] = booster.predict(
-                matrix[inside], num_iteration=grown.best_iteration, num_threads=threads
-            )
-        return p
+        return answers_out_of_fold(rows, codes, parameters, patience=self.patience, seed=random_state)
 
     def to_document(self) -> dict[str, Any]:
         """Return the fitted model as JSON-ready values; the trees are LightGBM's own text."""
@@ -289,7 +255,7 @@ class GradientBoosting:
 
     # --------------------------------------------------------------------------------- the search
 
-    def _chosen(self, train: _Part, stopping: _Part | None, seed: int) -> _Trial:
+    def _chosen(self, train: LabelledRows, stopping: LabelledRows | None, seed: int) -> _Trial:
         """Run the search and try its winner at the final learning rate."""
         rate = self.search_learning_rate
         distinct = dict(self._distinct(train))
@@ -302,7 +268,7 @@ class GradientBoosting:
         codes = distinct[best.configuration]
         return self._tried(train, stopping, best.configuration, codes, self.learning_rate, seed)
 
-    def _distinct(self, train: _Part) -> Iterator[tuple[BoostingConfiguration, CategoryCodes]]:
+    def _distinct(self, train: LabelledRows) -> Iterator[tuple[BoostingConfiguration, CategoryCodes]]:
         """Yield the configurations that differ in this table, with their codes."""
         seen = []
         for configuration in self.search:
@@ -314,8 +280,8 @@ class GradientBoosting:
 
     def _tried(
         self,
-        train: _Part,
-        stopping: _Part | None,
+        train: LabelledRows,
+        stopping: LabelledRows | None,
         configuration: BoostingConfiguration,
         codes: CategoryCodes,
         rate: float,
@@ -325,28 +291,28 @@ class GradientBoosting:
         import lightgbm
 
         parameters = self._parameters(configuration, len(train.labels), seed) | {"learning_rate": rate}
-        data = _dataset(codes, train, parameters)
+        data = train.dataset(codes, parameters)
         stop = [lightgbm.early_stopping(self.patience, verbose=False)]
         if stopping is None:
-            folds = _folds(train.labels, seed)
+            folds = train.folds(seed)
             # the codes were learned on all training rows, but from counts alone: no label leaks
             found = lightgbm.cv(parameters, data, MOST_ROUNDS, folds=folds, callbacks=stop)
             losses = found["valid binary_logloss-mean"]
             return _Trial(configuration, float(losses[-1]), len(losses), None)
-        held_out = _dataset(codes, stopping, parameters, data)
+        held_out = stopping.dataset(codes, parameters, data)
         booster = lightgbm.train(
             parameters, data, MOST_ROUNDS, valid_sets=[held_out], valid_names=["stopping"], callbacks=stop
         )
         loss = float(booster.best_score["stopping"]["binary_logloss"])
         return _Trial(configuration, loss, max(booster.best_iteration, 1), booster)
 
-    def _grown(self, rows: _Part, seed: int) -> Booster:
+    def _grown(self, rows: LabelledRows, seed: int) -> Booster:
         """Grow the chosen number of trees."""
         import lightgbm
 
         parameters = self._parameters(self.configuration_, len(rows.labels), seed)
         parameters["learning_rate"] = self.learning_rate
-        return lightgbm.train(parameters, _dataset(self._codes, rows, parameters), self.rounds_)
+        return lightgbm.train(parameters, rows.dataset(self._codes, parameters), self.rounds_)
 
     def _parameters(self, configuration: BoostingConfiguration, rows: int, seed: int) -> dict[str, Any]:
         return configuration.parameters(rows) | {
@@ -358,7 +324,7 @@ class GradientBoosting:
             "verbose": -1,
         }
 
-    def _learn_codes(self, rows: _Part, configuration: BoostingConfiguration) -> CategoryCodes:
+    def _learn_codes(self, rows: LabelledRows, configuration: BoostingConfiguration) -> CategoryCodes:
         rare = configuration.rare_under(len(rows.labels))
         return CategoryCodes.learn(rows.inputs, self.high_cardinality, rare)
 
@@ -369,7 +335,7 @@ class GradientBoosting:
                 "distinct values and every configuration leaves such columns out; allow one to keep them."
             )
 
-    def _told(self, rows: _Part) -> tuple[str, ...]:
+    def _told(self, rows: LabelledRows) -> tuple[str, ...]:
         codes = self._codes
         losses = ", ".join(f"{loss:.4f}" for _, loss, _ in self.search_)
         notes = [
@@ -385,20 +351,3 @@ class GradientBoosting:
                 f"LightGBM: high-cardinality columns left out, as the search chose: {', '.join(left)}."
             )
         return tuple(notes)
-
-
-def _folds(labels: npt.NDArray[np.float64], seed: int) -> list[tuple[AnyArray, AnyArray]]:
-    fold = stratified_folds(labels, FOLDS, seed)
-    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(FOLDS)]
-
-
-def _dataset(codes: CategoryCodes, part: _Part, parameters: dict[str, Any], reference: Any = None) -> Any:
-    import lightgbm
-
-    return lightgbm.Dataset(
-        part.matrix(codes),
-        part.labels,
-        reference=reference,
-        categorical_feature=codes.categorical,
-        params=parameters,
-    )
