@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,11 +47,17 @@ class TableModel:
     recalibration: Recalibration = UNMOVED
 
     def conform(self, table: pa.Table) -> Conformed:
-        """Return the typed columns this model reads; an InputError says what is wrong with them."""
+        """Return the typed columns this model reads; an InputError says what is wrong with them.
+
+        What rows hold and cannot be read, such as infinite numbers, counts as missing; a warning says so.
+        """
         roles = [Role.INPUT]
         if self.recalibration.needs_times or self.encoding.needs_time:
             roles.append(Role.TIME)
-        return self.schema.conform(table, roles=roles)
+        conformed = self.schema.conform(table, roles=roles)
+        for note in conformed.lost:
+            warnings.warn(note, UserWarning, stacklevel=3)
+        return conformed
 
     def score_table(self, table: pa.Table) -> FloatArray:
         """Return calibrated answers, float64 of shape (n,), for raw or typed rows."""

@@ -17,6 +17,7 @@ from bezant.schema.fields import (
 from bezant.schema.inference import infer_schema
 from bezant.schema.records import RECORDS, flattened, has_records, listed_again
 from bezant.schema.schema import Conformed, Schema
+from bezant.schema.values import without_infinities
 from bezant.schema.words import nearest, refuse_duplicate_names, unknown_column
 
 __all__ = [
@@ -36,4 +37,5 @@ __all__ = [
     "nearest",
     "refuse_duplicate_names",
     "unknown_column",
+    "without_infinities",
 ]

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 DEFAULT_MISSING_MARKERS = (
     "", "NA", "N/A", "na", "n/a", "NaN", "nan", "None", "none", "NULL", "null", "<NA>", "NaT",
-    "inf", "-inf", "Inf", "-Inf", "infinity", "-infinity", "?", "#N/A",
+    "inf", "-inf", "+inf", "Inf", "-Inf", "INF", "-INF", "infinity", "-infinity", "Infinity", "-Infinity",
+    "?", "#N/A",
 )  # fmt: skip
 """Texts that mean "not known"; compared after trimming white space."""
 

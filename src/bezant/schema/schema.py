@@ -28,10 +28,13 @@ class Conformed:
         missing is null, and neither NaN nor infinity remains.
     notes : tuple of str
         One sentence for each thing that was replaced, read leniently or left aside.
+    lost : tuple of str
+        Those of the notes that say that values count as missing though their rows are not empty.
     """
 
     table: pa.Table
     notes: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
 
 class Schema(BaseModel):
@@ -164,10 +167,11 @@ class Schema(BaseModel):
         if self.records is not None and Role.INPUT in set(roles):
             columns[RECORDS], said = self.records.conform_records(table)
             notes.extend(said)
+        lost = tuple(notes)
         extra = sorted(set(table.column_names) - set(self.columns))
         if extra:
             notes.append(f"{columns_named(extra)} {are(extra)} not known to the schema and left aside.")
-        return Conformed(pa.table(columns), tuple(notes))
+        return Conformed(pa.table(columns), tuple(notes), lost)
 
     def conform_records(self, table: pa.Table) -> tuple[pa.ChunkedArray, list[str]]:
         """Return the column of records of a table, typed as this schema of records promises, and its notes.

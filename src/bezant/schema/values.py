@@ -106,6 +106,21 @@ def _said_of_infinities(column: pa.ChunkedArray, name: str) -> list[str]:
     return [f"Column {name!r}: {infinite} of {len(column)} rows are infinite and count as missing."]
 
 
+def without_infinities(table: pa.Table) -> tuple[pa.Table, tuple[str, ...]]:
+    """Return a table whose infinite numbers are missing, with a sentence for each column that held some.
+
+    For tables that no schema types. NaN becomes missing too, of which nothing is said, as anywhere.
+    """
+    notes: list[str] = []
+    for k, name in enumerate(table.column_names):
+        said = _said_of_infinities(table[name], name)
+        if said:
+            finite = pc.if_else(pc.is_finite(table[name]), table[name], pa.scalar(None, table[name].type))
+            table = table.set_column(k, name, finite)
+        notes.extend(said)
+    return table, tuple(notes)
+
+
 def total(truths: pa.Array | pa.ChunkedArray) -> int:
     """Return how many of these truths are true."""
     return int(pc.sum(truths).as_py() or 0)

@@ -85,6 +85,9 @@ def read_customers(
     refuse_unsound_events(table, (customer, product, time if in_time else None))
     of_profiles = _keyed(profiles, customer, "profiles")
     of_products = _keyed(products, product, "products")
+    if of_products is not None:  # their attributes are kept as they are
+        of_products, infinite = without_infinities(of_products)
+        notes.extend(f"Of the products: {note}" for note in infinite)
     people = _names(table[customer], of_profiles, customer)
     things = _names(table[product], of_products, product)
     who, what = _places(table[customer], people), _places(table[product], things)

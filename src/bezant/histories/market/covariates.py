@@ -65,7 +65,8 @@ def with_covariates(
     absent = [name for name in kept if name not in table.column_names]
     if absent:
         raise InputError(f"There is no column {absent[0]!r} among {', '.join(table.column_names)}.")
-    right = _typed(table.select(kept)).rename_columns(["asset" if n == asset else n for n in kept])
+    finite, infinite = without_infinities(_typed(table.select(kept)))
+    right = finite.rename_columns(["asset" if n == asset else n for n in kept])
     left = pa.table({"asset": bars.assets[bars.owner], "bar closed": bars.time})
     joined = join_as_of(
         left.rename_columns(["asset", time] if published != time else ["asset", "bar closed"]),
@@ -83,7 +84,7 @@ def with_covariates(
         for name, values in added.items()
         if np.isnan(values).any()
     ]
-    return dataclasses.replace(bars, covariates=dict(bars.covariates) | added, notes=(*bars.notes, *said))
+    return dataclasses.replace(bars, covariates=dict(bars.covariates) | added, notes=(*bars.notes, *infinite, *said))
 
 
 def _typed(table: pa.Table) -> pa.Table:

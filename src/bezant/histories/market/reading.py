@@ -154,6 +154,8 @@ def _typed(table: pa.Table, time: str) -> tuple[pa.Table, tuple[str, ...]]:
         said = read.notes
         for name in texts:
             table = table.set_column(table.column_names.index(name), name, read.table[name])
+    table, infinite = without_infinities(table)
+    said += infinite
     for k, name in enumerate(table.column_names):
         column = table[name]
         try:
