@@ -12,6 +12,7 @@ from bezant.benchmarks import credit
 from bezant.benchmarks.credit import BAR, BLEND, Kept, judge_task, run_task
 from bezant.benchmarks.page import page
 from bezant.benchmarks.tasks import TASKS, CreditTask, credit_tasks
+from bezant.network.recalibration import learn_recalibration
 from bezant.types import InputError
 
 SAMPLE = CreditTask(
@@ -118,3 +119,23 @@ def test_a_task_whose_folds_are_not_all_there_is_not_judged(tmp_path: Path) -> N
         path.unlink()
     (tmp_path / "german-credit" / "fold-4").rmdir()
     assert judge_task(TASKS["german-credit"], tmp_path) is None
+
+
+def test_a_test_part_is_recalibrated_on_what_came_before_it_alone() -> None:
+    rng = np.random.default_rng(0)
+    names = ("2004", "2005", "2006-07")
+    p = {name: rng.uniform(0.05, 0.6, 3000) for name in names}
+    y = {
+        name: (rng.random(3000) < 1 / (1 + np.exp(-np.log(p[name] / (1 - p[name])) - k))).astype(float)
+        for k, name in enumerate(names)
+    }
+    days = {name: 12_000 + 365.25 * (k + rng.random(3000)) for k, name in enumerate(names)}
+    moved, known = credit.recalibrated(p, y, days)
+    assert set(moved) == {"2005", "2006-07"} and set(known) == {"2006-07"}
+    last, _ = learn_recalibration(p["2005"], y["2005"], days["2005"])
+    assert moved["2006-07"] == pytest.approx(last.apply(p["2006-07"], days["2006-07"]))
+    both = [np.concatenate([part["2004"], part["2005"]]) for part in (p, y, days)]
+    all_known, _ = learn_recalibration(*both)
+    assert known["2006-07"] == pytest.approx(all_known.apply(p["2006-07"], days["2006-07"]))
+    changed = {**y, "2006-07": 1 - y["2006-07"]}
+    assert credit.recalibrated(p, changed, days)[1]["2006-07"] == pytest.approx(known["2006-07"])

@@ -27,7 +27,7 @@ from bezant.desks.estimators.settings import ordering_times
 from bezant.histories import read_table
 from bezant.metrics.classification import lift, log_loss, roc_auc
 from bezant.metrics.target_statistics import stratified_folds
-from bezant.network.recalibration import days_of
+from bezant.network.recalibration import days_of, learn_recalibration
 from bezant.schema import Schema
 from bezant.training.cross_fitting import is_cross_fitted
 from bezant.training.table import HeldOut
@@ -47,12 +47,13 @@ OTHERS = {
 BAR = "mean of LightGBM and CatBoost"
 BLEND = f"blend: mean of {LARGE} and the bar"
 
-MOVED = "{}, recalibrated on the part before"
+MOVED = {"moved": "{}, recalibrated on the part before", "known": "{}, recalibrated on all parts before"}
+"""Which outcomes a model was recalibrated on, by group of scores."""
 
 Scores = Mapping[str, FloatArray]
 """By test part: probabilities of the event."""
 
-GROUPS = ("y", "p", "calibrated", "moved")
+GROUPS = ("y", "p", "calibrated", "moved", "known")
 """What is kept of a fit, by test part."""
 
 
@@ -72,8 +73,9 @@ class Kept:
         Of a peer, calibrated on the held-out rows; of the large model the same as ``p``.
     cpu_seconds : float
         Of the fit alone, all processes' threads together.
-    moved : mapping of str to float64 array
-        Of the test parts after the first: probabilities recalibrated on the outcomes of the part before.
+    moved, known : mapping of str to float64 array
+        Of the test parts after the first: probabilities recalibrated on the outcomes of the part before; of
+        those after the second also on the outcomes of all parts before, which are known by then as well.
     """
 
     model: str
@@ -82,6 +84,7 @@ class Kept:
     calibrated: Scores
     cpu_seconds: float
     moved: Scores = field(default_factory=dict)
+    known: Scores = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Keep the scores in a file, whole or not at all."""
@@ -162,10 +165,10 @@ def _large(task: CreditTask, part: Part, seed: int, size: str) -> Kept:
     spent = time.process_time() - start
     X, y = {n: t.drop(columns=task.target) for n, t in part.tests.items()}, _outcomes(task, part)
     p = {name: risk.predict_proba(rows)[:, 1] for name, rows in X.items()}
-    moved = {}
-    for before, name in pairwise(X):
-        moved[name] = risk.recalibrate(X[before], y[before]).predict_proba(X[name])[:, 1]
-    return Kept(f"{LARGE} {size}, seed {seed}", y, p, p, spent, moved)
+    days = {
+        name: _days(risk.schema_.conform(read_table(rows)).table, risk.schema_) for name, rows in X.items()
+    }
+    return Kept(f"{LARGE} {size}, seed {seed}", y, p, p, spent, *recalibrated(p, y, days))
 
 
 def _peer(task: CreditTask, part: Part, peer: str) -> Kept:
@@ -191,11 +194,37 @@ def _peer(task: CreditTask, part: Part, peer: str) -> Kept:
     days = {name: _days(table, intake.schema) for name, table in rows.items()}
     p = {name: model.model.score_table(table) for name, table in rows.items()}
     calibrated = {name: model.score_table(table) for name, table in rows.items()}
-    moved = {}
-    for before, name in pairwise(rows):
-        later = model.recalibrated(rows[before], outcomes[before], days[before], 0)
-        moved[name] = later.score_table(rows[name], days[name])
-    return Kept(peer, outcomes, p, calibrated, spent, moved)
+    return Kept(peer, outcomes, p, calibrated, spent, *recalibrated(calibrated, outcomes, days))
+
+
+def recalibrated(
+    p: Scores, y: Scores, days: Mapping[str, FloatArray | None], seed: int = 0
+) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
+    """Return probabilities recalibrated on the test part before, and on all parts before.
+
+    Parameters
+    ----------
+    p, y : mapping of str to float64 array, shape (n,)
+        Calibrated probabilities and outcomes of every part, in the order of time.
+    days : mapping of str to float64 array, shape (n,), or None
+        Times in days since 1970; None where the rows have none.
+    seed : int, default 0
+        Of the recalibration's folds, where there are no times.
+    """
+
+    def on(parts: Sequence[str], name: str) -> FloatArray:
+        times = [t for t in (days[part] for part in parts) if t is not None]
+        learned, _ = learn_recalibration(
+            np.concatenate([p[part] for part in parts]),
+            np.concatenate([y[part] for part in parts]),
+            np.concatenate(times) if len(times) == len(parts) else None,
+            seed=seed,
+        )
+        return learned.apply(p[name], days[name])
+
+    names = list(p)
+    moved = {name: on([before], name) for before, name in pairwise(names)}
+    return moved, {name: on(names[:k], name) for k, name in enumerate(names) if k > 1}
 
 
 def _days(table: pa.Table, schema: Schema) -> FloatArray | None:
@@ -264,9 +293,10 @@ def judge_task(task: CreditTask, folder: Path) -> TaskResult | None:
         figures[name] = _better(*(_figures(task, parts, members, how) for how in ("p", "calibrated")))
     if large and len(peers) > 1:
         figures[BLEND] = _blend(task, parts, large[0], peers)
-    for name in (*large[:1], *peers):
-        if parts[0][name].moved:
-            figures[MOVED.format(name)] = _figures(task, parts, [name], "moved")
+    for name in (*large, *peers):
+        for how, called in MOVED.items():
+            if getattr(parts[0][name], how):
+                figures[called.format(name)] = _figures(task, parts, [name], how)
     spent = {m: sum(part[m].cpu_seconds for part in parts) for m in fitted}
     return TaskResult(task, figures, spent)
 
