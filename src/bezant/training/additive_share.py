@@ -1,24 +1,25 @@
-"""How much of an answer is the additive member's: half, unless rows nobody has learned from say otherwise."""
+"""How much of an answer is the additive member's, by rows that nobody has learned from.
+
+Each share is a hypothesis of how rows come about, and all are equally likely before a row is seen. What the
+rows say of them are their likelihoods; the share that is given is the mean of the posterior. A few rows leave
+it near half, and many decide: no threshold has to be passed before they may.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
-from bezant.network.additive import SHARE
 from bezant.network.batch import Batch
 from bezant.network.model import Network
 from bezant.types import FloatArray
 
-SHARES = (0.0, 0.25, 0.5, 0.75)
-"""Candidates."""
-
-BEYOND_CHANCE = 2.0
-"""Standard errors by which another share must be better than half."""
+SHARES = np.linspace(0.0, 1.0, 5)
+"""Candidates, around half of the answer."""
 
 
 def best_share(apart: FloatArray, y: FloatArray) -> float:
-    """Return the additive member's share of the answer: half, unless another is better by more than chance.
+    """Return the additive member's share of the answer, the mean of its posterior.
 
     Parameters
     ----------
@@ -26,17 +27,10 @@ def best_share(apart: FloatArray, y: FloatArray) -> float:
         Probabilities by the trained members and by the additive one, of rows that neither has learned from.
     y : float64 array, shape (n,)
         Outcomes, 0 or 1.
-
-    Returns
-    -------
-    float
-        One of :data:`SHARES`. Another than half must lower the mean log loss by more than two standard
-        errors of the difference.
     """
-    losses = {share: _row_losses(y, shared(apart, share)) for share in SHARES}
-    best = min(SHARES, key=lambda share: float(losses[share].mean()))
-    saved = losses[SHARE] - losses[best]
-    return best if saved.mean() > BEYOND_CHANCE * saved.std() / len(y) ** 0.5 else SHARE
+    losses = np.array([_row_losses(y, shared(apart, share)).sum() for share in SHARES])
+    likelihood = np.exp(losses.min() - losses)
+    return float(likelihood @ SHARES / likelihood.sum())
 
 
 def _row_losses(y: FloatArray, p: FloatArray) -> FloatArray:
