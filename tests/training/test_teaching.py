@@ -17,7 +17,7 @@ from bezant.traditional.boosting_search import BoostingConfiguration
 from bezant.traditional.gradient_boosting import GradientBoosting
 from bezant.training.config import TrainingConfig
 from bezant.training.loop import train
-from bezant.training.plan import SMALL_ROWS, TAUGHT, TablePlan
+from bezant.training.plan import SMALL_ROWS, TAUGHT, TAUGHT_FROM, TablePlan
 from bezant.training.rows import RowsInMemory
 from bezant.training.table import fit_table, prepare
 from bezant.training.teaching import progress
@@ -90,10 +90,11 @@ def test_the_teacher_sees_the_rows_that_train_and_no_others() -> None:
     assert sum("Rising, fitted to" in note for note in fit.notes) == 1
 
 
-def test_large_tables_are_taught_and_small_ones_not_at_all() -> None:
+def test_tables_are_taught_unless_they_are_very_small() -> None:
     assert plan(Rising(), None).resolved(SMALL_ROWS).taught == TAUGHT
-    assert plan(Rising(), None).resolved(SMALL_ROWS - 1).taught == 0
-    assert plan(Rising(), 0.2).resolved(SMALL_ROWS - 1).taught == 0.2
+    assert plan(Rising(), None).resolved(TAUGHT_FROM).taught == TAUGHT
+    assert plan(Rising(), None).resolved(TAUGHT_FROM - 1).taught == 0
+    assert plan(Rising(), 0.2).resolved(TAUGHT_FROM - 1).taught == 0.2
     assert plan(None, 0.2).resolved(SMALL_ROWS).taught == 0
     assert plan(Rising(), 0.0).resolved(SMALL_ROWS).taught_note(1) == ()
 

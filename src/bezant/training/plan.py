@@ -26,8 +26,9 @@ of a small one drown what is in them: a regression with few labels was worse wit
 SMALL_ROWS = 20_000
 """Tables of fewer rows get a smaller trunk in several groups: they cannot feed a large one."""
 
-TAUGHT = 0.8
-"""A teacher's share of the targets in the first epoch, in a large table (docs/log.md)."""
+TAUGHT, TAUGHT_FROM = 0.8, 1_500
+"""A teacher's share of the targets in the first epoch, and the fewest rows from which it knows enough to teach
+(docs/log.md)."""
 
 SMALL = {"width": 96, "depth": 1, "groups": 4, "bins": 16, "spacing": "tails", "additive": True}
 """What a small table's network is made of, unless it is said otherwise. Groups are those of a TabM trunk, and
@@ -67,7 +68,7 @@ class TablePlan(BaseModel):
         What softens the outcomes of training rows; not a part of the plan's document.
     taught : float in [0, 1), optional
         Its share of a target in the first epoch, which falls to nothing in the last. If not given: 0.8, but
-        nothing in a small table.
+        nothing with fewer than 1,500 rows.
     small : bool, optional
         Whether the table counts as a small one; if not given it depends on the number of rows. What depends
         on it is the same in a fit to a part of the rows, which chooses the epoch for the fit to all.
@@ -173,7 +174,7 @@ class TablePlan(BaseModel):
         return self.model_copy(
             update={
                 "network": network,
-                "taught": self._taught(small),
+                "taught": self._taught(rows),
                 "adapt": None if self.pretrained is None else self.adaptation(rows),
                 "small": small,
                 "training": self.training.resolved(rows),
@@ -182,7 +183,7 @@ class TablePlan(BaseModel):
             }
         )
 
-    def _taught(self, small: bool) -> float:
+    def _taught(self, rows: int) -> float:
         if self.teacher is None or self.network.head != "binary":
             return 0.0
-        return (0.0 if small else TAUGHT) if self.taught is None else self.taught
+        return (TAUGHT if rows >= TAUGHT_FROM else 0.0) if self.taught is None else self.taught

@@ -40,7 +40,7 @@ class NetworkSettings(BaseModel):
         answer; if not given, in tables of under 20,000 rows. For probabilities of an event only.
     taught : float in [0, 1), optional
         Share of the targets that, when training begins, is not the outcome but what LightGBM, fitted to
-        other rows, says of the row; it falls to nothing. If not given, 0.8 in tables of at least 20,000
+        other rows, says of the row; it falls to nothing. If not given, 0.8 in tables of at least 1,500
         rows. For probabilities of an event, in memory.
     hide : float in [0, 1), default 0.0
         Share of the codes of categories that are replaced by "unknown" in a training step.
