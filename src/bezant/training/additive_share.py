@@ -3,7 +3,7 @@
 Each share is a hypothesis of how rows come about, and all are equally likely before a row is seen. What the
 rows say of them are their likelihoods; the share that is given is the mean of the posterior. A few rows leave
 it near half, and many decide: no threshold has to be passed before they may. Rows count a quarter each (a
-fractional posterior, Bhattacharya, Pati and Yang 2019, Ann. Statist. 47): the same ones have chosen the epoch,
+fractional posterior, Bhattacharya, Pati and Yang 2019, Ann. Statist.): the same ones have chosen the epoch,
 and with the whole likelihood one lucky fold of 200 rows decided (docs/log.md).
 """
 

@@ -27,7 +27,7 @@ SMALL_ROWS = 20_000
 """Tables of fewer rows get a smaller trunk in several groups: they cannot feed a large one."""
 
 TAUGHT, TAUGHT_FROM = 0.8, 1_500
-"""A teacher's share of the targets in the first epoch, and the fewest rows from which it knows enough to teach
+"""A teacher's share of the targets in the first epoch, and fewest rows from which it knows enough to teach
 (docs/log.md)."""
 
 SMALL = {"width": 96, "depth": 1, "groups": 4, "bins": 16, "spacing": "tails", "additive": True}
