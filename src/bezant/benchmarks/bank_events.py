@@ -196,7 +196,7 @@ def foreseen(
         pq.read_table(folder / "labels" / f"{label}.parquet", columns=["eval_ts"])["eval_ts"]
         for label in LABELS
     ]
-    earliest = min(pc.min(m) for m in moments)
+    earliest = min((pc.min(m) for m in moments), key=lambda moment: moment.value)
     before = events.filter(pc.less(events["ts"], earliest))
     asked = pa.table({"user_id": pa.array(chosen), "until": pa.repeat(earliest, len(chosen))})
     latest = latest_records(with_records(asked, before, entity="user_id", time="ts"), window)
