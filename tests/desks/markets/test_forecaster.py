@@ -13,6 +13,7 @@ import pytest
 import bezant as bz
 from bezant.desks.markets.evaluation import MarketEvaluation, direction_of
 from bezant.desks.markets.network import ended_before
+from bezant.desks.markets.parts import _told_from, told_by
 from bezant.histories.market import Bars, read_bars
 from market_support import drawn_bars
 
@@ -111,6 +112,47 @@ def test_each_part_says_what_it_gives(market: bz.MarketForecaster) -> None:
         assert sum(weights) == pytest.approx(1) and min(weights) >= 0
     assert set(market.evaluation_.variance_loss) == {*market.parts_, "forecaster"}
     assert sum("always-up" in note for note in market.notes_) == 2
+
+
+def with_implied(bars: Bars, known_from: int) -> Bars:
+    """Bars with an implied volatility that is known from some bar on but for one, and a spread."""
+    random = np.random.default_rng(2)
+    place = np.concatenate([np.arange(len(own)) for own in (bars.only(str(a)) for a in bars.assets)])
+    implied = np.where(
+        (place >= known_from) & (place != 200), np.exp(random.normal(-4, 0.2, len(bars))), np.nan
+    )
+    return dataclasses.replace(bars, covariates={"implied": implied, "spread": random.normal(size=len(bars))})
+
+
+def test_positive_covariates_get_a_part_of_their_own_that_is_saved(
+    whole: pd.DataFrame, tmp_path: Path
+) -> None:
+    bars = with_implied(read_bars(whole), 70)
+    assert told_by(bars, (1, 5)) == ("implied",)
+    settings = {"horizons": (1, 5), "levels": LEVELS, "size": "tiny", "window": 64, "training": QUICK}
+    market = bz.MarketForecaster(**settings).fit(bars)
+    assert market.models_.told_ == ("implied",)
+    assert "log-HAR with covariates" in market.parts_
+    early = np.array([120, 200])  # the covariate is not known at the second
+    answer, parts = market.models_.answers(bars, early)
+    own, large = parts["log-HAR with covariates"].variance, parts["large model"].variance
+    np.testing.assert_array_equal(own[1], large[1])
+    assert (own[0] != large[0]).all()
+    restored = bz.load(market.save(tmp_path / "market"))
+    np.testing.assert_allclose(restored.models_.forecast(bars, early).variance, answer.variance, rtol=1e-9)
+
+
+def test_a_covariate_that_begins_after_the_cut_is_weighed_on_later_bars(whole: pd.DataFrame) -> None:
+    bars = with_implied(read_bars(whole), 70)
+    cut = np.sort(bars.time)[100]
+    known = np.sort(bars.time[np.isfinite(bars.covariates["implied"])])
+    assert _told_from(bars, cut) == known[int(0.6 * len(known))] > cut
+    assert _told_from(bars, LAST) == LAST
+    assert _told_from(read_bars(whole), cut) == cut
+
+
+def test_a_covariate_that_is_known_too_late_gets_no_part(whole: pd.DataFrame) -> None:
+    assert told_by(with_implied(read_bars(whole), 300), (1, 5)) == ()
 
 
 def test_the_answer_is_of_the_kind_of_the_input(market: bz.MarketForecaster, whole: pd.DataFrame) -> None:

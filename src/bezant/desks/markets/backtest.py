@@ -24,7 +24,7 @@ from bezant.desks.markets.backtest_folder import BacktestFolder, Refit
 from bezant.desks.markets.evaluation import COMBINED
 from bezant.desks.markets.frames import bars_document, bars_from_tensors, bars_to_tensors, tidy
 from bezant.desks.markets.network import FEWEST
-from bezant.desks.markets.parts import LARGE, MEANS, PRIOR, TRADITIONAL, MarketModels
+from bezant.desks.markets.parts import LARGE, MEANS, PRIOR, TOLD, TRADITIONAL, MarketModels
 from bezant.desks.markets.report import write_backtest_report
 from bezant.evidence.markets import (
     MarketScores,
@@ -322,7 +322,7 @@ def _identity(
         digest.update(name.encode() + values.numpy().tobytes())
     return {
         "version": version("bezant"),
-        "parts": {name: PRIOR.get(name, 1.0) for name in (LARGE, *TRADITIONAL)},
+        "parts": {name: PRIOR.get(name, 1.0) for name in (LARGE, *TRADITIONAL, TOLD)},
         "rivals": list(RIVALS),
         "means": MEANS if bars.change == "difference" else None,
         "model": {k: str(v) for k, v in sorted(vars(models).items())},

@@ -18,7 +18,7 @@ from bezant.desks.markets.network import (
     trimmed,
 )
 from bezant.desks.markets.weights import Combination, Outcome
-from bezant.histories.market import MEMORY, Bars
+from bezant.histories.market import MEMORY, REALISED, Bars
 from bezant.network.backbones import BackboneKind
 from bezant.network.sizes import SizeName
 from bezant.traditional.markets import (
@@ -46,13 +46,19 @@ TRADITIONAL: dict[str, Callable[[], MarketModel]] = {
     "LightGBM": lambda: MarketBoosting(linear=True, trees=30),
 }
 """What the large model is averaged with, by name."""
+TOLD = "log-HAR with covariates"
+"""A further part where bars have covariates: how much an asset's variance is in an implied volatility, say,
+is not the same for two assets, and the regression of all assets has one coefficient."""
 MEANS = "weighed means"
 """Where all parts have their middle on values whose differences count: how wide a change will be is known
 without knowing where to, and what is known of that (rates and growth go on) others know better."""
-PRIOR = {LARGE: 10.0, "gamma regression": 10.0}
+PRIOR = {LARGE: 10.0, "gamma regression": 10.0, TOLD: 10.0}
 """Weights before held-out origins are seen, 1 where not named: what sees all assets at once led at every
-origin before those that are judged in the benchmark."""
+origin before those that are judged in the benchmark, and what sees an asset's own covariates was level with
+it in the year of the VIX before those."""
 FEWEST_ORIGINS = 20
+TAUGHT = 0.6
+"""Share of the bars that know a late covariate which teach before the others weigh."""
 SHORT_MEMORY = ("gamma regression", "LightGBM")
 """Models that look back no further than features do: they are given the last bars only."""
 
@@ -97,9 +103,12 @@ class MarketModels:
         refuse_young(bars, self.horizons_)
         self.cut_ = cut_of(bars)
         rows = _origins(bars, self.cut_, self.horizons_)
+        early = bars.take(np.flatnonzero(bars.time < self.cut_))
+        told_from = _told_from(bars, self.cut_)
+        told = bars.take(np.flatnonzero(bars.time < told_from))
+        self.told_ = told_by(told, self.horizons_)
         large = self._large().fit(bars, horizons=horizons, levels=levels)
         notes = [*large.notes_]
-        early = bars.take(np.flatnonzero(bars.time < self.cut_))
         rows = rows[np.isin(bars.assets[bars.owner[rows]], early.assets)]
         old, taught = old_enough(bars, self.horizons_), old_enough(early, self.horizons_)
         self.young_, untaught = _but(bars, old), _but(bars, taught)
@@ -109,10 +118,13 @@ class MarketModels:
         self.models_: dict[str, MarketModel] = {LARGE: large}
         self.held_out_ = {LARGE: large.forecast(bars, rows)}
         large.learn_level(bars)
-        for name, make in TRADITIONAL.items() if self.combine else ():
+        for name, make in self._traditional().items() if self.combine else ():
             try:
-                model = make().fit(_only(early, taught), horizons=horizons, levels=levels)
-                self.held_out_[name] = _asked(name, model, bars, rows, untaught, self.held_out_[LARGE])
+                known, since = (told, told_from) if name == TOLD else (early, self.cut_)
+                model = make().fit(_only(known, taught), horizons=horizons, levels=levels)
+                self.held_out_[name] = _asked(
+                    name, model, bars, rows, untaught, self.held_out_[LARGE], since=since
+                )
                 self.models_[name] = make().fit(_only(bars, old), horizons=horizons, levels=levels)
             except (InputError, MissingExtraError) as error:
                 self.held_out_.pop(name, None)
@@ -156,6 +168,7 @@ class MarketModels:
         return {
             "large": self._deep.document(),
             "parts": list(self.models_),
+            "told": list(self.told_),
             "means": self.means_ is not None,
             "combination": self.combination_.document(),
             "notes": list(self.notes_),
@@ -167,14 +180,20 @@ class MarketModels:
         self.horizons_, self.levels_, self.cut_ = large.horizons_, large.levels_, large.cut_
         old = old_enough(bars, self.horizons_)
         self.models_, self.young_ = {LARGE: large}, _but(bars, old)
+        self.told_ = tuple(document.get("told", ()))  # forecasters saved before have no such part
         for name in document["parts"][1:]:
-            model = TRADITIONAL[name]()
+            model = self._traditional()[name]()
             self.models_[name] = model.fit(_only(bars, old), horizons=self.horizons_, levels=self.levels_)
         # Forecasters saved before there were means are without.
         self.means_ = self._means(_only(bars, old)) if document.get("means", False) else None
         self.combination_ = Combination.restore(document["combination"])
         self.notes_ = tuple(document["notes"])
         return self
+
+    def _traditional(self) -> dict[str, Callable[[], MarketModel]]:
+        """Return how the parts beside the large model are made, by name."""
+        told: dict[str, Callable[[], MarketModel]] = {TOLD: lambda: Har(covariates=self.told_)}
+        return TRADITIONAL | (told if self.told_ else {})
 
     def _learn_means(self, bars: Bars, rows: IntArray, notes: list[str]) -> None:
         """Move the parts' held-out answers to the mean that past origins believe in; for values alone."""
@@ -218,6 +237,34 @@ def prior_of(names: Iterable[str]) -> tuple[float, ...]:
     return tuple(PRIOR.get(name, 1.0) for name in names)
 
 
+def _told_from(bars: Bars, cut: np.datetime64) -> np.datetime64:
+    """Return the moment before which the part with covariates is fitted to be weighed: the cut or later.
+
+    Covariates may begin after the cut. Then the first TAUGHT of the bars that know them all teach, so that
+    there are held-out ones that know them, too.
+    """
+    if not bars.covariates:
+        return cut
+    known = np.isfinite(np.stack(list(bars.covariates.values()))).all(axis=0)
+    times = np.sort(bars.time[known])
+    return max(cut, times[int(TAUGHT * len(times))]) if len(times) else cut
+
+
+def told_by(bars: Bars, horizons: Sequence[int]) -> tuple[str, ...]:
+    """Return the covariates of which a regression can take the logarithm, and learn.
+
+    They are positive, and known at as many bars of each asset as traditional parts learn from.
+    """
+    least = FEWEST + max(horizons)
+    return tuple(
+        name
+        for name, values in bars.covariates.items()
+        if name != REALISED
+        and not (values <= 0).any()
+        and (np.bincount(bars.owner, np.isfinite(values), len(bars.assets)) >= least).all()
+    )
+
+
 def old_enough(bars: Bars, horizons: Sequence[int]) -> tuple[str, ...]:
     """Return the assets with bars enough for every traditional part to learn from."""
     sizes = np.diff(bars.offsets)
@@ -237,22 +284,32 @@ def _asked(
     rows: IntArray,
     young: Sequence[str],
     stand_in: MarketForecast,
+    *,
+    since: np.datetime64 | None = None,
 ) -> MarketForecast:
-    """Ask a traditional part, but for assets that were too young for it, where another stands in."""
+    """Ask a traditional part; another stands in for assets that were too young, or covariates not known.
+
+    So it does before a moment up to which the part has learned.
+    """
     own = ~np.isin(bars.assets, young)[bars.owner]
-    known = np.flatnonzero(own[rows])
+    answered = own[rows] if since is None else own[rows] & (bars.time[rows] >= since)
+    for covariate in getattr(model, "covariates", ()):
+        answered = answered & np.isfinite(bars.covariates[covariate][rows])
+    known = np.flatnonzero(answered)
     if not len(known):
         return stand_in
     kept = np.flatnonzero(own)
     near, places = (
-        (bars, rows) if len(kept) == len(bars) else (bars.take(kept), np.searchsorted(kept, rows[known]))
+        (bars, rows[known])
+        if len(kept) == len(bars)
+        else (bars.take(kept), np.searchsorted(kept, rows[known]))
     )
     if name in SHORT_MEMORY:
         near, places = trimmed(near, places, MEMORY + 1)
     found = model.forecast(near, places)
     if len(known) == len(rows):
         return found.take(np.arange(len(rows)), rows=rows)
-    others = np.flatnonzero(~own[rows])
+    others = np.flatnonzero(~answered)
     whole = stacked([found, stand_in.take(others)])
     return whole.take(np.argsort(np.concatenate([known, others])), rows=rows)
 
