@@ -97,9 +97,9 @@ def test_a_network_mixes_it_in_by_its_share() -> None:
     assert network.additive is not None
     members, own = network.apart(batch)
     assert float((members - own).abs().max()) > 0.1
-    torch.testing.assert_close(network.predict(batch), (members + own) / 2)
-    network.give_share(0.25)
     torch.testing.assert_close(network.predict(batch), 0.75 * members + 0.25 * own)
+    network.give_share(0.5)
+    torch.testing.assert_close(network.predict(batch), (members + own) / 2)
 
 
 def test_training_does_not_touch_it_and_its_weights_change_no_other() -> None:

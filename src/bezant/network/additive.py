@@ -32,8 +32,8 @@ MOST_BINS = 1_024
 MOST_ROWS = 100_000
 """Of more rows, so many taken evenly are solved for."""
 
-SHARE = 0.5
-"""Of the answer, where nothing else was found to be better."""
+SHARE = 0.25
+"""Of the answer, where nothing else was found to be better (docs/log.md)."""
 
 
 class AdditiveMember(nn.Module):

@@ -210,7 +210,7 @@ def test_leaks_can_be_refused_dropped_or_reported() -> None:
 def test_a_clean_table_has_no_notes(risk: bz.CreditRisk) -> None:
     small, additive = risk.notes_  # what is unusual about a small table's network, and nothing else
     assert small.startswith("With 480 rows, fewer than 20000, the network is a small one")
-    assert additive.startswith("50% of each answer is that of an additive logistic regression")
+    assert additive.startswith("25% of each answer is that of an additive logistic regression")
 
 
 def noted(X: pa.Table, y: NDArray[np.float64], **parameters: Any) -> str:
