@@ -20,7 +20,7 @@ def answers(noise: tuple[float, float], n: int = 2000) -> tuple[np.ndarray, np.n
 
 
 @pytest.mark.parametrize(
-    ("noise", "share"), [((1.0, 1.0), 0.5), ((0.0, 3.0), 0.0), ((3.0, 0.0), SHARES[-1]), ((0.5, 1.0), SHARE)]
+    ("noise", "share"), [((1.5, 1.0), 0.5), ((0.0, 3.0), 0.0), ((3.0, 0.0), SHARES[-1]), ((0.5, 1.0), SHARE)]
 )
 def test_the_share_follows_who_is_right(noise: tuple[float, float], share: float) -> None:
     assert best_share(*answers(noise)) == share
