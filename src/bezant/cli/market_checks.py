@@ -32,7 +32,7 @@ def refuse_unjudged(
     bars: Bars, first: np.datetime64, horizons: Sequence[int], drawn: Sequence[str] | None
 ) -> None:
     """Refuse what would fail after hours of fits: a span too short to judge, an asset that is not there."""
-    from bezant.evidence.markets.scores import FEWEST_ENDED
+    from bezant.evidence.markets.judging import FEWEST_ENDED
 
     known = set(map(str, bars.assets))
     for name in drawn or ():

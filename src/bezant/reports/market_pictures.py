@@ -8,7 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from bezant.evidence.markets import MarketScores, SurpriseSignal, realised_variance
-from bezant.evidence.markets.scores import BAND, is_daily, nearest_level
+from bezant.evidence.markets.judging import BAND, is_daily, nearest_level
 from bezant.evidence.markets.words import bars_in_words
 from bezant.histories.market import Bars
 from bezant.reports.canvas import line_styles

@@ -10,7 +10,7 @@ import numpy as np
 
 from bezant.desks.markets.weights import Combination, Outcome
 from bezant.evidence.markets import Direction, direction_of
-from bezant.evidence.markets.scores import BAND, regimes_by_asset
+from bezant.evidence.markets.judging import BAND, regimes_by_asset
 from bezant.evidence.markets.words import bars_in_words
 from bezant.histories.market import Bars
 from bezant.metrics.market.bands import REGIMES

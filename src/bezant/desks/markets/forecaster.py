@@ -19,7 +19,7 @@ from bezant.desks.markets.evaluation import MarketEvaluation
 from bezant.desks.markets.frames import bars_document, bars_from_tensors, bars_to_tensors, kind_of_bars, tidy
 from bezant.desks.markets.network import MARKET_SIZES
 from bezant.desks.markets.parts import MarketModels, prior_of
-from bezant.evidence.markets.scores import BAND
+from bezant.evidence.markets.judging import BAND
 from bezant.histories.market import Bars, Change, read_bars, said_of_splits
 from bezant.network.backbones import FORMS, BackboneKind
 from bezant.network.sizes import SizeName

@@ -9,13 +9,9 @@ from bezant.evidence.markets.breaks import (
     volatility_regime_path,
 )
 from bezant.evidence.markets.direction import Direction, direction_of
+from bezant.evidence.markets.judging import judge_forecasts, realised_variance
 from bezant.evidence.markets.parts import PartValue, part_values
-from bezant.evidence.markets.scores import (
-    MarketScores,
-    MarketTask,
-    judge_forecasts,
-    realised_variance,
-)
+from bezant.evidence.markets.scores import MarketScores, MarketTask
 
 __all__ = [
     "Alarm",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bezant.evidence.markets.scores import realised_variance
+from bezant.evidence.markets.judging import realised_variance
 from bezant.histories.market import Bars
 from bezant.metrics.market import pinball
 from bezant.traditional.markets import MarketForecast

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import norm
 
 from bezant.evidence.markets import MarketScores, judge_forecasts, realised_variance
-from bezant.evidence.markets.scores import regimes_by_asset
+from bezant.evidence.markets.judging import regimes_by_asset
 from bezant.histories.market import Bars, best_variance, read_bars
 from bezant.metrics.market import diebold_mariano
 from bezant.traditional.markets import Ewma, MarketForecast, RollingQuantiles
