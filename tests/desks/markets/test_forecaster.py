@@ -191,15 +191,26 @@ def test_direction_is_counted_against_always_up() -> None:
     assert not always.too_good
     knows = direction_of(1, (change > 0).astype(float), change, days)
     assert knows.hits == 1.0 and knows.too_good
+    months = np.datetime64("2001-01", "M") + np.arange(200)
+    monthly = direction_of(1, (change > 0).astype(float), change, months.astype("datetime64[us]"))
+    assert monthly.hits == 1.0 and not monthly.too_good  # yields of months do go on as they were
 
 
 def test_directions_are_shares_of_days_where_assets_come_and_go() -> None:
     change = np.array([1.0, 1.0, 1.0, -1.0, 1.0, -1.0])
-    days = np.array([0, 0, 0, 0, 1, 2])  # four assets on one day, one on each of two
+    days = np.datetime64("2001-01-01") + np.array(
+        [0, 0, 0, 0, 1, 2]
+    )  # four assets on one day, one on each of two
     found = direction_of(1, np.array([0.6, 0.6, 0.6, 0.6, 0.4, 0.4]), change, days)
     assert found.hits == pytest.approx((0.75 + 0 + 1) / 3)
     assert found.always_up == pytest.approx((0.75 + 1 + 0) / 3)
     assert found.advantage == pytest.approx(found.hits - found.always_up)
+
+
+def test_a_past_that_is_too_short_is_refused_with_what_to_use_instead() -> None:
+    quarters = drawn_bars(200)
+    with pytest.raises(bz.InputError, match=r"needs 255 .* that of 'A', has 200; .* WeighedMeans"):
+        bz.MarketForecaster(horizons=(1, 5)).fit(quarters)
 
 
 def test_assets_without_a_bar_at_the_last_time_are_said(whole: pd.DataFrame) -> None:

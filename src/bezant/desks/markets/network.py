@@ -17,7 +17,6 @@ from bezant.network.market import MarketNetwork, MarketNetworkConfig, batch_of
 from bezant.network.records import Records
 from bezant.network.sizes import SizeName
 from bezant.traditional.markets import HORIZONS, LEVELS, MarketForecast
-from bezant.traditional.markets.model import refuse_short
 from bezant.traditional.markets.pooled import LinearVariance, of_volatility, variance_targets
 from bezant.traditional.markets.tails import shortfall_of, up_of
 from bezant.traditional.model import refuse_unfitted
@@ -315,9 +314,13 @@ def known_inputs(examples: MarketExamples) -> BoolArray:
 
 def refuse_young(bars: Bars, horizons: Sequence[int]) -> None:
     """Raise an :class:`~bezant.types.InputError` if even the longest history is too short to learn from."""
-    longest = int(np.argmax(np.diff(bars.offsets)))
-    own = bars.only(str(bars.assets[longest]))
-    refuse_short(own, FEWEST + max(horizons), "The large model")
+    sizes, fewest = np.diff(bars.offsets), FEWEST + max(horizons)
+    if sizes.max() < fewest:
+        raise InputError(
+            f"The large model needs {fewest} bars of an asset but the longest history, that of "
+            f"{str(bars.assets[int(np.argmax(sizes))])!r}, has {sizes.max()}; give a longer past, or "
+            "forecast months and quarters with bezant.traditional.markets.WeighedMeans."
+        )
 
 
 def cut_of(bars: Bars, share: float = HELD_OUT) -> np.datetime64:

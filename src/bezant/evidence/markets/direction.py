@@ -11,6 +11,8 @@ from bezant.types import AnyArray
 
 LEAK = 0.53
 """Share of directions foreseen, a bar ahead, above which a leak is likelier than skill."""
+OFTEN = np.timedelta64(4, "D")
+"""Longest usual step between bars of which that is said: months and quarters do go on as they were."""
 Z = 1.96
 
 
@@ -26,6 +28,8 @@ class Direction:
         times.
     advantage, low, high : float
         Their difference and its 95 % interval, days counted as correlated over the horizon.
+    often : bool
+        Whether bars are of a day or less.
     """
 
     horizon: int
@@ -34,11 +38,12 @@ class Direction:
     advantage: float
     low: float
     high: float
+    often: bool = True
 
     @property
     def too_good(self) -> bool:
         """Whether a leak is the likelier explanation."""
-        return self.horizon == 1 and self.hits > LEAK and self.low > 0
+        return self.often and self.horizon == 1 and self.hits > LEAK and self.low > 0
 
     @property
     def sentence(self) -> str:
@@ -69,7 +74,8 @@ def direction_of(horizon: int, up: AnyArray, change: AnyArray, days: AnyArray) -
     """
     rose = change > 0
     hit = (up > 0.5) == rose
-    _, day = np.unique(days, return_inverse=True)
+    times, day = np.unique(days, return_inverse=True)
+    often = bool(len(times) < 2 or np.median(np.diff(times)) <= OFTEN)
     # Shares of days, not of rows: where assets come and go, the difference is then that of both.
     hits, rises = (np.bincount(day, came) / np.bincount(day) for came in (hit, rose))
     gap = hits - rises
@@ -77,5 +83,5 @@ def direction_of(horizon: int, up: AnyArray, change: AnyArray, days: AnyArray) -
     error = float(np.sqrt(max(newey_west_variance(gap, lags), 0.0) / len(gap)))
     mean = float(gap.mean())
     return Direction(
-        horizon, float(hits.mean()), float(rises.mean()), mean, mean - Z * error, mean + Z * error
+        horizon, float(hits.mean()), float(rises.mean()), mean, mean - Z * error, mean + Z * error, often
     )
