@@ -17,7 +17,9 @@ from bezant.types import FloatArray, InputError, IntArray
 STEADY = 80.0
 """Pull of the prior: what is added to QLIKE (or to the logarithm of the pinball loss) is this over the
 held-out times that do not overlap, times the squared distance of the weights to the prior's."""
-NOISE = 1.0
+NOISE = 2.0
+"""Squared standard errors that a correction must exceed, and is shrunk by. Volatility that was misjudged for
+weeks makes days alike, which the standard error of independent days does not know."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,8 +220,8 @@ def _weights(loss: Callable[[FloatArray], float], prior: FloatArray, pull: float
 def _conformal(found: MarketForecast, outcome: Outcome) -> FloatArray:
     """Return what brings each quantile to its level on held-out origins, in units of volatility, shrunk.
 
-    What is asked for is multiplied by 1 - (error / asked)^2, and by 0 where it is less than its own standard
-    error: corrections of the middle mostly follow the last years' direction.
+    What is asked for is multiplied by 1 - NOISE (error / asked)^2, and by 0 where that is negative:
+    corrections of the middle mostly follow the last years' direction.
 
     References
     ----------
