@@ -35,12 +35,13 @@ def refuse_unsound_events(
         if name not in table.column_names:
             raise unknown_column(name, table.column_names)
         column = table[name]
-        lost = column.null_count
+        lost, what = column.null_count, "missing"
         if pa.types.is_floating(column.type):
             lost += pc.sum(pc.invert(pc.is_finite(column))).as_py() or 0
+            what = "missing or infinite" if pc.any(pc.is_inf(column)).as_py() else what
         if lost:
             raise InputError(
-                f"Column {name!r} is missing in {lost} of {table.num_rows} rows; leave those events out."
+                f"Column {name!r} is {what} in {lost} of {table.num_rows} rows; leave those events out."
             )
     if amount is not None and not (
         pa.types.is_integer(kind := table[amount].type)

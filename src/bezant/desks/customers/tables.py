@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from bezant.desks.customers.events import CustomerEvents
 from bezant.histories.readers import read_table
 from bezant.network.fields.encoding import Encoded, Encoding, learn_encoding
-from bezant.schema import Role, Schema, infer_schema, unknown_column
+from bezant.schema import Role, Schema, infer_schema, unknown_column, without_infinities
 from bezant.traditional.events import refuse_unsound_events
 from bezant.traditional.recommendation import Interactions
 from bezant.types import Frame, InputError, IntArray

@@ -12,7 +12,7 @@ import pyarrow as pa
 from bezant.histories.as_of import join_as_of
 from bezant.histories.market.bars import Bars
 from bezant.histories.readers import read_table
-from bezant.schema import infer_schema
+from bezant.schema import infer_schema, without_infinities
 from bezant.types import Frame, InputError
 
 
@@ -84,7 +84,9 @@ def with_covariates(
         for name, values in added.items()
         if np.isnan(values).any()
     ]
-    return dataclasses.replace(bars, covariates=dict(bars.covariates) | added, notes=(*bars.notes, *infinite, *said))
+    return dataclasses.replace(
+        bars, covariates=dict(bars.covariates) | added, notes=(*bars.notes, *infinite, *said)
+    )
 
 
 def _typed(table: pa.Table) -> pa.Table:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from bezant.histories.market.bars import Bars, Change
 from bezant.histories.market.jumps import said_of_splits
 from bezant.histories.readers import read_table
-from bezant.schema import Role, infer_schema, unknown_column
+from bezant.schema import Role, infer_schema, unknown_column, without_infinities
 from bezant.types import AnyArray, FloatArray, Frame, InputError, IntArray
 
 PRICES = ("open", "high", "low", "close", "volume")
