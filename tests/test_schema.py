@@ -50,9 +50,9 @@ def test_numbers_that_no_one_way_of_writing_explains_are_not_guessed(texts):
 
 
 def test_every_marker_of_a_missing_value_is_missing():
-    field, values, _ = _read(["3", "", " NA ", "None", "NaN", "inf", "-inf", None, "4"])
+    field, values, _ = _read(["3", "", " NA ", "None", "NaN", "inf", "-inf", "Infinity", "+inf", None, "4"])
     assert field.kind is Kind.NUMBER
-    assert values == [3, *[None] * 7, 4]
+    assert values == [3, *[None] * 9, 4]
     _, values, said = _read([1.0, float("nan"), float("inf"), None])
     assert values == [1.0, None, None, None]
     assert said == ("Column 'x': 1 of 4 rows are infinite and count as missing.",)

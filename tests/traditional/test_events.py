@@ -25,7 +25,7 @@ def changed(name: str, values: list[object]) -> pa.Table:
         (EVENTS.slice(0, 0), "There are 0 events"),
         (EVENTS.rename_columns(["whom", "what", "day", "paid"]), "There is no column 'who'; did you mean"),
         (changed("who", ["a", None]), "'who' is missing in 1 of 2 rows"),
-        (changed("paid", [float("nan"), float("inf")]), "'paid' is missing in 2 of 2 rows"),
+        (changed("paid", [float("nan"), float("inf")]), "'paid' is missing or infinite in 2 of 2 rows"),
         (changed("paid", ["1", "2"]), "'paid' holds string in its 2 rows where amounts are needed"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -136,8 +137,14 @@ app.command("export", epilog=export.EXAMPLE)(export.export)
 app.command("compare-optimizers", epilog=compare.EXAMPLE)(compare.compare)
 
 
+def _say_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    """Print what bezant warns of as the sentence it is, without the line of code it comes from."""
+    say(f"Note: {message}" if category is UserWarning else f"{category.__name__}: {message}", "yellow")
+
+
 def main() -> NoReturn:
     """Run the command line; never returns."""
+    warnings.showwarning = _say_warning
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger().setLevel(logging.WARNING)
     logging.getLogger("bezant").setLevel(logging.INFO)

@@ -239,6 +239,16 @@ def test_unreadable_and_infinite_values_are_counted() -> None:
     assert "Column 'amount': 3 of 480 rows are infinite and count as missing." in said
 
 
+def test_what_cannot_be_read_counts_as_missing_and_a_warning_says_so(risk: bz.CreditRisk) -> None:
+    X, _ = made_up()
+    values = np.array(X["amount"].to_pylist(), np.float64)
+    infinite, missing = values.copy(), values.copy()
+    infinite[:3], missing[:3] = [np.inf, -np.inf, np.inf], np.nan
+    with pytest.warns(UserWarning, match="Column 'amount': 3 of 480 rows are infinite and count as missing"):
+        p = risk.predict_proba(replaced(X, "amount", pa.array(infinite)))
+    np.testing.assert_array_equal(p, risk.predict_proba(replaced(X, "amount", pa.array(missing))))
+
+
 def test_dates_that_can_be_read_two_ways_are_said() -> None:
     X, y = made_up()
     days = np.random.default_rng(1).integers(1, 13, (2, len(y)))

@@ -71,7 +71,12 @@ def test_an_update_is_judged_on_the_latest_rows_beside_the_old_model_and_the_tra
     X, y = loans()
     y = y.copy()
     y[OLD:] = np.maximum(y[OLD:], np.random.default_rng(0).random(NEW) < 0.4)  # a crisis: worth learning
+    amounts = np.array(X["GrAppv"].to_pylist(), np.float64)
+    amounts[:3] = np.inf
+    X = replaced(X, "GrAppv", pa.array(amounts))
     risk = deepcopy(fitted).recalibrate(X.slice(OLD, 400), y[OLD : OLD + 400]).update(X, y)
+    said = "Column 'GrAppv': 3 of 5000 rows are infinite and count as missing."
+    assert f"Of the rows to update with: {said}" in risk.notes_
     assert "kept as it was" not in note(risk)
     (moved,) = [n for n in risk.notes_ if n.startswith("Recalibrated on ")]
     assert moved.startswith(f"Recalibrated on {int(0.15 * len(y))} rows")

@@ -90,6 +90,26 @@ def test_a_product_that_nobody_took_has_the_scores_of_those_like_it(fitted):
     assert lists["p10"] == pytest.approx(lists[alike].mean())
 
 
+@pytest.mark.parametrize("what", ["events", "profiles", "products"])
+def test_infinite_values_are_missing_ones_and_that_is_said(what):
+    events, profiles = circle(), PROFILES.astype({"age": float})
+    products = ATTRIBUTES.assign(rate=np.arange(11.0))
+    frame, column = {
+        "events": (events, "amount"),
+        "profiles": (profiles, "age"),
+        "products": (products, "rate"),
+    }[what]
+    lists = []
+    for value in (np.inf, np.nan):
+        frame.loc[frame.index[:3], column] = value
+        model = bz.ProductRecommender(training={"max_epochs": 1}, random_state=0)
+        lists.append(model.fit(events, profiles, products=products).recommend(["c00", "c61"]))
+        said = f"Of the {what}: Column {column!r}: 3 of {len(frame)} rows are infinite and count as missing."
+        rows = model.notes_.count(said.replace(f"of {len(frame)}", "of 62") if what == "profiles" else said)
+        assert rows == (value == np.inf)
+    pd.testing.assert_frame_equal(*lists)
+
+
 def test_rules_families_and_variety_hold(fitted):
     lists = fitted.recommend(k=4, filters=[lambda c, p: c != "c01" or p != "p3", {"p4": False}])
     assert "p4" not in set(lists["product"])

@@ -39,6 +39,14 @@ def test_a_stated_lag_does_the_same(days):
     assert lagged.covariates["cpi"][3:].tolist() == [1.0, 2.0, 2.0]
 
 
+def test_an_infinite_covariate_is_a_missing_one_and_that_is_said(days):
+    given = {"time": MACRO["time"], "cpi": [1.0, float("inf")]}
+    joined = with_covariates(days, given, columns=["cpi"], lag=timedelta(0))
+    assert joined.covariates["cpi"][0] == 1.0
+    assert np.isnan(joined.covariates["cpi"][1:]).all()
+    assert joined.notes[0] == "Column 'cpi': 1 of 2 rows are infinite and count as missing."
+
+
 def test_nothing_is_guessed(days):
     with pytest.raises(InputError, match="not stated; give either published='column' or lag"):
         with_covariates(days, MACRO, columns=["cpi"])

@@ -60,6 +60,21 @@ def test_rows_without_a_price_are_left_out_and_counted():
     assert bars.notes == ("1 of 3 rows have no number in 'close' and were left out.",)
 
 
+@pytest.mark.parametrize("name", ["close", "high", "volume"])
+@pytest.mark.parametrize("text", [False, True])
+def test_an_infinite_value_of_a_bar_is_a_missing_one_and_that_is_said(name, text):
+    given = small(volume=[1.0, 2.0, 3.0])
+    infinite = given | {name: [given[name][0], np.inf, given[name][2]]}
+    if text:
+        infinite |= {name: [str(v) for v in infinite[name]]}
+    bars = read_bars(infinite)
+    missing = read_bars(given | {name: [given[name][0], None, given[name][2]]})
+    for part in ("open", "high", "low", "close", "volume"):
+        np.testing.assert_array_equal(getattr(bars, part), getattr(missing, part))
+    said = f"Column {name!r}: 1 of 3 rows are infinite and count as missing."
+    assert bars.notes == (() if text else (said,)) + missing.notes
+
+
 def test_several_values_of_a_wide_table_become_assets():
     wide = {"time": ["2020-03-31", "2020-06-30"], "aaa": [5.0, 5.5], "baa": [7.0, -1.0]}
     bars = read_bars(wide, asset=None, value=["aaa", "baa"], change="difference")

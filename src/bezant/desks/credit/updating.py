@@ -162,7 +162,8 @@ def update_estimator(
         return
     seed = seed_of(estimator)
     rows = UpdateRows.of(y, times, estimator.record_, share=estimator.holdout)
-    typed = schema.conform(table, roles=[Role.INPUT, Role.TIME]).table.take(rows.used)
+    conformed = schema.conform(table, roles=[Role.INPUT, Role.TIME])
+    typed = conformed.table.take(rows.used)
     y, times = y[rows.used], None if times is None else times[rows.used]
     updated = update_table(
         estimator.model_,
@@ -188,7 +189,8 @@ def update_estimator(
     kept = tuple(note for note in estimator.notes_ if not note.startswith(stale))
     moved = _moved_note(updated, rows, y, times)
     said = (update_note(updated, rows, y, times), *updated.notes, *moved)
-    estimator.notes_ = (*kept, *rows.notes, *said)
+    lost = tuple(f"Of the rows to update with: {note}" for note in conformed.lost)
+    estimator.notes_ = (*kept, *rows.notes, *lost, *said)
 
 
 def _plan(estimator: Any, rows: int, epochs: int | None, seed: int) -> TablePlan:
