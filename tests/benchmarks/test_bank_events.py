@@ -83,8 +83,8 @@ def test_a_folder_without_a_bank_is_refused_in_one_sentence(
 
 def test_what_a_question_is_told_knows_nothing_of_its_moment_and_after(bank: Path) -> None:
     class Vectors:
-        def embed(self, rows: pa.Table) -> pa.Table:
-            return pa.table({"h0": np.zeros(rows.num_rows)})
+        def embed(self, rows: pa.Table, *, components: int) -> pa.Table:
+            return pa.table({f"h{j}": np.zeros(rows.num_rows) for j in range(components)})
 
     events = bank_events.read_events(bank, ["u1", "u2", "u3"])
     profiles = bank_events.read_profiles(bank, ["u1", "u2", "u3"])
@@ -93,3 +93,4 @@ def test_what_a_question_is_told_knows_nothing_of_its_moment_and_after(bank: Pat
     amounts = [[r["amount"] for r in own] for own in found.rows[RECORDS].to_pylist()]
     assert amounts == [[5.0], [None], [None]]
     assert len(found.told) == 3
+    assert found.vectors.shape == (3, 1)  # three labels are enough for one component

@@ -34,8 +34,10 @@ from bezant.desks.pretraining.history_model import HistoryModel
 from bezant.histories import with_records
 from bezant.metrics.classification import roc_auc
 from bezant.network.fields.encoding import learn_encoding
+from bezant.network.history import COMPONENTS
 from bezant.network.sizes import SizeName
 from bezant.schema import RECORDS, infer_schema
+from bezant.training.plan import readable
 from bezant.types import FloatArray, InputError
 
 LABELS = ("default_12m", "churn_6m", "ltv_positive")
@@ -130,7 +132,7 @@ class Question:
     told : float array, shape (n, A)
         The attributes as codes, and the aggregates of the records.
     vectors : float array, shape (n, R)
-        Of the pretrained model.
+        Of the pretrained model: as many principal components as the labels are enough for.
     y : float array, shape (n,)
         The label.
     """
@@ -149,7 +151,7 @@ def ask(folder: Path, label: str, events: pa.Table, profiles: pa.Table, model: H
     y = rows["label"].to_numpy().astype(np.float64)
     rows = with_records(rows.drop_columns(["label"]), events, entity="user_id", time="ts", until="eval_ts")
     rows = rows.drop_columns(["user_id"])
-    found = model.embed(rows)
+    found = model.embed(rows, components=readable(y, COMPONENTS))
     vectors = np.stack([c.to_numpy() for c in found.columns], 1).astype(np.float64)
     return Question(rows, told_of(rows), vectors, y)
 
@@ -187,7 +189,14 @@ def network(
 
 
 def foreseen(
-    folder: Path, users: int | None, size: SizeName, seeds: int, window: int, *, bare: bool
+    folder: Path,
+    users: int | None,
+    size: SizeName,
+    seeds: int,
+    window: int,
+    *,
+    bare: bool,
+    epochs: int | None = None,
 ) -> Iterator[str]:
     """Yield the AUC of each model on each label, each when it is known, then the table."""
     chosen = users_of(folder, users)
@@ -200,7 +209,10 @@ def foreseen(
     before = events.filter(pc.less(events["ts"], earliest))
     asked = pa.table({"user_id": pa.array(chosen), "until": pa.repeat(earliest, len(chosen))})
     latest = latest_records(with_records(asked, before, entity="user_id", time="ts"), window)
-    model = HistoryModel(size=size, window=window, until="until", progress=False, random_state=0)
+    training = {} if epochs is None else {"max_epochs": epochs}
+    model = HistoryModel(
+        size=size, window=window, until="until", training=training, progress=False, random_state=0
+    )
     model.pretrain(latest)
     model.until = "eval_ts"
     yield f"{events.num_rows:,} events of {len(chosen):,} users; {' '.join(model.notes_)}"
@@ -332,6 +344,7 @@ def main() -> None:
     parser.add_argument("--size", default="tiny", choices=("tiny", "small", "base"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--window", type=int, default=256, help="Latest records that pretraining reads.")
+    parser.add_argument("--epochs", type=int, default=None, help="Most passes of pretraining.")
     parser.add_argument("--bare", action="store_true", help="Also train on the labels alone.")
     parser.add_argument("--speed", action="store_true", help="Measure events a second instead.")
     given = parser.parse_args()
@@ -342,7 +355,8 @@ def main() -> None:
         if given.speed:
             lines = speeds(folder, given.users or 100, given.size)
         else:
-            lines = foreseen(folder, given.users, given.size, given.seeds, given.window, bare=given.bare)
+            asked = (folder, given.users, given.size, given.seeds, given.window)
+            lines = foreseen(*asked, bare=given.bare, epochs=given.epochs)
         for line in lines:
             print(line, flush=True)
     except InputError as error:

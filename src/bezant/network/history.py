@@ -364,9 +364,9 @@ class HistoryNetwork(nn.Module):
         return found
 
     @torch.no_grad()
-    def embed(self, records: Records) -> Tensor:
-        """Return the summary of each row, float32 (B, R)."""
-        return summaries(self.summary, records)
+    def embed(self, records: Records, components: int | None = None) -> Tensor:
+        """Return the summary of each row, float32 (B, R), or so many components of it."""
+        return summaries(self.summary if components is None else self.summary.reduced(components), records)
 
 
 def learn_history(records: Records, config: HistoryConfig) -> HistoryNetwork:

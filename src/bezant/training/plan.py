@@ -42,6 +42,12 @@ EMBEDDED_UP_TO = 64
 statistic together would let the network work out a row's own target."""
 
 
+def readable(outcomes: FloatArray, most: int) -> int:
+    """Return how many components of a summary outcomes (n,), 0 and 1, are enough to learn from."""
+    rarer = min(outcomes.sum(), len(outcomes) - outcomes.sum())
+    return int(np.clip(rarer // ROWS_A_COMPONENT, 1, most))
+
+
 class TablePlan(BaseModel):
     """How a table is fitted.
 
@@ -109,9 +115,7 @@ class TablePlan(BaseModel):
             return self.components
         if self.pretrained is None or not self.pretrained.summary.encoder.config.components:
             return None
-        rarer = min(outcomes.sum(), len(outcomes) - outcomes.sum())
-        most = self.pretrained.summary.encoder.config.components
-        return int(np.clip(rarer // ROWS_A_COMPONENT, 1, most))
+        return readable(outcomes, self.pretrained.summary.encoder.config.components)
 
     def adaptation_note(self, outcomes: FloatArray) -> tuple[str, ...]:
         """Say what of a pretrained summary was trained further, for outcomes 0 and 1 (n,)."""

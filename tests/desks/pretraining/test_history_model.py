@@ -40,6 +40,18 @@ def test_a_vector_for_each_entity(model: bz.HistoryModel, events: pd.DataFrame) 
     assert np.isfinite(found.drop(columns="customer").to_numpy()).all()
 
 
+def test_the_first_components_of_the_vectors_are_apart_and_equally_wide(
+    model: bz.HistoryModel, events: pd.DataFrame
+) -> None:
+    whole = model.embed(events).drop(columns="customer").to_numpy()
+    few = model.embed(events, components=3).drop(columns="customer").to_numpy()
+    _, _, right = np.linalg.svd(whole - whole.mean(0), full_matrices=False)
+    for own, axis in zip(few.T, right, strict=False):
+        assert abs(np.corrcoef(own, whole @ axis)[0, 1]) > 0.95
+    with pytest.raises(InputError, match=r"^components is a whole number from 1 on, up to the 32 .*, not 0"):
+        model.embed(events, components=0)
+
+
 def test_the_order_of_events_does_not_matter(model: bz.HistoryModel, events: pd.DataFrame) -> None:
     untied = events.drop_duplicates(["customer", "time"])
     mixed = untied.sample(frac=1, random_state=1)

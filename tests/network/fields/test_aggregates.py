@@ -34,8 +34,10 @@ def by_hand(one: Aggregate, of: dict[str, Any], row: int) -> float:
         return float(len(times))
     if one.how == "recent":
         return float(sum(age <= one.value * DAY))
+    if one.how == "recent_total":
+        return float(np.nansum(of["numbers"][own, one.column][age <= one.value * DAY].astype(np.float64)))
     if not len(times):
-        return 0.0 if one.how == "recent" else np.nan
+        return np.nan
     if one.how == "since_last":
         return float(age[-1] / DAY)
     if one.how == "since_first":
@@ -47,7 +49,13 @@ def by_hand(one: Aggregate, of: dict[str, Any], row: int) -> float:
     if not len(values):
         return np.nan
     return float(
-        {"mean": values.mean(), "last": values[-1], "largest": values.max(), "total": values.sum()}[one.how]
+        {
+            "mean": values.mean(),
+            "last": values[-1],
+            "largest": values.max(),
+            "total": values.sum(),
+            "spread": values.std(),
+        }[one.how]
     )
 
 
@@ -55,12 +63,13 @@ def test_aggregates_are_those_of_a_loop() -> None:
     of = drawn()
     chosen = all_aggregates(2, (5,))
     assert {one.how for one in chosen} == {
-        "count", "since_last", "since_first", "recent", "mean", "last", "largest", "total", "share",
+        "count", "since_last", "since_first", "recent", "mean", "last", "largest", "total", "spread",
+        "recent_total", "share",
     }  # fmt: skip
     found = aggregated(chosen, **of)
     for j, one in enumerate(chosen):
         wanted = [by_hand(one, of, row) for row in range(len(of["moments"]))]
-        np.testing.assert_allclose(found[:, j], wanted, rtol=1e-6, err_msg=str(one))
+        np.testing.assert_allclose(found[:, j], wanted, rtol=1e-6, atol=1e-12, err_msg=str(one))
 
 
 def test_a_row_is_told_the_same_alone() -> None:

@@ -216,17 +216,36 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
 
     # ---------------------------------------------------------------------------------------- using
 
-    def embed(self, histories: Frame | Histories) -> Frame:
+    def embed(self, histories: Frame | Histories, *, components: int | None = None) -> Frame:
         """Return one vector a history.
+
+        Parameters
+        ----------
+        histories
+            As in :meth:`pretrain`.
+        components : int from 1 to 32, optional
+            So many principal components of the vectors instead of all numbers: one for every 100 rows of
+            the rarer outcome is what a model with few labels can read, for all numbers drown what is in them.
 
         Returns
         -------
         frame
             Of the input's kind: the entity, where the input has one, and the columns ``h0``, ``h1``, ...
+
+        Raises
+        ------
+        InputError
+            If so many components are not known.
         """
         check_is_fitted(self, "network_", msg=NOT_PRETRAINED)
+        known = self.network_.summary.encoder.config.components
+        if components is not None and not 1 <= components <= known:
+            raise InputError(
+                f"components is a whole number from 1 on, up to the {known} that pretraining learned, not "
+                f"{components!r}."
+            )
         table, keys = rows_of(histories, self.entity, self.time)
-        vectors = self.network_.embed(self._records(histories, table)).numpy()
+        vectors = self.network_.embed(self._records(histories, table), components).numpy()
         columns: dict[str, Any] = {} if keys is None else {self.entity: keys}
         columns |= {f"h{j}": vectors[:, j] for j in range(vectors.shape[1])}
         return like_input(frame_like(histories), columns)

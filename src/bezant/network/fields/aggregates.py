@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from bezant.types import FloatArray, IntArray
+from bezant.types import BoolArray, FloatArray, IntArray
 
 MICROSECONDS_A_DAY = 86_400_000_000
 
@@ -25,7 +25,19 @@ MOST_NUMBERS, MOST_CODES, MOST_VALUES = 16, 16, 6
 FIRST_KNOWN = 2
 """The first code that stands for a value; those before it say "missing" and "unknown"."""
 
-How = Literal["count", "since_last", "since_first", "recent", "mean", "last", "largest", "total", "share"]
+How = Literal[
+    "count",
+    "since_last",
+    "since_first",
+    "recent",
+    "mean",
+    "last",
+    "largest",
+    "total",
+    "spread",
+    "recent_total",
+    "share",
+]
 
 
 class Aggregate(BaseModel):
@@ -35,7 +47,8 @@ class Aggregate(BaseModel):
     ----------
     how : str
         "count" of records; days "since_last" and "since_first"; the count of "recent" ones; of a number the
-        "mean", the "last", the "largest", the "total"; of a category's value the "share" of records.
+        "mean", the "last", the "largest", the "total", the "spread" (standard deviation), the "recent_total";
+        of a category's value the "share" of records.
     column : int
         Place of the number, or of the category, among those of the records.
     value : int
@@ -54,8 +67,9 @@ def all_aggregates(numbers: int, cardinalities: tuple[int, ...]) -> tuple[Aggreg
     chosen = [Aggregate(how="count"), Aggregate(how="since_last"), Aggregate(how="since_first")]
     chosen += [Aggregate(how="recent", value=days) for days in DAYS]
     for column in range(min(numbers, MOST_NUMBERS)):
-        found: tuple[How, ...] = ("mean", "last", "largest", "total")
+        found: tuple[How, ...] = ("mean", "last", "largest", "total", "spread")
         chosen += [Aggregate(how=how, column=column) for how in found]
+        chosen += [Aggregate(how="recent_total", column=column, value=days) for days in DAYS]
     for column, size in enumerate(cardinalities[:MOST_CODES]):
         values = range(FIRST_KNOWN, min(size, FIRST_KNOWN + MOST_VALUES))
         chosen += [Aggregate(how="share", column=column, value=value) for value in values]
@@ -99,6 +113,7 @@ class _Rows:
         self.times, self.offsets, self.moments = times, offsets, moments
         self.counts = np.diff(offsets)
         self.some = self.counts > 0
+        self.ages = np.repeat(moments, self.counts) - times  # (m,)
 
     def tell(
         self, one: Aggregate, numbers: npt.NDArray[np.float32], codes: npt.NDArray[np.int32]
@@ -107,8 +122,7 @@ class _Rows:
         if one.how == "count":
             return self.counts.astype(np.float64)
         if one.how == "recent":
-            age = np.repeat(self.moments, self.counts) - self.times
-            return self._total((age <= one.value * MICROSECONDS_A_DAY).astype(np.float64))
+            return self._total(self._within(one.value).astype(np.float64))
         if one.how in ("since_last", "since_first"):
             place = self.offsets[1:] - 1 if one.how == "since_last" else self.offsets[:-1]
             return self._where_some((self.moments - self._at(self.times, place)) / MICROSECONDS_A_DAY)
@@ -130,8 +144,21 @@ class _Rows:
                 filled = np.where(known, values, -np.inf)
                 largest[self.some] = np.maximum.reduceat(filled, self.offsets[:-1][self.some])
             return np.where(number > 0, largest, np.nan)
+        if one.how == "recent_total":
+            return self._total(np.where(known & self._within(one.value), values, 0.0))
         total = self._total(np.where(known, values, 0.0))
-        return np.where(number > 0, total / (np.maximum(number, 1) if one.how == "mean" else 1), np.nan)
+        if one.how == "total":
+            return np.where(number > 0, total, np.nan)
+        mean = total / np.maximum(number, 1)
+        if one.how == "mean":
+            return np.where(number > 0, mean, np.nan)
+        # around the mean, for squares of large numbers would leave nothing of a small spread
+        apart = np.where(known, values - np.repeat(mean, self.counts), 0.0)
+        return np.where(number > 0, np.sqrt(self._total(apart**2) / np.maximum(number, 1)), np.nan)
+
+    def _within(self, days: int) -> BoolArray:
+        """Tell which records are of so many days before their row is looked at, (m,)."""
+        return np.asarray(self.ages <= days * MICROSECONDS_A_DAY)
 
     def _total(self, values: FloatArray) -> FloatArray:
         """Add up over the records of each row; each sum by itself, so that none depends on other rows."""
