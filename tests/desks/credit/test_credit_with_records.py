@@ -9,8 +9,12 @@ import pyarrow as pa
 import pytest
 
 import bezant as bz
+from bezant.desks.credit.in_memory import without_blind_teacher
 from bezant.desks.estimators.intake import take_in
+from bezant.desks.estimators.network_settings import NetworkSettings
 from bezant.evidence.importance import permutation_importance
+from bezant.schema import infer_schema
+from bezant.training.config import TrainingConfig
 from bezant.types import FloatArray, InputError
 
 QUICK = {"max_epochs": 4, "batch_size": 128}
@@ -49,6 +53,21 @@ def test_records_alone_can_be_learned_from(
     fitted.save(tmp_path / "model")
     loaded = bz.load(tmp_path / "model")
     np.testing.assert_array_equal(loaded.predict_proba(table)[:, 1], p)
+
+
+def test_a_teacher_that_reads_no_records_stays_away_unless_it_is_asked_for(
+    customers: tuple[pa.Table, FloatArray],
+) -> None:
+    table = customers[0].append_column("age", pa.array(np.arange(customers[0].num_rows) % 60 + 18))
+    asked, default = NetworkSettings(taught=0.5), NetworkSettings()
+    for rows, settings, teaches in (
+        (table.drop_columns(["records"]), default, True),
+        (table, default, False),
+        (table, asked, True),
+        (table.drop_columns(["age"]), asked, False),
+    ):
+        plan = settings.plan("tiny", "tabm", "binary", TrainingConfig())
+        assert (without_blind_teacher(plan, infer_schema(rows)).teacher is not None) == teaches
 
 
 def test_rows_without_the_column_are_refused(fitted: bz.CreditRisk) -> None:

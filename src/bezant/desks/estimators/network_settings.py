@@ -41,7 +41,7 @@ class NetworkSettings(BaseModel):
     taught : float in [0, 1), optional
         Share of the targets that, when training begins, is not the outcome but what LightGBM, fitted to
         other rows, says of the row; it falls to nothing. If not given, 0.8 in tables of at least 1,500
-        rows. For probabilities of an event, in memory.
+        rows that have no records, which LightGBM does not read. For probabilities of an event, in memory.
     hide : float in [0, 1), default 0.0
         Share of the codes of categories that are replaced by "unknown" in a training step.
     smoothings : tuple of float, default (10.0, 100.0)
