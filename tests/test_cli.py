@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -33,6 +34,27 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     report = ("--cutoff", "2004-01-01", "--report", str(folder / "report.html"))
     assert run("fit", "credit", path, *FIT, *report, "--out", str(folder / "model")) == 0
     return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("fit", "credit", "x.csv", "--epochs", "0"), "'--epochs': .*; bezant fit credit --help"),
+        (("fit", "credit", "x.csv", "--epochs", "many"), "'--epochs': .*; bezant fit credit --help"),
+        (("fit", "recommend", "x.csv", "--seed", "-1"), "'--seed': .*; bezant fit recommend --help"),
+        (("plan", "--size", "huge"), "'--size': 'huge' is not one of 'tiny'"),
+        (("fit", "credit"), "Missing argument 'FILE'; bezant fit credit --help"),
+        (("predict", "--wrong"), "No such option: --wrong.*; bezant predict --help"),
+        (("tune", "nothing"), "No such command 'nothing'; bezant tune --help"),
+    ],
+)
+def test_words_that_no_command_knows_are_refused_in_one_sentence(
+    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert re.fullmatch(f"Error: [^\n]*{said}[^\n]*\n", printed.err)
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:

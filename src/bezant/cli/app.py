@@ -33,16 +33,24 @@ from bezant.cli import (
 from bezant.cli.console import EXIT_INPUT, EXIT_INTERRUPTED, say
 from bezant.types import InputError, MissingExtraError
 
+_UsageError: Any = typer.BadParameter.__mro__[1]
+"""What is raised of every word that a command cannot read; typer has it of click or of its own copy of it."""
+
 
 class Door(TyperGroup):
     """A group whose commands end in one sentence and an exit code, never in a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; turn errors about the input and Ctrl-C into sentences on stderr."""
+        """Run the command; turn errors about words, input and Ctrl-C into sentences on stderr."""
         try:
             return super().invoke(ctx)
         except (InputError, MissingExtraError) as error:
             say(f"Error: {error}", "red")
+            raise SystemExit(EXIT_INPUT) from error
+        except _UsageError as error:
+            if type(error).__name__ == "NoArgsIsHelpError":  # the help that it prints is the answer
+                raise
+            say(f"Error: {_of_usage(error)}", "red")
             raise SystemExit(EXIT_INPUT) from error
         except KeyboardInterrupt as error:
             say("Stopped by Ctrl-C; no output was left half written.")
@@ -53,6 +61,15 @@ class Door(TyperGroup):
             where = f" {str(error.filename)!r}" if error.filename else ""
             say(f"Error: the system refused{where} ({error.strerror or error}).", "red")
             raise SystemExit(EXIT_INPUT) from error
+
+
+def _of_usage(error: Any) -> str:
+    """Return one sentence of what was wrong with the words of a command, and where to read on."""
+    said = (
+        error.format_message().rstrip(".").replace("Value error, ", "").replace("Input should", "it should")
+    )
+    where = f"; {error.ctx.command_path} --help lists what there is" if error.ctx is not None else ""
+    return f"{said[:1].upper()}{said[1:]}{where}."
 
 
 class Desks(TyperGroup):

@@ -12,13 +12,33 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from bezant.artifacts import is_main_process
-from bezant.training.loop import Observer, Progress
+from bezant.training.loop import Progress
 
 ProgressChoice = Literal["auto", True, False]
 
 
+class DrawnProgress:
+    """An observer of training that moves a bar; other long work moves it by :meth:`step`."""
+
+    def __init__(self, bar: Bar, title: str) -> None:
+        self._bar, self._title = bar, title
+        self._task = bar.add_task(title, said="", total=None)
+
+    def __call__(self, progress: Progress) -> None:
+        """Draw where a training is."""
+        done, total = (progress.epoch - 1) * progress.steps + progress.step, progress.epochs * progress.steps
+        self._bar.update(
+            self._task, description=self._title, total=total, completed=done, said=_words(progress)
+        )
+
+    def step(self, title: str, done: int, total: int) -> None:
+        """Draw that so many of all steps of a piece of work are done."""
+        said = f"{done} of {total}"
+        self._bar.update(self._task, description=title, total=total, completed=done, said=said)
+
+
 @contextmanager
-def shown(title: str, choice: ProgressChoice = "auto") -> Iterator[Observer | None]:
+def shown(title: str, choice: ProgressChoice = "auto") -> Iterator[DrawnProgress | None]:
     """Yield an observer for :func:`bezant.training.loop.train` that draws on standard error.
 
     Parameters
@@ -33,13 +53,7 @@ def shown(title: str, choice: ProgressChoice = "auto") -> Iterator[Observer | No
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"))
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, said="", total=None)
-
-        def observe(progress: Progress) -> None:
-            done = (progress.epoch - 1) * progress.steps + progress.step
-            bar.update(task, total=progress.epochs * progress.steps, completed=done, said=_words(progress))
-
-        yield observe
+        yield DrawnProgress(bar, title)
 
 
 def _words(progress: Progress) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 
 import bezant as bz
-from bezant.desks.customers import recommending
+from bezant.desks.customers import recommender, recommending
 from bezant.types import InputError
 
 PRODUCTS = 10
@@ -154,6 +155,21 @@ def test_the_answer_is_of_the_kind_of_the_events(kind):
     assert type(model.recommend(k=1)) is type(events)
     assert events.equals(before)
     assert model.evaluation_ is None
+
+
+def test_the_weighing_of_pairs_is_told_fold_by_fold(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, int, int]] = []
+
+    class Drawn:
+        def __call__(self, progress) -> None:
+            pass
+
+        def step(self, title: str, done: int, total: int) -> None:
+            told.append((title, done, total))
+
+    monkeypatch.setattr(recommender, "shown", lambda *given: nullcontext(Drawn()))
+    bz.ProductRecommender(training={"max_epochs": 1}, benchmark=False).fit(circle(20))
+    assert told == [("Weighing pairs of products", k, 5) for k in range(5)]
 
 
 def test_events_without_times_are_sets():

@@ -64,6 +64,8 @@ class NextProduct:
     random_state : int, default 0
     observe : callable, optional
         Told a :class:`bezant.training.loop.Progress` now and then.
+    weighed : callable, optional
+        Told how many of the folds in which pairs of products are weighed are done, and how many there are.
     """
 
     key: ClassVar[str] = "next_product"
@@ -78,10 +80,11 @@ class NextProduct:
         training: TrainingConfig | None = None,
         random_state: int = 0,
         observe: Callable[[Any], None] | None = None,
+        weighed: Callable[[int, int], None] | None = None,
     ) -> None:
         self.backbone = backbone or BackboneConfig(width=64, depth=2, heads=4, dropout=0.2)
         self.window, self.members, self.random_state = window, members, random_state
-        self.training, self.observe = training, observe
+        self.training, self.observe, self.weighed = training, observe, weighed
 
     # ------------------------------------------------------------------------------------- fitting
 
@@ -157,6 +160,8 @@ class NextProduct:
         fold = np.random.default_rng(self.random_state).permutation(len(data)) % FOLDS
         choices: list[tuple[FloatArray, IntArray, BoolArray]] = []
         for k in range(FOLDS if last else 0):
+            if self.weighed is not None:
+                self.weighed(k, FOLDS)
             if not (fold != k).any() or not (fold == k).any():
                 continue
             others = data.rows(np.flatnonzero(fold != k)).events

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -43,7 +44,7 @@ from bezant.desks.estimators.settings import seed_of
 from bezant.network.backbones import BackboneConfig, BackboneKind
 from bezant.network.sizes import SizeName
 from bezant.training.config import TrainingConfig, read_config
-from bezant.training.progress import ProgressChoice, shown
+from bezant.training.progress import DrawnProgress, ProgressChoice, shown
 from bezant.types import FloatArray, Frame, InputError
 
 LAST_RECORDS = 30
@@ -168,7 +169,7 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
         self.notes_ = (*notes, *self.model_.notes_, *cold_notes(self.data_, taken))
         return self
 
-    def _model(self, observe: Any) -> NextProduct | OwnedProduct:
+    def _model(self, observe: DrawnProgress | None) -> NextProduct | OwnedProduct:
         training = self.training
         if training is not None and not isinstance(training, TrainingConfig):
             training = read_config(training)
@@ -181,6 +182,7 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
             training=training,
             random_state=seed_of(self),
             observe=observe,
+            weighed=None if observe is None else partial(observe.step, "Weighing pairs of products"),
         )
 
     def _take(self, intake: Intake, kind: str) -> None:
