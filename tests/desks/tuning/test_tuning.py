@@ -13,8 +13,9 @@ import pytest
 import bezant
 from bezant.desks.tuning.search import Problem
 from bezant.desks.tuning.space import usual_choice
-from bezant.desks.tuning.tuning import TUNED, USUAL, Tuning, helped, judge, tune
+from bezant.desks.tuning.tuning import TUNED, USUAL, Tuning, _untaught, helped, judge, tune
 from bezant.evidence.evaluation import evaluate_scores
+from bezant.training.plan import TAUGHT_FROM
 from bezant.types import InputError, MissingExtraError
 from training_support import COLUMNS
 
@@ -152,6 +153,30 @@ def test_both_settings_are_judged_on_the_rows_laid_aside(whole: Tuning) -> None:
     assert np.array_equal(judged.y, Y.to_numpy()[whole.untouched])
     if whole.loss == whole.usual_loss:
         assert judged.figures[TUNED] == judged.figures[USUAL]
+
+
+def test_what_is_given_beside_the_tuned_settings_counts_in_both_fits(
+    whole: Tuning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, Any]] = []
+
+    class Kept(bezant.CreditRisk):
+        def fit(self, X: Any, y: Any) -> Any:
+            seen.append(self.get_params(deep=False))
+            raise InputError("seen")
+
+    monkeypatch.setattr("bezant.desks.tuning.tuning.CreditRisk", Kept)
+    with pytest.raises(InputError, match="seen"):
+        judge(X, Y, whole, time=TIME, network={"taught": 0.5, "dropout": 0.9}, training={"patience": 2})
+    (tuned,) = seen
+    assert tuned["network"] == {**whole.settings["network"], "taught": 0.5}
+    assert tuned["training"] == {**whole.settings["training"], "patience": 2}
+
+
+def test_that_trials_have_no_teacher_is_said_where_later_fits_have_one() -> None:
+    assert _untaught(TAUGHT_FROM - 1) == ()
+    (said,) = _untaught(TAUGHT_FROM)
+    assert "The trials learned from outcomes alone" in said
 
 
 @pytest.mark.parametrize("better", [True, False])

@@ -20,6 +20,7 @@ import pyarrow as pa
 from bezant.desks.credit.credit_risk import CreditRisk
 from bezant.desks.estimators.intake import Intake, Leaks, held_out_rows, take_in, times_of
 from bezant.desks.estimators.labels import as_events, read_labels, two_classes
+from bezant.desks.estimators.network_settings import read_network
 from bezant.desks.tuning.search import Problem, Search, Told, opened
 from bezant.desks.tuning.space import settings_of
 from bezant.evidence.evaluation import Evaluation, evaluate_scores
@@ -145,7 +146,8 @@ def tune(
         problem = Problem(intake, known, _folds(intake, known, random_state), training)
         search = Search(storage, problem, trials, seconds, observe)
         interrupted = search.go()
-        return _found(search, untouched, interrupted, sampled)
+        notes = (*sampled, *_untaught(len(events) - len(untouched)))
+        return _found(search, untouched, interrupted, notes)
 
 
 def judge(
@@ -162,7 +164,8 @@ def judge(
     random_state : int, default 0
         Of both fits and the bootstrap.
     **settings
-        More arguments of both :class:`bezant.CreditRisk`.
+        More arguments of both :class:`bezant.CreditRisk`; of ``network`` and ``training`` the tuning replaces
+        only what it chose itself.
 
     Returns
     -------
@@ -177,7 +180,7 @@ def judge(
     epochs = {k: v for k, v in tuning.settings["training"].items() if k == "max_epochs"}
     for name, found in ((TUNED, tuning.settings), (USUAL, {"training": epochs})):
         risk = CreditRisk(
-            **{"time": time, "benchmark": False, "random_state": random_state, **settings, **found}
+            **{"time": time, "benchmark": False, "random_state": random_state, **_with(settings, found)}
         )
         risk.fit(table.take(others), labels[others])
         scores[name] = risk.predict_proba(last)[:, 1]
@@ -204,12 +207,33 @@ def helped(evaluation: Evaluation) -> str:
 # --------------------------------------------------------------------------------------------- parts
 
 
+def _with(settings: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return given settings with what was found in their place, within ``network`` and ``training`` too."""
+    return {
+        name: {**dict(settings[name]), **value}
+        if isinstance(value, Mapping) and isinstance(settings.get(name), Mapping)
+        else value
+        for name, value in {**settings, **found}.items()
+    }
+
+
 def _sampled(rows: IntArray, seed: int) -> tuple[IntArray, tuple[str, ...]]:
     """Return the rows the trials see, in order, and a note if there are more."""
     if len(rows) <= MOST_ROWS:
         return rows, ()
     some = np.sort(np.random.default_rng(seed).permutation(rows)[:MOST_ROWS])
     return some, (f"The trials saw {MOST_ROWS} rows, drawn at random from {len(rows)}.",)
+
+
+def _untaught(rows: int) -> tuple[str, ...]:
+    """Return a note if fits to so many rows have a teacher: the trials, which are many, have none."""
+    plan = read_network(None).plan("small", "tabm", "binary", TrainingConfig()).resolved(rows)
+    if not plan.taught:
+        return ()
+    return (
+        "The trials learned from outcomes alone: a teacher (network={'taught': ...}) would take its time "
+        "again in each; fits with the settings that were found have one.",
+    )
 
 
 def _folds(intake: Intake, y: FloatArray, seed: int) -> tuple[IntArray, ...]:
