@@ -45,6 +45,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("plan", "--size", "huge"), "'--size': 'huge' is not one of 'tiny'"),
         (("fit", "credit"), "Missing argument 'FILE'; bezant fit credit --help"),
         (("predict", "--wrong"), "No such option: --wrong.*; bezant predict --help"),
+        (("--wrong",), "No such option: --wrong.*; bezant --help"),
+        (("wrong",), "No such command 'wrong'; bezant --help"),
         (("tune", "nothing"), "No such command 'nothing'; bezant tune --help"),
     ],
 )

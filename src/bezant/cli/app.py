@@ -40,6 +40,13 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 class Door(TyperGroup):
     """A group whose commands end in one sentence and an exit code, never in a traceback."""
 
+    def make_context(self, *args: Any, **more: Any) -> Any:
+        """Read what was typed before a command's name."""
+        try:
+            return super().make_context(*args, **more)
+        except _UsageError as error:
+            _refuse_words(error)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command; turn errors about words, input and Ctrl-C into sentences on stderr."""
         try:
@@ -48,10 +55,7 @@ class Door(TyperGroup):
             say(f"Error: {error}", "red")
             raise SystemExit(EXIT_INPUT) from error
         except _UsageError as error:
-            if type(error).__name__ == "NoArgsIsHelpError":  # the help that it prints is the answer
-                raise
-            say(f"Error: {_of_usage(error)}", "red")
-            raise SystemExit(EXIT_INPUT) from error
+            _refuse_words(error)
         except KeyboardInterrupt as error:
             say("Stopped by Ctrl-C; no output was left half written.")
             raise SystemExit(EXIT_INTERRUPTED) from error
@@ -61,6 +65,14 @@ class Door(TyperGroup):
             where = f" {str(error.filename)!r}" if error.filename else ""
             say(f"Error: the system refused{where} ({error.strerror or error}).", "red")
             raise SystemExit(EXIT_INPUT) from error
+
+
+def _refuse_words(error: Any) -> NoReturn:
+    """End with one sentence of words that cannot be read; a group alone has printed its help instead."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        raise error
+    say(f"Error: {_of_usage(error)}", "red")
+    raise SystemExit(EXIT_INPUT) from error
 
 
 def _of_usage(error: Any) -> str:

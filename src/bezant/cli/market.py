@@ -12,7 +12,7 @@ from bezant.cli.console import out as console
 from bezant.cli.console import print_json, refuse_unwritable, say, show
 from bezant.cli.covariates import CovariateColumns, Covariates, CovariatesFile, KnownAtClose, Lag, Published
 from bezant.cli.fit import Epochs, Seed, Size, SizeName
-from bezant.cli.market_checks import moment, refuse_unjudged, say_absent
+from bezant.cli.market_checks import refuse_unjudged, say_absent
 from bezant.cli.market_tables import (
     MOST_SHOWN,
     backtest_document,
@@ -237,6 +237,7 @@ def backtest(
     as_json: AsJson = False,
 ) -> None:
     """Walk forward: everything is fitted again on what was known then, and judged beside its rivals."""
+    from bezant.histories.market.moments import read_moment
     from bezant.histories.readers import BatchWriter, read_table
 
     for path in (report, out):
@@ -244,7 +245,7 @@ def backtest(
             refuse_unwritable(path, source=file)
     if out is not None:
         BatchWriter(out)  # refuses a suffix that it does not write
-    first = moment(first_origin)
+    first = read_moment(first_origin, "--first-origin")
     beside = Covariates.typed(covariates, covariate, published, lag, known_at_close)
     table = read_source(file, raw=True)
     market = _forecaster(

@@ -15,19 +15,6 @@ if TYPE_CHECKING:
     from bezant.histories.market import Bars
 
 
-def moment(text: str) -> np.datetime64:
-    """Return the time that was typed for --first-origin."""
-    try:
-        found = np.datetime64(text.strip().replace(" ", "T", 1), "us")
-    except ValueError as error:
-        raise InputError(
-            f"--first-origin is a time such as 2013-01-31 or '2013-01-31 17:30', not {text!r}."
-        ) from error
-    if np.isnat(found):
-        raise InputError(f"--first-origin is a time such as 2013-01-31 or '2013-01-31 17:30', not {text!r}.")
-    return found
-
-
 def refuse_unjudged(
     bars: Bars, first: np.datetime64, horizons: Sequence[int], drawn: Sequence[str] | None
 ) -> None:

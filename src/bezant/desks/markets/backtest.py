@@ -34,6 +34,7 @@ from bezant.evidence.markets import (
     surprise_signal,
 )
 from bezant.histories.market import Bars
+from bezant.histories.market.moments import read_moment
 from bezant.traditional.markets import Garch, MarketForecast, MarketModel, RollingQuantiles
 from bezant.traditional.markets.forecast import stacked
 from bezant.types import AnyArray, FloatArray, Frame, InputError, IntArray, MissingExtraError
@@ -167,7 +168,7 @@ def walk_market(
     processes : int, default 1
         Fits that run at once, each in a process of its own.
     """
-    first = _moment(first_origin)
+    first = read_moment(first_origin, "first_origin")
     rows, fit_times, notes = _origins(bars, first, refit_every, processes, max(horizons))
     kept = BacktestFolder.begin(folder, _identity(models, bars, first, refit_every, horizons, levels))
     fits = {
@@ -182,18 +183,6 @@ def walk_market(
         done[k] = refit
         logger.info("Fit %d of %d, on what was known at %s.", len(done), len(fits), _day(refit.time))
     return _assembled(bars, [done[k] for k in sorted(done)], notes)
-
-
-def _moment(first_origin: Any) -> np.datetime64:
-    try:
-        found = np.datetime64(first_origin, "us")
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"first_origin is a time such as '2013-01-31' or '2013-01-31T17:30', not {first_origin!r}."
-        ) from error
-    if np.isnat(found):
-        raise InputError(f"first_origin is a time such as '2013-01-31', not {first_origin!r}.")
-    return found
 
 
 @dataclass(frozen=True, eq=False)
