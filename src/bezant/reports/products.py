@@ -189,15 +189,15 @@ def reach(taken: IntArray, recommended: IntArray) -> str:
         axes = picture.axes(left=0.62)
         unit_square(axes, "products, most taken first", "share of all")
         axes.plot([0, 1], [0, 1], color=RULE, linewidth=0.9, zorder=1)
-        parts = (("taken", taken, QUIET, 1.4, 0.30), ("in lists", recommended, LARGE, 2.2, 0.38))
+        parts = (("taken", taken, QUIET, 1.4, 0.04), ("in lists", recommended, LARGE, 2.2, 0.11))
         for name, counts, color, width, height in parts:
             held = np.append(0.0, np.cumsum(np.asarray(counts)[order]) / max(float(np.sum(counts)), 1.0))
             axes.plot(across[shown], held[shown], color=color, linewidth=width)
             tenth = held[round(0.1 * (len(held) - 1))]
             words = f"{name}: {tenth:.0%} by the most taken tenth"
-            axes.text(
-                0.36, height, words, color=color, fontweight="bold" if color == LARGE else "normal", size=8.5
-            )
+            weight = "bold" if color == LARGE else "normal"
+            # the corner that no line crosses but one of lists without any product that many took
+            axes.text(0.99, height, words, color=color, fontweight=weight, size=8.5, ha="right")
         axes.axvline(0.1, color=RULE, linewidth=0.9, linestyle=(0, (2, 2)), zorder=0)
     return picture.svg
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pandas as pd
 import pytest
 
 import bezant as bz
@@ -29,11 +30,19 @@ def test_the_page_names_the_most_surprising_record_and_its_field(model, tmp_path
     cells = re.findall(r"<t[dh][^>]*>([^<]*)</t[dh]>", most[most.index("<tbody>") :])[:4]
     assert cells == [
         str(found["customer"]),
-        str(found["time"]),
+        str(found["time"])[:10],
         f"{found['surprise']:.2f}",
         max(fields, key=fields.get),
     ]
     assert f"{model.surprise(purchases(20))['surprise'].mean():.2f} nats" in text
+
+
+def test_a_time_of_the_day_is_written_where_there_is_one(model, tmp_path):
+    events = purchases(20)
+    events.loc[events.index[:1], "time"] += pd.Timedelta(hours=9)
+    text = model.report(tmp_path / "page.html", events, created=CREATED).read_text()
+    most = text[text.index('id="most"') :]
+    assert re.search(r">\d{4}-\d\d-\d\d 00:00:00<", most)
 
 
 def test_named_histories_are_drawn(model, tmp_path):

@@ -167,6 +167,8 @@ def _single(lines: Sequence[pictures.SurpriseLine], unusual: float) -> Section:
 
 def _most(total: FloatArray, when: AnyArray, names: Sequence[Any], blame: AnyArray, entity: str) -> Section:
     order = np.argsort(-total, kind="stable")[:MOST_NAMED]
+    days = when.astype("datetime64[D]")
+    when = days if (when == days).all() else when  # where all times are midnight, they are days
     rows = tuple(
         (str(names[i]), str(when[i]).replace("T", " "), f"{total[i]:.2f}", str(blame[i])) for i in order
     )
