@@ -18,7 +18,7 @@ from bezant.desks.markets.backtest import walk_market
 from bezant.desks.markets.evaluation import MarketEvaluation
 from bezant.desks.markets.frames import bars_document, bars_from_tensors, bars_to_tensors, kind_of_bars, tidy
 from bezant.desks.markets.network import MARKET_SIZES
-from bezant.desks.markets.parts import MarketModels, prior_of
+from bezant.desks.markets.parts import MarketModels
 from bezant.evidence.markets.judging import BAND
 from bezant.histories.market import Bars, Change, read_bars, said_of_splits
 from bezant.network.backbones import FORMS, BackboneKind
@@ -125,7 +125,7 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
         self.models_, self.bars_, self.kind_ = models, read, kind_of_bars(bars)
         self.fitted_until_ = read.time.max()
         self.evaluation_ = MarketEvaluation.of(
-            models.held_out_, models.outcome_, read, models.rows_, prior_of(models.held_out_)
+            models.held_out_, models.outcome_, read, models.rows_, models.prior_
         )
         self.parts_ = self._parts()
         judged = (*self.evaluation_.sentences(), *self.evaluation_.doubts())

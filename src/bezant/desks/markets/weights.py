@@ -17,9 +17,10 @@ from bezant.types import FloatArray, InputError, IntArray
 STEADY = 80.0
 """Pull of the prior: what is added to QLIKE (or to the logarithm of the pinball loss) is this over the
 held-out times that do not overlap, times the squared distance of the weights to the prior's."""
-NOISE = 2.0
+NOISE = 4.0
 """Squared standard errors that a correction must exceed, and is shrunk by. Volatility that was misjudged for
-weeks makes days alike, which the standard error of independent days does not know."""
+weeks makes days alike, which the standard error of independent days does not know: with 100 held-out days one
+such month moved the 5 % quantile of the next year to where 7 % lay below."""
 
 
 @dataclass(frozen=True, eq=False)
