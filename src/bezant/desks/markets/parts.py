@@ -56,7 +56,7 @@ PRIOR = {LARGE: 10.0, "gamma regression": 10.0, TOLD: 10.0}
 """Weights before held-out origins are seen, 1 where not named: what sees all assets at once led at every
 origin before those that are judged in the benchmark, and what sees an asset's own covariates was level with
 it in the year of the VIX before those."""
-PROVEN = 4000
+PROVEN = 3500
 """Times of bars from which on these hold: with fewer they are less, down to 1. On histories cut to 760 and
 1,500 days before those that are judged, weights of 10 lost up to 2 % of FZ0 at 1 % to weights of 2 to 4."""
 FEWEST_ORIGINS = 20
