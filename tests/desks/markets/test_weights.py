@@ -68,6 +68,17 @@ def test_a_law_that_is_too_narrow_is_widened_and_a_right_one_hardly_moved() -> N
     assert (learned.correction == 0).any()  # what is less than its own error is left
 
 
+def test_few_days_correct_only_what_two_standard_errors_tell() -> None:
+    scale, outcome = drawn()
+    narrow = forecast_of(0.85 * scale)
+    asked = (1 / 0.85 - 1) * norm.ppf(LEVELS[0])
+    steep = (norm.ppf(LEVELS[1]) - norm.ppf(LEVELS[0])) / (LEVELS[1] - LEVELS[0])
+    error = np.sqrt(LEVELS[0] * (1 - LEVELS[0])) * steep  # of one independent day
+    for times, moved in ((int((error / asked) ** 2), False), (int(16 * (error / asked) ** 2), True)):
+        learned = Combination.learn([narrow], dataclasses.replace(outcome, times=times))
+        assert (learned.correction[0, 0] < 0) == moved
+
+
 def test_a_combination_is_the_weighted_mean_of_its_parts() -> None:
     one, other = forecast_of(np.ones((3, 2))), forecast_of(np.full((3, 2), 2.0))
     weights = np.array([[0.25, 0.75], [1.0, 0.0]])
