@@ -10,6 +10,7 @@ import copy
 import functools
 import json
 import pickle
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -174,7 +175,10 @@ def values_beyond_the_training_range_survive(case: Case) -> None:
     X, _ = made_up()
     n = X.num_rows
     for value in (1e300, -1e300, float("inf"), 0.0):
-        assert np.isfinite(case.score(fitted(case), replaced(X, "amount", pa.array([value] * n)))).all()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Column 'amount': 480 of 480 rows are infinite")
+            found = case.score(fitted(case), replaced(X, "amount", pa.array([value] * n)))
+        assert np.isfinite(found).all()
 
 
 def new_extra_column_is_left_aside(case: Case) -> None:
