@@ -26,6 +26,7 @@ from bezant.network.batch import Batch
 from bezant.network.calibration import Calibration, Calibrator, calibrate
 from bezant.network.fields.embedding import FieldConfig
 from bezant.network.fields.encoding import Encoding, learn_encoding
+from bezant.network.fields.glance import Glance
 from bezant.network.model import Network, NetworkConfig, learn_network
 from bezant.network.record_encoder import RecordsConfig
 from bezant.network.scoring import TableModel
@@ -269,7 +270,9 @@ def prepare(
             started = plan.pretrained.start(how, plan.kept(halves(y)) if how == "frozen" else None)
         network, rows = learn_network(batch_of(table, encoding, y), folds, config, started)
     if plan.teacher is not None and plan.taught:
-        hint = hints(table, schema, y, plan.teacher, plan.taught, plan.training.seed)
+        glance = Glance.of(encoding)
+        told, plain = glance.told(table), glance.told_schema(schema)
+        hint = hints(told, plain, y, plan.teacher, plan.taught, plan.training.seed)
         rows = replace(rows, hint=hint)
     return encoding, network, rows
 

@@ -9,12 +9,8 @@ import pyarrow as pa
 import pytest
 
 import bezant as bz
-from bezant.desks.credit.in_memory import without_blind_teacher
 from bezant.desks.estimators.intake import take_in
-from bezant.desks.estimators.network_settings import NetworkSettings
 from bezant.evidence.importance import permutation_importance
-from bezant.schema import infer_schema
-from bezant.training.config import TrainingConfig
 from bezant.types import FloatArray, InputError
 
 QUICK = {"max_epochs": 4, "batch_size": 128}
@@ -37,9 +33,7 @@ def customers() -> tuple[pa.Table, FloatArray]:
 def fitted(customers: tuple[pa.Table, FloatArray]) -> bz.CreditRisk:
     """A model of 700 of them."""
     table, again = customers
-    # Boosting has no column to read here, so that a teacher who was asked for stays away.
-    asked = {"taught": 0.5}
-    risk = bz.CreditRisk(benchmark=False, training=QUICK, network=asked, random_state=0)
+    risk = bz.CreditRisk(benchmark=False, training=QUICK, random_state=0)
     return risk.fit(table[:700], again[:700])
 
 
@@ -49,25 +43,28 @@ def test_records_alone_can_be_learned_from(
     table, again = customers
     p = fitted.predict_proba(table)[:, 1]
     assert np.corrcoef(p[700:], again[700:])[0, 1] > 0.2
-    assert not any("LightGBM" in note for note in fitted.notes_)
     fitted.save(tmp_path / "model")
     loaded = bz.load(tmp_path / "model")
     np.testing.assert_array_equal(loaded.predict_proba(table)[:, 1], p)
 
 
-def test_a_teacher_that_reads_no_records_stays_away_unless_it_is_asked_for(
-    customers: tuple[pa.Table, FloatArray],
+def test_the_teacher_and_the_traditional_models_read_records_at_a_glance(
+    customers: tuple[pa.Table, FloatArray], tmp_path: Path
 ) -> None:
-    table = customers[0].append_column("age", pa.array(np.arange(customers[0].num_rows) % 60 + 18))
-    asked, default = NetworkSettings(taught=0.5), NetworkSettings()
-    for rows, settings, teaches in (
-        (table.drop_columns(["records"]), default, True),
-        (table, default, False),
-        (table, asked, True),
-        (table.drop_columns(["age"]), asked, False),
-    ):
-        plan = settings.plan("tiny", "tabm", "binary", TrainingConfig())
-        assert (without_blind_teacher(plan, infer_schema(rows)).teacher is not None) == teaches
+    table, again = customers
+    quick = {"max_epochs": 1, "batch_size": 256}
+    risk = bz.CreditRisk(
+        training=quick, network={"taught": 0.5}, benchmark=("gradient-boosting",), random_state=0
+    )
+    risk.fit(table[:700], again[:700])
+    (boosted,) = risk.benchmarks_
+    p = boosted.score_table(risk.model_.conform(table).table)
+    assert np.corrcoef(p[700:], again[700:])[0, 1] > 0.2
+    assert "records: days since the last" in boosted.model.schema_.names
+    assert any("LightGBM, fitted to other rows" in note for note in risk.notes_)
+    risk.save(tmp_path / "model")
+    (loaded,) = bz.load(tmp_path / "model").benchmarks_
+    np.testing.assert_array_equal(loaded.score_table(risk.model_.conform(table).table), p)
 
 
 def test_rows_without_the_column_are_refused(fitted: bz.CreditRisk) -> None:

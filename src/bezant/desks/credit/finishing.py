@@ -10,6 +10,7 @@ from bezant.desks.estimators.record import fit_record
 from bezant.desks.estimators.rivals import fit_benchmarks
 from bezant.desks.estimators.settings import configuration_of, seed_of
 from bezant.evidence.evaluation import evaluate_scores
+from bezant.network.fields.glance import Glance
 from bezant.training.plan import TablePlan
 from bezant.training.table import FittedTable
 from bezant.types import AnyArray, FloatArray
@@ -47,7 +48,8 @@ def finish_fit(
     seed = seed_of(risk)
     interrupted = any(run.ended == "interrupted" for run in fitted.runs)
     choice = False if interrupted else risk.benchmark
-    rivals = fit_benchmarks(intake.table, intake.schema, events, fitted.parts, choice, seed)
+    glance = Glance.of(fitted.model.encoding)
+    rivals = fit_benchmarks(intake.table, intake.schema, events, fitted.parts, choice, seed, glance)
     risk.classes_ = classes
     risk.model_ = fitted.model
     risk.schema_ = fitted.model.schema

@@ -15,16 +15,15 @@ from bezant.desks.estimators.labels import as_events, two_classes
 from bezant.desks.estimators.settings import plan_of, seed_of
 from bezant.desks.pretraining.history_model import pretrained_records
 from bezant.metrics.target_statistics import stratified_folds
-from bezant.schema import Schema
 from bezant.training.cross_fitting import FOLDS, cross_fit_table, is_cross_fitted
 from bezant.training.loop import Observer
-from bezant.training.plan import TablePlan
 from bezant.training.progress import shown
 from bezant.training.table import fit_table
 from bezant.types import AnyArray
 
 RECORDS_NOTE = (
-    "The network reads the rows' records; the traditional models read the rows' other columns alone."
+    "The network reads the rows' records one by one; the traditional models read how many there are, their "
+    "totals, means, ages and shares, which the network is told too."
 )
 
 
@@ -64,7 +63,6 @@ def fit_in_memory(risk: Any, table: pa.Table, labels: AnyArray, *, large: str) -
     if intake.schema.records is not None:
         intake = replace(intake, notes=(*intake.notes, RECORDS_NOTE))
     plan = plan_of(risk, "binary", seed).model_copy(update={"pretrained": pretrained, "adapt": adapt})
-    plan = without_blind_teacher(plan, intake.schema)
     folder = Path(risk.checkpoint) if risk.checkpoint is not None else None
 
     def how(title: str) -> AbstractContextManager[Observer | None]:
@@ -80,13 +78,3 @@ def fit_in_memory(risk: Any, table: pa.Table, labels: AnyArray, *, large: str) -
             intake.table, intake.schema, events, intake.held_out, plan, shown=how, checkpoint=folder
         )
     finish_fit(risk, intake, events, classes, fitted, plan.resolved(len(events)), large=large)
-
-
-def without_blind_teacher(plan: TablePlan, schema: Schema) -> TablePlan:
-    """Return the plan without a teacher that would read less of the rows than the network does.
-
-    Boosting reads no records: of records alone it knows nothing, and beside other columns it would teach the
-    network that records do not matter. There it teaches only if ``network={"taught": ...}`` asks for it.
-    """
-    blind = not schema.inputs or (schema.records is not None and plan.taught is None)
-    return plan.model_copy(update={"teacher": None}) if blind else plan

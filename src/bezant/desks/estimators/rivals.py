@@ -12,6 +12,7 @@ import pyarrow as pa
 import torch
 
 from bezant.network.calibration import Calibrator, calibrate
+from bezant.network.fields.glance import NOTHING, Glance
 from bezant.network.recalibration import UNMOVED, Recalibration, learn_recalibration
 from bezant.schema import Schema
 from bezant.traditional import TRADITIONAL
@@ -46,11 +47,14 @@ class Benchmark:
         Chosen and fitted on the same held-out rows as the large model's.
     recalibration : Recalibration
         Learned from the same recent rows as the large model's; nothing at first.
+    glance : Glance
+        How the records of rows become columns that it reads.
     """
 
     model: Any
     calibrator: Calibrator
     recalibration: Recalibration = UNMOVED
+    glance: Glance = NOTHING
 
     @property
     def name(self) -> str:
@@ -59,8 +63,13 @@ class Benchmark:
 
     def score_table(self, table: pa.Table, days: FloatArray | None = None) -> FloatArray:
         """Return calibrated probabilities, shape (n,), for typed rows; a trend needs their times."""
-        calibrated = self.calibrator.calibrated(self.model.score_table(table))
+        calibrated = self.calibrator.calibrated(self.raw_scores(table))
         return self.recalibration.apply(calibrated, days)
+
+    def raw_scores(self, table: pa.Table) -> FloatArray:
+        """Return answers that are not calibrated, shape (n,), for typed rows."""
+        answers: FloatArray = self.model.score_table(self.glance.told(table))
+        return answers
 
     def recalibrated(self, table: pa.Table, y: FloatArray, days: FloatArray | None, seed: int) -> Benchmark:
         """Return it with its probabilities moved to recent outcomes."""
@@ -78,6 +87,7 @@ class Benchmark:
             "model": json.dumps(self.model.to_document()),
             "calibration": calibration,
             "recalibration": self.recalibration.document(),
+            "glance": self.glance.model_dump(mode="json"),
         }
 
     @classmethod
@@ -88,7 +98,8 @@ class Benchmark:
         content = json.loads(document["model"])
         model = CLASSES[content["model"]].from_document(content)
         moved = Recalibration.restore(document.get("recalibration", {}))
-        return cls(model, Calibrator(said["method"], values), moved)
+        glance = Glance.model_validate(document.get("glance", {}))
+        return cls(model, Calibrator(said["method"], values), moved, glance)
 
 
 @dataclass(frozen=True)
@@ -117,9 +128,18 @@ def refuse_missing(choice: BenchmarkChoice) -> None:
 
 
 def fit_benchmarks(
-    table: pa.Table, schema: Schema, y: FloatArray, parts: HeldOut, choice: BenchmarkChoice, seed: int
+    table: pa.Table,
+    schema: Schema,
+    y: FloatArray,
+    parts: HeldOut,
+    choice: BenchmarkChoice,
+    seed: int,
+    glance: Glance = NOTHING,
 ) -> Benchmarks:
-    """Fit the traditional models under the protocol of :func:`bezant.training.table.fit_table`."""
+    """Fit the traditional models under the protocol of :func:`bezant.training.table.fit_table`.
+
+    Of rows with records they read what ``glance`` tells of these.
+    """
     keys: tuple[str, ...]
     if isinstance(choice, tuple):
         keys = choice
@@ -133,6 +153,7 @@ def fit_benchmarks(
             (), {}, ("No traditional model was fitted: there are no held-out rows to judge it.",)
         )
     if keys:
+        table, schema = glance.told(table), glance.told_schema(schema)
         training, stopping, judging = (table.take(i) for i in (parts.training, parts.stopping, parts.judging))
     # With folds every row judges, by a model of the configuration that the whole table chose: this flatters
     # the rival a little.
@@ -157,7 +178,7 @@ def fit_benchmarks(
         except Exception as error:  # a rival's failure must not lose a trained model
             notes.append(f"The traditional model {key} could not be fitted ({type(error).__name__}): {error}")
             continue
-        benchmark = Benchmark(final, calibration.calibrator)
+        benchmark = Benchmark(final, calibration.calibrator, glance=glance)
         models.append(benchmark)
         judged[benchmark.name] = calibration.cross_fitted
         notes.extend(final.notes_)

@@ -29,6 +29,7 @@ from bezant.desks.loss.ahead import Ahead, checked_caution, look_ahead
 from bezant.desks.loss.rivals import fit_severity_rivals, restore_rival
 from bezant.evidence.values import ValueEvaluation, evaluate_values
 from bezant.metrics.target_statistics import stratified_folds
+from bezant.network.fields.glance import Glance
 from bezant.network.fractions import LevelMap, checked_levels, crossed_intervals, predicted_fractions
 from bezant.network.mean_calibration import calibrate_mean
 from bezant.network.model import TrunkName
@@ -196,7 +197,8 @@ class LossSeverity(RegressorMixin, TableEstimator):  # type: ignore[misc]
         interrupted = any(run.ended == "interrupted" for run in fitted.runs)
         ahead = Ahead() if interrupted else look_ahead(intake, lost, plan, caution, self.progress)
         wanted = self.benchmark and not interrupted
-        rivals = fit_severity_rivals(intake, lost, fitted.parts, wanted, ahead.most_slope, seed)
+        glance = Glance.of(fitted.model.encoding)
+        rivals = fit_severity_rivals(intake, lost, fitted.parts, wanted, ahead.most_slope, seed, glance)
         self.schema_, self.check_, self.history_ = fitted.model.schema, intake.check, fitted.runs
         self.benchmarks_ = rivals.models
         self._calibrate(fitted, intake, lost, rivals.judged, ahead, seed)
