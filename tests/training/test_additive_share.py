@@ -5,8 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import bezant as bz
 from bezant.network.additive import SHARE
-from bezant.training.additive_share import SHARES, best_share, share_note, shared
+from bezant.training.additive_share import (
+    SHARE_OF_FEW,
+    SHARES,
+    best_share,
+    share_note,
+    shared,
+    usual_share,
+)
 from drawn import drawn_model
 
 
@@ -38,3 +46,17 @@ def test_a_network_without_an_additive_member_says_nothing_of_it() -> None:
     assert share_note(drawn_model()[0].network) == ()
     (note,) = share_note(drawn_model(additive=True)[0].network)
     assert note.startswith("25% of each answer")
+
+
+def test_of_very_few_outcomes_most_of_the_answer_is_the_additive_members() -> None:
+    for rarer, share in ((0, SHARE_OF_FEW), (29, SHARE_OF_FEW), (30, SHARE), (500, SHARE)):
+        outcomes = np.zeros(1200)
+        outcomes[:rarer] = 1
+        assert usual_share(outcomes) == usual_share(1 - outcomes) == share
+
+
+def test_a_table_with_few_events_is_answered_so() -> None:
+    rows = bz.datasets.load("german-credit").iloc[:60]
+    y = rows.pop("default").to_numpy()
+    risk = bz.CreditRisk(training={"max_epochs": 1}, benchmark=False, random_state=0).fit(rows, y)
+    assert any(note.startswith("75% of each answer") for note in risk.notes_)

@@ -20,7 +20,6 @@ import torch
 from bezant.metrics.classification import roc_auc
 from bezant.metrics.target_statistics import stratified_folds
 from bezant.network.adaptation import settle
-from bezant.network.additive import SHARE
 from bezant.network.backbones import BackboneConfig
 from bezant.network.batch import Batch
 from bezant.network.calibration import Calibration, Calibrator, calibrate
@@ -32,7 +31,7 @@ from bezant.network.record_encoder import RecordsConfig
 from bezant.network.scoring import TableModel
 from bezant.network.sizes import SizeName
 from bezant.schema import Schema
-from bezant.training.additive_share import answers_apart, best_share, share_note
+from bezant.training.additive_share import answers_apart, best_share, share_note, usual_share
 from bezant.training.loop import Observer, TrainingRun, train
 from bezant.training.plan import EMBEDDED_UP_TO, SMALL_SIZES, TablePlan
 from bezant.training.rows import Rows
@@ -172,11 +171,11 @@ def fit_table(
         )
     notes.extend((*plan.taught_note(run.best_epoch), *run.notes))
     plain = Calibrator("none", torch.empty(0))
-    share = SHARE
+    share = usual_share(halves(y))
     if stopping is not None and network.additive is not None:
         assert stopping.target is not None
         share = best_share(answers_apart(network, stopping), stopping.target.double().numpy())
-        network.give_share(share)
+    network.give_share(share)
     notes.extend(share_note(network))
     first = TableModel(schema, encoding, network, plain)
     if not len(parts.judging):
