@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +33,7 @@ from bezant.desks.credit.credit_risk import CreditRisk
 from bezant.desks.pretraining.history_model import HistoryModel
 from bezant.histories import with_records
 from bezant.metrics.classification import roc_auc
+from bezant.network.adaptation import Adapt
 from bezant.network.fields.encoding import learn_encoding
 from bezant.network.history import COMPONENTS
 from bezant.network.sizes import SizeName
@@ -177,11 +178,23 @@ def boosted(x: FloatArray, y: FloatArray, learning: Any, judging: Any, seed: int
 
 
 def network(
-    question: Question, learning: Any, judging: Any, start: HistoryModel | None, size: SizeName, seed: int
+    question: Question,
+    learning: Any,
+    judging: Any,
+    start: HistoryModel | None,
+    size: SizeName,
+    seed: int,
+    adapt: Adapt | Literal["auto"] = "auto",
 ) -> float:
     """Return the AUC of bezant."""
     risk = CreditRisk(
-        time="eval_ts", size=size, benchmark=False, pretrained=start, progress=False, random_state=seed
+        time="eval_ts",
+        size=size,
+        benchmark=False,
+        pretrained=start,
+        adapt=adapt,
+        progress=False,
+        random_state=seed,
     )
     risk.fit(question.rows.take(pa.array(learning)), question.y[learning])
     p = risk.predict_proba(question.rows.take(pa.array(judging)))[:, 1]
@@ -197,6 +210,8 @@ def foreseen(
     *,
     bare: bool,
     epochs: int | None = None,
+    adapt: Adapt | Literal["auto"] = "auto",
+    labels: Sequence[str] = LABELS,
 ) -> Iterator[str]:
     """Yield the AUC of each model on each label, each when it is known, then the table."""
     chosen = users_of(folder, users)
@@ -218,7 +233,7 @@ def foreseen(
     yield f"{events.num_rows:,} events of {len(chosen):,} users; {' '.join(model.notes_)}"
     figures: dict[tuple[str, str], list[float]] = {}
     sizes = {}
-    for label in LABELS:
+    for label in labels:
         question = ask(folder, label, events, profiles, model)
         sizes[label] = f"{len(question.y):,} users, {int(question.y.sum()):,} positive"
         for seed in range(seeds):
@@ -230,7 +245,7 @@ def foreseen(
             found = {
                 BOOSTED: boosted(question.told, question.y, learning, judging, seed),
                 BOTH: boosted(both, question.y, learning, judging, seed),
-                STARTED: network(question, learning, judging, model, size, seed),
+                STARTED: network(question, learning, judging, model, size, seed, adapt),
             }
             if bare:
                 found[BARE] = network(question, learning, judging, None, size, seed)
@@ -238,10 +253,15 @@ def foreseen(
                 figures.setdefault((name, label), []).append(auc)
                 yield f"{label}, seed {seed}, {name}: {auc:.4f}"
     yield f"\nAUC, {seeds} seeds: " + "; ".join(f"{k}: {v}" for k, v in sizes.items()) + "\n"
-    yield "| | " + " | ".join(LABELS) + " |"
-    yield "|---|" + "---|" * len(LABELS)
+    yield "| | " + " | ".join(labels) + " |"
+    yield "|---|" + "---|" * len(labels)
     for name in dict.fromkeys(name for name, _ in figures):
-        yield f"| {name} | " + " | ".join(interval(figures[name, label]) for label in LABELS) + " |"
+        yield f"| {name} | " + " | ".join(interval(figures[name, label]) for label in labels) + " |"
+    for name in (BOTH, STARTED):
+        ahead = (
+            interval(list(np.subtract(figures[name, label], figures[BOOSTED, label]))) for label in labels
+        )
+        yield f"| {name}, less {BOOSTED} | " + " | ".join(ahead) + " |"
 
 
 def latest_records(rows: pa.Table, most: int) -> pa.Table:
@@ -346,6 +366,8 @@ def main() -> None:
     parser.add_argument("--window", type=int, default=256, help="Latest records that pretraining reads.")
     parser.add_argument("--epochs", type=int, default=None, help="Most passes of pretraining.")
     parser.add_argument("--bare", action="store_true", help="Also train on the labels alone.")
+    parser.add_argument("--adapt", default="auto", choices=("auto", "frozen", "lora", "full"))
+    parser.add_argument("--labels", nargs="+", default=LABELS, choices=LABELS)
     parser.add_argument("--speed", action="store_true", help="Measure events a second instead.")
     given = parser.parse_args()
     logging.getLogger("bezant").setLevel(logging.ERROR)
@@ -356,7 +378,8 @@ def main() -> None:
             lines = speeds(folder, given.users or 100, given.size)
         else:
             asked = (folder, given.users, given.size, given.seeds, given.window)
-            lines = foreseen(*asked, bare=given.bare, epochs=given.epochs)
+            how = {"epochs": given.epochs, "adapt": given.adapt, "labels": given.labels}
+            lines = foreseen(*asked, bare=given.bare, **how)
         for line in lines:
             print(line, flush=True)
     except InputError as error:
