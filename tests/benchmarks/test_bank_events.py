@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bezant.benchmarks import bank_events
+from bezant.benchmarks.pretraining import latest_records
 from bezant.schema import RECORDS
 from bezant.types import InputError
 
@@ -67,7 +68,7 @@ def test_attributes_become_columns(bank: Path) -> None:
 
 def test_only_the_latest_records_are_kept() -> None:
     rows = pa.table({"who": [1, 2, 3], RECORDS: [[1, 2, 3], [], [4]]})
-    assert bank_events.latest_records(rows, 2)[RECORDS].to_pylist() == [[2, 3], [], [4]]
+    assert latest_records(rows, 2)[RECORDS].to_pylist() == [[2, 3], [], [4]]
 
 
 def test_a_folder_without_a_bank_is_refused_in_one_sentence(

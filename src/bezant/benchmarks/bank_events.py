@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sklearn.model_selection import train_test_split
 
-from bezant.benchmarks.pretraining import interval
+from bezant.benchmarks.pretraining import interval, latest_records
 from bezant.desks.credit.credit_risk import CreditRisk
 from bezant.desks.pretraining.history_model import HistoryModel
 from bezant.histories import with_records
@@ -37,7 +37,7 @@ from bezant.network.adaptation import Adapt
 from bezant.network.fields.encoding import learn_encoding
 from bezant.network.history import COMPONENTS
 from bezant.network.sizes import SizeName
-from bezant.schema import RECORDS, infer_schema
+from bezant.schema import infer_schema
 from bezant.training.plan import readable
 from bezant.types import FloatArray, InputError
 
@@ -157,9 +157,9 @@ def ask(folder: Path, label: str, events: pa.Table, profiles: pa.Table, model: H
     return Question(rows, told_of(rows), vectors, y)
 
 
-def told_of(rows: pa.Table) -> FloatArray:
+def told_of(rows: pa.Table, time: str = "eval_ts") -> FloatArray:
     """Return attributes as codes and the aggregates of records, for models that read numbers."""
-    schema = infer_schema(rows, time="eval_ts")
+    schema = infer_schema(rows, time=time)
     typed = schema.conform(rows).table
     encoding = learn_encoding(typed, schema, aggregates=True)
     encoded = encoding.encode(typed)
@@ -262,19 +262,6 @@ def foreseen(
             interval(list(np.subtract(figures[name, label], figures[BOOSTED, label]))) for label in labels
         )
         yield f"| {name}, less {BOOSTED} | " + " | ".join(ahead) + " |"
-
-
-def latest_records(rows: pa.Table, most: int) -> pa.Table:
-    """Return rows with at most so many of their latest records."""
-    lists = rows[RECORDS].combine_chunks()
-    lists = lists.chunk(0) if isinstance(lists, pa.ChunkedArray) else lists
-    ends = lists.offsets.to_numpy()
-    begins = np.maximum(ends[1:] - most, ends[:-1])
-    kept = ends[1:] - begins
-    offsets = np.concatenate([[0], np.cumsum(kept)])
-    places = np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], kept)
-    column = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), lists.values.take(pa.array(places)))
-    return rows.set_column(rows.column_names.index(RECORDS), RECORDS, column)
 
 
 # -------------------------------------------------------------------------------------------------- speed

@@ -22,8 +22,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sklearn.ensemble import IsolationForest
 
-from bezant.benchmarks.bank_events import latest_records, opened, read_events, users_of
-from bezant.benchmarks.pretraining import interval
+from bezant.benchmarks.bank_events import opened, read_events, users_of
+from bezant.benchmarks.pretraining import interval, latest_records
 from bezant.desks.pretraining.history_model import HistoryModel
 from bezant.histories import with_records
 from bezant.metrics.classification import roc_auc

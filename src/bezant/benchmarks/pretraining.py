@@ -4,6 +4,8 @@ Run it with ``python -m bezant.benchmarks.pretraining``. Each seed draws custome
 and learns from 1 %, 10 % and all labels of the others; pretraining reads the others' purchases before the cut
 and no label. Beside the network stand logistic regression and LightGBM on recency, frequency and money of the
 same labelled customers. Then each term of pretraining is switched off in turn.
+
+:mod:`bezant.benchmarks.bank_pretraining` asks the same of the labels of a synthetic bank.
 """
 
 from __future__ import annotations
@@ -11,13 +13,15 @@ from __future__ import annotations
 import argparse
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 from scipy.stats import t as students_t
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
@@ -42,8 +46,8 @@ SHARES, HELD_OUT, ABLATED = (0.01, 0.1, 1.0), 0.3, 0.1
 
 BARE, STARTED = "network, not pretrained (joint training)", "network, pretrained (as by default)"
 FUSED, JOINT = "network, pretrained, late fusion (frozen)", "network, pretrained, joint (full)"
-LOGISTIC, BOOSTED = "logistic regression, RFM", "LightGBM, RFM"
-VECTORS = "logistic regression, RFM and vectors"
+LOGISTIC, BOOSTED = "logistic regression, aggregates", "LightGBM, aggregates"
+VECTORS = "logistic regression, aggregates and vectors"
 
 Figures = dict[tuple[str, float], list[float]]
 """AUC of each seed by model and share of the labels."""
@@ -57,26 +61,29 @@ class Customers:
     ----------
     rows : pyarrow.Table
         n rows: the cut, by which the time since the last record is known, and the records before it.
-    rfm : float array, shape (n, 7)
-        Recency, frequency, money.
-    active : float array, shape (n,)
-        1 if anything is bought in the weeks after the cut.
+    told : float array, shape (n, f)
+        What the traditional models read, such as recency, frequency, money.
+    y : float array, shape (n,)
+        The label, such as 1 if anything is bought in the weeks after the cut.
     learning, judging : int arrays
         Places.
+    window : int, optional
+        Latest records that pretraining and the network read one by one; as usual if not given.
     """
 
     rows: pa.Table
-    rfm: FloatArray
-    active: FloatArray
+    told: FloatArray
+    y: FloatArray
     learning: IntArray
     judging: IntArray
+    window: int | None = None
 
     def labelled(self, share: float, seed: int) -> IntArray:
         """Return the places of so many of those who are learned from, both outcomes in proportion."""
         random = np.random.default_rng(seed)
         drawn = []
         for outcome in (0, 1):
-            own = self.learning[self.active[self.learning] == outcome]
+            own = self.learning[self.y[self.learning] == outcome]
             drawn.append(random.permutation(own)[: max(round(share * len(own)), 5)])
         return np.sort(np.concatenate(drawn))
 
@@ -106,7 +113,7 @@ def traditional(customers: Customers, places: IntArray) -> dict[str, float]:
     """Return the AUC of the models on recency, frequency and money."""
     import lightgbm
 
-    x, y, judging = customers.rfm, customers.active, customers.judging
+    x, y, judging = customers.told, customers.y, customers.judging
     boosted = lightgbm.LGBMClassifier(
         n_estimators=150,
         learning_rate=0.03,
@@ -122,9 +129,10 @@ def traditional(customers: Customers, places: IntArray) -> dict[str, float]:
 def regression(x: FloatArray, customers: Customers, places: IntArray) -> float:
     """Return the AUC of a logistic regression on the ranks of features, shape (n, f)."""
     spread = QuantileTransformer(n_quantiles=min(200, len(places)), output_distribution="normal")
-    model = make_pipeline(spread, StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
-    model.fit(x[places], customers.active[places])
-    return roc_auc(customers.active[customers.judging], model.predict_proba(x[customers.judging])[:, 1])
+    filled = SimpleImputer(strategy="median", keep_empty_features=True)
+    model = make_pipeline(filled, spread, StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
+    model.fit(x[places], customers.y[places])
+    return roc_auc(customers.y[customers.judging], model.predict_proba(x[customers.judging])[:, 1])
 
 
 def network(
@@ -142,12 +150,13 @@ def network(
         benchmark=False,
         pretrained=start,
         adapt=adapt,
+        network=None if customers.window is None else {"window": customers.window},
         progress=False,
         random_state=seed,
     )
-    risk.fit(customers.rows.take(pa.array(places)), customers.active[places])
+    risk.fit(customers.rows.take(pa.array(places)), customers.y[places])
     p = risk.predict_proba(customers.rows.take(pa.array(customers.judging)))[:, 1]
-    return roc_auc(customers.active[customers.judging], p)
+    return roc_auc(customers.y[customers.judging], p)
 
 
 def pretrained(
@@ -155,22 +164,36 @@ def pretrained(
 ) -> HistoryModel:
     """Pretrain on the customers who are learned from, without their labels."""
     model = HistoryModel(size=size, until="cut", terms=tuple(terms), progress=False, random_state=seed)
-    return model.pretrain(customers.rows.take(pa.array(customers.learning)))
+    model.window = customers.window or model.window
+    rows = customers.rows.select(["cut", RECORDS]).take(pa.array(customers.learning))
+    return model.pretrain(rows if customers.window is None else latest_records(rows, customers.window))
+
+
+def latest_records(rows: pa.Table, most: int) -> pa.Table:
+    """Return rows with at most so many of their latest records."""
+    lists = rows[RECORDS].combine_chunks()
+    lists = lists.chunk(0) if isinstance(lists, pa.ChunkedArray) else lists
+    ends = lists.offsets.to_numpy()
+    begins = np.maximum(ends[1:] - most, ends[:-1])
+    kept = ends[1:] - begins
+    offsets = np.concatenate([[0], np.cumsum(kept)])
+    places = np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], kept)
+    column = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), lists.values.take(pa.array(places)))
+    return rows.set_column(rows.column_names.index(RECORDS), RECORDS, column)
 
 
 def vectors(model: HistoryModel, customers: Customers) -> FloatArray:
     """Return the vectors of all customers, float64 (n, R)."""
-    found = model.embed(customers.rows)
+    found = model.embed(customers.rows.select(["cut", RECORDS]))
     return np.stack([column.to_numpy() for column in found.columns], 1).astype(np.float64)
 
 
 def one_seed(
-    data: str, count: int, size: SizeName, seed: int, ablation: bool
+    customers: Customers, size: SizeName, seed: int, ablation: bool
 ) -> Iterator[tuple[str, float, float]]:
     """Yield model, share of the labels and AUC of one draw."""
-    customers = draw_customers(data, count, seed)
     model = pretrained(customers, size, seed)
-    both = np.hstack([customers.rfm, vectors(model, customers)])
+    both = np.hstack([customers.told, vectors(model, customers)])
     for share in SHARES:
         places = customers.labelled(share, seed)
         for name, auc in traditional(customers, places).items():
@@ -187,7 +210,7 @@ def one_seed(
         for term in TERMS:
             model = pretrained(customers, size, seed, [t for t in TERMS if t != term])
             yield f"pretrained without {term!r}", ABLATED, network(customers, places, model, size, seed)
-            both = np.hstack([customers.rfm, vectors(model, customers)])
+            both = np.hstack([customers.told, vectors(model, customers)])
             yield f"pretrained without {term!r}: {VECTORS}", ABLATED, regression(both, customers, places)
 
 
@@ -210,16 +233,24 @@ def table(figures: Figures) -> Iterator[str]:
 
 
 def compare(
-    data: str, count: int, size: SizeName, seeds: Sequence[int], *, ablation: bool = True
+    draw: Callable[[int], Customers], size: SizeName, seeds: Sequence[int], *, ablation: bool = True
 ) -> Iterator[str]:
-    """Yield each figure when it is known, then the table."""
+    """Yield each figure when it is known, then the table.
+
+    Parameters
+    ----------
+    draw : callable
+        Gives the customers of a seed.
+    """
     figures: Figures = {}
+    drawn = ""
     for seed in seeds:
-        for name, share, auc in one_seed(data, count, size, seed, ablation):
+        customers = draw(seed)
+        drawn = f"{len(customers.y):,} customers, {len(customers.judging):,} of them held out"
+        for name, share, auc in one_seed(customers, size, seed, ablation):
             figures.setdefault((name, share), []).append(auc)
             yield f"seed {seed}, {share:.0%} of the labels, {name}: {auc:.4f}"
-    judged = round(HELD_OUT * count)
-    yield f"\n{data}, {count:,} customers, {judged:,} of them held out; size {size!r}, {len(seeds)} seeds\n"
+    yield f"\n{drawn}; size {size!r}, {len(seeds)} seeds\n"
     yield from table(figures)
 
 
@@ -234,8 +265,8 @@ def main() -> None:
     given = parser.parse_args()
     logging.getLogger("bezant").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message="X does not have valid feature names")
-    how = (given.data, given.customers, given.size, range(given.seeds))
-    for line in compare(*how, ablation=not given.no_ablation):
+    draw = partial(draw_customers, given.data, given.customers)
+    for line in compare(draw, given.size, range(given.seeds), ablation=not given.no_ablation):
         print(line, flush=True)
 
 

@@ -20,7 +20,6 @@ import torch
 from bezant.metrics.classification import roc_auc
 from bezant.metrics.target_statistics import stratified_folds
 from bezant.network.adaptation import settle
-from bezant.network.backbones import BackboneConfig
 from bezant.network.batch import Batch
 from bezant.network.calibration import Calibration, Calibrator, calibrate
 from bezant.network.fields.embedding import FieldConfig
@@ -307,8 +306,12 @@ def prepare_encoding(
     else:
         found = FieldConfig(n_bins=(), cardinalities=encoding.records.cardinalities)
         size: SizeName = "tiny" if plan.small and network.size in SMALL_SIZES else network.size
-        wish = network.records or RecordsConfig(backbone=BackboneConfig(size=size))
-        network = network.model_copy(update={"records": wish.model_copy(update={"fields": found})})
+        wish = network.records or RecordsConfig()
+        backbone = wish.backbone
+        if "size" not in backbone.model_fields_set:
+            backbone = backbone.model_copy(update={"size": size})
+        wish = wish.model_copy(update={"fields": found, "backbone": backbone})
+        network = network.model_copy(update={"records": wish})
     return encoding, network
 
 

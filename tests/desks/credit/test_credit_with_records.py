@@ -67,6 +67,17 @@ def test_the_teacher_and_the_traditional_models_read_records_at_a_glance(
     np.testing.assert_array_equal(loaded.score_table(risk.model_.conform(table).table), p)
 
 
+def test_a_window_leaves_the_backbone_as_large_as_asked(customers: tuple[pa.Table, FloatArray]) -> None:
+    table, again = customers
+    quick = {"max_epochs": 1, "batch_size": 256}
+    for settings in ({"window": 8}, {"window": 8, "backbone": {"kind": "rnn"}}):
+        risk = bz.CreditRisk(size="tiny", training=quick, network=settings, benchmark=False, random_state=0)
+        risk.fit(table[:300], again[:300])
+        read = risk.model_.network.config.records
+        assert read is not None
+        assert (read.window, read.backbone.size) == (8, "tiny")
+
+
 def test_rows_without_the_column_are_refused(fitted: bz.CreditRisk) -> None:
     with pytest.raises(InputError, match="with_records"):
         fitted.predict_proba(pa.table({"x": [1.0]}))
