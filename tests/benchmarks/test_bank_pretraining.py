@@ -30,7 +30,7 @@ def test_a_row_has_attributes_and_the_records_before_its_moment(tmp_path: Path) 
 
 def test_those_who_judge_are_not_learned_from() -> None:
     rows = pa.table({"cut": np.arange(10)})
-    drawn = bank_pretraining.draw_users(rows, np.zeros((10, 1)), np.zeros(10), 32, 0)
+    drawn = bank_pretraining.draw_users(rows, np.zeros((10, 1)), np.zeros(10), 32, None, 0)
     assert len(drawn.judging) == 3
     assert sorted([*drawn.judging, *drawn.learning]) == list(range(10))
 

@@ -38,11 +38,13 @@ def read_question(
     return rows.drop_columns(["user_id"]), y
 
 
-def draw_users(rows: pa.Table, told: FloatArray, y: FloatArray, window: int, seed: int) -> Customers:
+def draw_users(
+    rows: pa.Table, told: FloatArray, y: FloatArray, window: int, epochs: int | None, seed: int
+) -> Customers:
     """Hold some of n users out: told (n, f) is what the traditional models read, y (n,) the label."""
     order = np.random.default_rng(seed).permutation(len(y))
     judging, learning = np.split(order, [round(HELD_OUT * len(y))])
-    return Customers(rows, told, y, np.sort(learning), np.sort(judging), window)
+    return Customers(rows, told, y, np.sort(learning), np.sort(judging), window, epochs)
 
 
 def main() -> None:
@@ -53,6 +55,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=None, help="The first so many users; all if not given.")
     parser.add_argument("--size", default="tiny", choices=("tiny", "small", "base"))
     parser.add_argument("--window", type=int, default=32, help="Latest records that are read one by one.")
+    parser.add_argument("--epochs", type=int, default=None, help="Most passes of pretraining.")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--ablation", action="store_true", help="Also switch each term of pretraining off.")
     given = parser.parse_args()
@@ -62,7 +65,7 @@ def main() -> None:
         chosen = users_of(opened(given.folder), given.users)
         events, profiles = read_events(given.folder, chosen), read_profiles(given.folder, chosen)
         rows, y = read_question(given.folder, given.label, events, profiles)
-        draw = partial(draw_users, rows, told_of(rows, time="cut"), y, given.window)
+        draw = partial(draw_users, rows, told_of(rows, time="cut"), y, given.window, given.epochs)
         for line in compare(draw, given.size, range(given.seeds), ablation=given.ablation):
             print(line, flush=True)
     except InputError as error:

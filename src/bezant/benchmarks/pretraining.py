@@ -69,6 +69,8 @@ class Customers:
         Places.
     window : int, optional
         Latest records that pretraining and the network read one by one; as usual if not given.
+    epochs : int, optional
+        Most passes of pretraining; as usual if not given.
     """
 
     rows: pa.Table
@@ -77,6 +79,7 @@ class Customers:
     learning: IntArray
     judging: IntArray
     window: int | None = None
+    epochs: int | None = None
 
     def labelled(self, share: float, seed: int) -> IntArray:
         """Return the places of so many of those who are learned from, both outcomes in proportion."""
@@ -165,6 +168,7 @@ def pretrained(
     """Pretrain on the customers who are learned from, without their labels."""
     model = HistoryModel(size=size, until="cut", terms=tuple(terms), progress=False, random_state=seed)
     model.window = customers.window or model.window
+    model.training = None if customers.epochs is None else {"max_epochs": customers.epochs}
     rows = customers.rows.select(["cut", RECORDS]).take(pa.array(customers.learning))
     return model.pretrain(rows if customers.window is None else latest_records(rows, customers.window))
 
