@@ -282,3 +282,14 @@ def test_records_that_are_text_are_noted() -> None:
 def test_only_a_table_of_pyarrow_is_inferred_from() -> None:
     with pytest.raises(InputError, match=r"give a pyarrow\.Table; bezant\.check and fit read any frame"):
         infer_schema(pd.DataFrame({"a": [1]}))
+
+
+def test_times_of_which_some_say_their_zone_are_refused_or_noted() -> None:
+    mixed = pa.table({"t": ["2024-01-01T00:00:00+02:00", "2024-01-02", "2024-01-03T10:00:00Z"]})
+    with pytest.raises(
+        InputError, match=r"says the zone of 2 of its 3 times, such as .*, such as '2024-01-02'"
+    ):
+        infer_schema(mixed, time="t")
+    assert "2 of 3 with a zone" in infer_schema(mixed).fields[0].note
+    one_way = mixed.take([0, 2])
+    assert "zone" not in infer_schema(one_way, time="t").fields[0].note

@@ -26,6 +26,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from bezant.histories.readers.writing import refuse_taken
 from bezant.types import ArtifactError, InputError
 
 FORMAT = "bezant-model"
@@ -41,9 +42,12 @@ def write_whole(path: Path, data: bytes) -> None:
 
     Raises
     ------
+    InputError
+        If the name is one of a device or a folder, which the file would take the place of.
     OSError
         If it cannot be written (a full disk, say); the old file stays as it was.
     """
+    refuse_taken(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     _write_whole(path, data)
 
@@ -131,7 +135,7 @@ def _save_folder(path: Path, tensors: Mapping[str, Tensor], documents: Mapping[s
     for _ in range(READINGS):
         before = _place(path)
         try:
-            _refuse_foreign_folder(path)
+            refuse_foreign_folder(path)
             break
         except InputError:
             if _place(path) == before:
@@ -283,8 +287,14 @@ def _fingerprint(data: bytes) -> dict[str, Any]:
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def _refuse_foreign_folder(path: Path) -> None:
-    """Refuse to replace anything but a saved model with nothing of the user's in it: replacing deletes."""
+def refuse_foreign_folder(path: Path) -> None:
+    """Refuse to replace anything but a saved model with nothing of the user's in it: replacing deletes.
+
+    Raises
+    ------
+    InputError
+        If something else is there, or something of the user's lies in the model's folder.
+    """
     if not path.exists() or (path.is_dir() and not _names(path)):
         return
     ours: set[str] = set()

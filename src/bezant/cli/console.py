@@ -60,22 +60,59 @@ def _plain(value: Any) -> Any:
 
 
 def refuse_unwritable(path: Path, *, source: str | None = None) -> Path:
-    """Return the path if a file or folder can be written there; say so before hours are spent.
+    """Return the path if a file can be written there; say so before hours are spent.
 
     Parameters
     ----------
     path : Path
-        Where something will be written; its folder is made if need be.
+        Where a file will be written; its folder is made if need be.
     source : str, optional
         The file that is read, which must not be the one that is written.
 
     Raises
     ------
     InputError
-        If the folder cannot be made or written to, or the path is the source itself.
+        If the folder cannot be made or written to, or the path is the source itself, a folder or a device.
     """
+    from bezant.histories.readers.writing import refuse_taken
+
+    _refuse_source(path, source)
+    refuse_taken(path)
+    _probe(path)
+    return path
+
+
+def refuse_unsavable(path: Path, *, source: str | None = None) -> Path:
+    """Return the path if a model's folder can be written there; say so before hours are spent.
+
+    Parameters
+    ----------
+    path : Path
+        Where the folder will be; the one around it is made if need be.
+    source : str, optional
+        The file that is read, which must not be what is written.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be made, or something is there that is no saved model and would be lost.
+    """
+    _refuse_source(path, source)
+    if path.exists():
+        from bezant.artifacts import refuse_foreign_folder  # which takes seconds to import
+
+        refuse_foreign_folder(path.resolve())  # a link stays, and what it points to is replaced
+    _probe(path)
+    return path
+
+
+def _refuse_source(path: Path, source: str | None) -> None:
     if source is not None and Path(source).exists() and path.resolve() == Path(source).resolve():
         raise InputError(f"{str(path)!r} is the file that is read; give another name for the output.")
+
+
+def _probe(path: Path) -> None:
+    """Make a file beside the path and take it away again."""
     folder = path.parent
     probe = folder / f".bezant-{os.getpid()}"
     try:
@@ -86,4 +123,3 @@ def refuse_unwritable(path: Path, *, source: str | None = None) -> Path:
         raise InputError(
             f"Cannot write {str(path)!r} ({error.strerror or error}); choose a folder that can be written to."
         ) from error
-    return path

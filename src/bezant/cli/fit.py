@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bezant.cli.console import print_json, refuse_unwritable, say, show
+from bezant.cli.console import print_json, refuse_unsavable, refuse_unwritable, say, show
 from bezant.cli.data import data_line, schema_of, two_columns
 from bezant.cli.records import Adapt, AdaptName, Entity, Pretrained, RecordsFile, RecordTime, TypedRecords
 from bezant.cli.sources import (
@@ -167,9 +167,9 @@ def fit_credit(
             "--report needs rows that the model has not seen: give --cutoff too, or write the report "
             "from another file with: bezant report."
         )
-    for path in (out, report):
-        if path is not None:
-            refuse_unwritable(path, source=file)
+    refuse_unsavable(out, source=file)
+    if report is not None:
+        refuse_unwritable(report, source=file)
     refuse_untrackable(mlflow)
     typed = TypedRecords(records, entity, record_time)
     with_records = typed.file is not None or pretrained is not None

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from bezant.cli.console import out as console
-from bezant.cli.console import print_json, refuse_unwritable, show
+from bezant.cli.console import print_json, refuse_unsavable, refuse_unwritable, show
 from bezant.cli.fit import Epochs, Seed, Size, SizeName
 from bezant.cli.sources import AsJson, File, read_source
 from bezant.types import InputError
@@ -45,7 +45,11 @@ def fit_demand(
     ),
     write: Annotated[
         Path | None,
-        typer.Option("--write", metavar="CSV", help="Write what is expected of each customer there."),
+        typer.Option(
+            "--write",
+            metavar="FILE",
+            help="Write what is expected of each customer there: .csv, .tsv or .parquet.",
+        ),
     ] = None,
     report: Annotated[
         Path | None,
@@ -65,13 +69,17 @@ def fit_demand(
     Where the file reaches the end of the horizon, the report shows what came of all customers; else of those
     held out of the fit.
     """
-    for path in (out, write, report):
+    refuse_unsavable(out, source=file)
+    for path in (write, report):
         if path is not None:
             refuse_unwritable(path, source=file)
     if segments is not None and segments < 2:
         raise InputError(f"--segments is a number of groups from 2 on, not {segments}; leave it out for 6.")
     from bezant.desks.customers.demand import CustomerDemand
+    from bezant.histories.readers import BatchWriter, write_table
 
+    if write is not None:
+        BatchWriter(write)  # refuses a suffix that it does not write
     demand = CustomerDemand(
         horizon=horizon,
         customer=customer,
@@ -85,7 +93,7 @@ def fit_demand(
     demand.fit(events, until)
     demand.save(out)
     if write is not None:
-        _write(demand, write)
+        write_table(demand.predict(), write)
     if report is not None:
         demand.report(report, events if demand.reaches(events) else None)
     if as_json:
@@ -101,18 +109,6 @@ def fit_demand(
     _show(demand, segments, out)
     if report is not None:
         show(f"Report  {report}")
-
-
-def _write(demand: CustomerDemand, path: Path) -> None:
-    """Write what is expected of each customer, whole or not at all."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    from bezant.artifacts import write_whole
-
-    buffer = pa.BufferOutputStream()
-    csv.write_csv(demand.predict(), buffer)
-    write_whole(path, buffer.getvalue().to_pybytes())
 
 
 def _show(demand: CustomerDemand, segments: int | None, out: Path) -> None:

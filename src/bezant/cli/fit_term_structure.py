@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from bezant.cli.console import out as console
-from bezant.cli.console import print_json, refuse_unwritable, show
+from bezant.cli.console import print_json, refuse_unsavable, show
 from bezant.cli.fit import Seed, Size, SizeName
 from bezant.cli.sources import FEWEST_ROWS, AsJson, Drop, File, read_source
 from bezant.schema import unknown_column
@@ -56,7 +56,7 @@ def fit_term_structure(
     Loans that are still open teach the months they were seen for. Leave out, with --drop, every column that
     is only known after the loan began. 'bezant predict' writes a column for each age.
     """
-    refuse_unwritable(out, source=file)
+    refuse_unsavable(out, source=file)
     table, labels = _read(file, originated, defaulted, known_on, drop or [])
     from bezant.desks.over_time.term_structure import PDTermStructure
 

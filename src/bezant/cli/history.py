@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bezant.cli.console import print_json, refuse_unwritable, show
+from bezant.cli.console import print_json, refuse_unsavable, refuse_unwritable, show
 from bezant.cli.data import two_columns
 from bezant.cli.fit import Epochs, Seed, SizeName, training_config
 from bezant.cli.plan import Backbone, BackboneOption, Window
@@ -86,9 +86,9 @@ def pretrain(
     The model gives vectors (bezant embed), says how unlikely each event was (bezant surprise), and is what
     'bezant fit credit --pretrained' starts from.
     """
-    for path in (out, report):
-        if path is not None:
-            refuse_unwritable(path, source=events)
+    refuse_unsavable(out, source=events)
+    if report is not None:
+        refuse_unwritable(report, source=events)
     from bezant.desks.pretraining.history_model import HistoryModel
 
     chosen: dict[str, Any] = {"terms": tuple(t.value for t in terms)} if terms else {}

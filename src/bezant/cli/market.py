@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bezant.cli.console import out as console
-from bezant.cli.console import print_json, refuse_unwritable, say, show
+from bezant.cli.console import print_json, refuse_unsavable, refuse_unwritable, say, show
 from bezant.cli.covariates import CovariateColumns, Covariates, CovariatesFile, KnownAtClose, Lag, Published
 from bezant.cli.fit import Epochs, Seed, Size, SizeName
 from bezant.cli.market_checks import refuse_unjudged, say_absent
@@ -121,7 +121,7 @@ def fit_market(
     The file has a row an asset and bar: open, high, low, close, volume, of which only close is needed, or
     values. The saved model holds the bars too, so that new ones can be folded in.
     """
-    refuse_unwritable(out, source=file)
+    refuse_unsavable(out, source=file)
     beside = Covariates.typed(covariates, covariate, published, lag, known_at_close)
     table = read_source(file, raw=True)
     market = _forecaster(
@@ -159,7 +159,7 @@ def forecast(
     as_json: AsJson = False,
 ) -> None:
     """Say what comes after the last bar of each asset: quantiles, volatility, the probability of up."""
-    from bezant.histories.readers import BatchWriter, read_table
+    from bezant.histories.readers import BatchWriter, read_table, write_table
 
     if out is not None:
         refuse_unwritable(out, source=bars)
@@ -237,8 +237,8 @@ def backtest(
     as_json: AsJson = False,
 ) -> None:
     """Walk forward: everything is fitted again on what was known then, and judged beside its rivals."""
-    from bezant.histories.market.moments import read_moment
-    from bezant.histories.readers import BatchWriter, read_table
+    from bezant.histories.moments import read_moment
+    from bezant.histories.readers import BatchWriter, read_table, write_table
 
     for path in (report, out):
         if path is not None:
@@ -302,14 +302,6 @@ def load_market(model: Path, live: str | None, beside: Covariates) -> MarketFore
             f"--live are without it; give --covariates FILE --covariate {missing[0]} as for the fit."
         )
     return market.update(later)
-
-
-def write_table(table: pa.Table, path: Path) -> None:
-    """Write a table whole or not at all, by the suffix of its path."""
-    from bezant.histories.readers import BatchWriter
-
-    with BatchWriter(path) as writer:
-        writer.write(table)
 
 
 def _forecaster(

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from bezant.cli.console import out as console
-from bezant.cli.console import print_json, refuse_unwritable, show
+from bezant.cli.console import print_json, refuse_unsavable, refuse_unwritable, show
 from bezant.cli.fit import Epochs, Seed, Size, SizeName
 from bezant.cli.sources import AsJson, Drop, File, read_source
 from bezant.schema import unknown_column
@@ -42,8 +42,11 @@ def fit_recommend(
     ] = "customer",
     product: Annotated[str, typer.Option("--product", metavar="COLUMN", help="What was taken.")] = "product",
     time: Annotated[
-        str, typer.Option("--time", metavar="COLUMN", help="When; without such a column events are sets.")
-    ] = "time",
+        str | None,
+        typer.Option(
+            "--time", metavar="COLUMN", help="When; 'time' where there is one, else the events are sets."
+        ),
+    ] = None,
     drop: Drop = None,
     profiles: Annotated[
         str | None, typer.Option("--profiles", metavar="FILE", help="One row a customer.")
@@ -73,19 +76,21 @@ def fit_recommend(
     The file has one row an event. Other columns are read as what is known of the event: leave out, with
     --drop, what is known only later.
     """
-    for path in (out, report):
-        if path is not None:
-            refuse_unwritable(path, source=file)
+    refuse_unsavable(out, source=file)
+    if report is not None:
+        refuse_unwritable(report, source=file)
     table = _without(read_source(file, raw=True), drop or [])
     beside = [None if f is None else read_source(f, raw=True) for f in (profiles, products)]
-    if called is not None and (beside[1] is None or called not in beside[1].column_names):
-        raise unknown_column(called, [] if beside[1] is None else beside[1].column_names)
+    if called is not None:
+        _refuse_called(called, beside[1])
+    if time is not None and time not in table.column_names:
+        raise unknown_column(time, table.column_names)
     from bezant.desks.customers.recommender import ProductRecommender
 
     model = ProductRecommender(
         customer=customer,
         product=product,
-        time=time,
+        time=time or "time",
         size=size.value,
         members=members,
         training=None if epochs is None else {"max_epochs": epochs},
@@ -149,8 +154,9 @@ def recommend(
             refuse_unwritable(path)
     from bezant.desks.customers.recommender import ProductRecommender
     from bezant.desks.loading import load
-    from bezant.histories.readers import BatchWriter, read_table
+    from bezant.histories.readers import BatchWriter, read_table, write_table
 
+    BatchWriter(out)  # refuses a suffix that it does not write
     loaded = load(model)
     if not isinstance(loaded, ProductRecommender):
         raise InputError(f"{str(model)!r} holds a {type(loaded).__name__}; name a model of 'fit recommend'.")
@@ -164,8 +170,7 @@ def recommend(
         because=because,
     )
     table = read_table(found)
-    with BatchWriter(out) as writer:
-        writer.write(table)
+    write_table(table, out)
     if report is not None:
         drawn = None if names is None else names.slice(0, 12)
         loaded.report(report, drawn, k, called=called)
@@ -176,6 +181,13 @@ def recommend(
     show(f"{table.num_rows:,} recommendations: {out}")
     if report is not None:
         show(f"Report  {report}")
+
+
+def _refuse_called(called: str, products: pa.Table | None) -> None:
+    if products is None:
+        raise InputError(f"--called {called} is an attribute of products; give them with --products FILE.")
+    if called not in products.column_names:
+        raise unknown_column(called, products.column_names)
 
 
 def _named(customers: list[str] | None, known: pa.Array) -> pa.Array | None:

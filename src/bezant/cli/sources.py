@@ -112,7 +112,7 @@ def read_source(file: str, *, raw: bool = False) -> pa.Table:
     _refuse_unnamed(file)
     table = read_table(file)
     if not table.num_rows:
-        raise InputError(f"The file {file!r} has a header but 0 rows; give at least {FEWEST_ROWS} rows.")
+        raise InputError(f"The file {file!r} has a header but 0 rows; give one that has some.")
     return table
 
 

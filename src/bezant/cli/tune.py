@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bezant.cli import console
-from bezant.cli.console import EXIT_INTERRUPTED, print_json, refuse_unwritable, say, show
+from bezant.cli.console import EXIT_INTERRUPTED, print_json, refuse_unsavable, refuse_unwritable, say, show
 from bezant.cli.data import schema_of, two_columns
 from bezant.cli.fit import (
     Epochs,
@@ -75,9 +75,9 @@ def tune_credit(
     A fifth of the rows (the latest, with --time) takes no part in the search: there the tuned and the usual
     settings are compared. A search that was stopped goes on when the same command is typed again.
     """
-    for path in (out, study):
-        if path is not None:
-            refuse_unwritable(path, source=file)
+    refuse_unsavable(out, source=file)
+    if study is not None:
+        refuse_unwritable(study, source=file)
     refuse_untrackable(mlflow)
     rows = read_labelled(file, target, time=time, positive=positive, drop=drop or ())
     meaning = None if schema is None else schema_of(rows, schema)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bezant.cli.console import print_json, refuse_unwritable, show
+from bezant.cli.console import print_json, refuse_unsavable, show
 from bezant.cli.records import Entity, RecordsFile, RecordTime, TypedRecords
 from bezant.cli.scoring import Model, load_model, rows_to_judge
 from bezant.cli.sources import AsJson, Cutoff, File, Labelled, Positive, Target
@@ -98,6 +98,6 @@ def _read(
     typed: TypedRecords | None = None,
 ) -> tuple[CreditRisk, Labelled]:
     """Return a saved model and the rows that are to change it, once it is known where it goes."""
-    refuse_unwritable(out)
+    refuse_unsavable(out)
     risk = load_model(model)
     return risk, rows_to_judge(risk, file, target, positive, cutoff, (), typed)

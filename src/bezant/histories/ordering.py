@@ -67,7 +67,15 @@ def _sorted_rows(owners: pa.ChunkedArray, entities: pa.ChunkedArray, times: pa.C
 
 def refuse_missing(column: pa.ChunkedArray, name: str, what: str) -> None:
     """Refuse a column of ``what`` ("rows", say) in which something is missing."""
-    refuse_missing_count(column.null_count, len(column), name, what)
+    refuse_missing_count(without_blanks(column).null_count, len(column), name, what)
+
+
+def without_blanks(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column without the texts that are empty, as the empty cells of a CSV file are."""
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return column
+    blank = pc.equal(pc.utf8_trim_whitespace(column), "")
+    return pc.if_else(pc.fill_null(blank, False), pa.scalar(None, column.type), column)
 
 
 def refuse_missing_count(missing: int, rows: int, name: str, what: str) -> None:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from bezant.schema.fields import (
     DEFAULT_MISSING_MARKERS,
     HIGH_CARDINALITY,
+    ISO_8601,
     TIME_FORMATS,
     UNREADABLE_TOLERANCE,
     YEAR,
@@ -26,6 +27,7 @@ from bezant.schema.records import RECORDS, flattened, has_records
 from bezant.schema.schema import Schema
 from bezant.schema.values import (
     as_text,
+    has_zone,
     is_instant,
     parse_numbers,
     parse_times,
@@ -145,9 +147,23 @@ def _infer_time(column: pa.ChunkedArray, name: str, markers: tuple[str, ...], *,
             f"Column {name!r} holds times in more than one format: {counted.rows - lost} rows read as "
             f"{time_format!r}, but {lost} do not, such as {other!r}; write all of them in one format."
         )
+    if required and time_format == ISO_8601:
+        _refuse_some_zones(counted, name)
     return Field(
         name=name, kind=Kind.TIME, time_format=time_format, note=_time_note(counted, time_format, share)
     )
+
+
+def _refuse_some_zones(counted: _Counted, name: str) -> None:
+    """Refuse times of which some say their zone and others do not: nobody knows how far apart they are."""
+    zoned = has_zone(counted.values)
+    some = total(counted.counts.filter(zoned))
+    if 0 < some < counted.rows:
+        with_zone, without = (counted.values.filter(m)[0].as_py() for m in (zoned, pc.invert(zoned)))
+        raise InputError(
+            f"Column {name!r} says the zone of {some} of its {counted.rows} times, such as {with_zone!r}, "
+            f"and not of the others, such as {without!r}; write it behind all of them or none."
+        )
 
 
 def _parse_any_time(text: pa.Array, time_format: str) -> pa.Array:
@@ -200,6 +216,9 @@ def _time_note(counted: _Counted, time_format: str, share: float) -> str:
         and counted.share_read(_parse_any_time(counted.values, swapped)) == share
     ):
         note += f" (day and month are ambiguous: {swapped} would read them too)"
+    some = total(counted.counts.filter(has_zone(counted.values))) if time_format == ISO_8601 else 0
+    if 0 < some < counted.rows:
+        note += f" ({some} of {counted.rows} with a zone, kept as UTC; the others are taken to be UTC)"
     if "%y" in time_format:
         note += (
             f"; two-digit years after {Field.model_fields['century_pivot'].default} are of the century before"

@@ -280,12 +280,18 @@ def _with_century(stamps: pa.Array, century_pivot: int) -> pa.Array:
     return pa.array(values, pa.timestamp("us"))
 
 
+def has_zone(text: pa.Array) -> pa.Array:
+    """Tell of times in ISO 8601 whether they say their zone."""
+    zone = pc.struct_field(pc.extract_regex(text, _ISO_PATTERN), "zone")
+    return pc.fill_null(pc.not_equal(zone, ""), False)
+
+
 def _parse_iso(text: pa.Array) -> pa.Array:
     """Read dates and times such as 2004-01-31, 2004-01-31 10:20 and 2004-01-31T10:20:30.25+02:00 (as UTC)."""
     parts = pc.extract_regex(text, _ISO_PATTERN)
     date = pc.strptime(pc.utf8_slice_codeunits(text, 0, 10), format="%Y-%m-%d", unit="us", error_is_null=True)
     real = pc.equal(pc.day(date), pc.struct_field(parts, "day").cast(pa.int64()))
-    zoned = pc.fill_null(pc.not_equal(pc.struct_field(parts, "zone"), ""), False)
+    zoned = has_zone(text)
     text = pc.if_else(pc.fill_null(real, False), text, pa.scalar(None, pa.string()))
     text = pc.replace_substring_regex(text, r"(\.\d{6})\d+", r"\1")  # times are kept in microseconds
     local = pc.if_else(zoned, pa.scalar(None, pa.string()), text).cast(pa.timestamp("us"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bezant.histories.ordering import without_blanks
 from bezant.schema import unknown_column
 from bezant.types import InputError
 
@@ -34,7 +35,7 @@ def refuse_unsound_events(
     for name in filter(None, columns):
         if name not in table.column_names:
             raise unknown_column(name, table.column_names)
-        column = table[name]
+        column = without_blanks(table[name])
         lost, what = column.null_count, "missing"
         if pa.types.is_floating(column.type):
             lost += pc.sum(pc.invert(pc.is_finite(column))).as_py() or 0

@@ -240,7 +240,7 @@ def test_settings_and_events_that_cannot_be_are_refused_in_a_sentence(events):
             read_horizon(value)
     with pytest.raises(InputError, match="backbone is one of"):
         read_backbone("lstm", "tiny")
-    with pytest.raises(InputError, match="is a day such as"):
+    with pytest.raises(InputError, match="is a time such as"):
         read_day("until", "yesterday")
     with pytest.raises(InputError, match="size is one of"):
         desk(size="huge").fit(events)

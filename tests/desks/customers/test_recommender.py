@@ -227,6 +227,7 @@ def test_a_list_is_the_best_by_score_less_likeness():
     mixed = recommending.choose(scores, allowed, 2, diversity=1.0, vectors=vectors)
     assert plain.tolist() == [[0, 1]] and mixed.tolist() == [[0, 2]]
     assert recommending.choose(scores, np.array([[False, True, False]]), 2).tolist() == [[1, -1]]
+    assert recommending.choose(scores, allowed, 10**9).tolist() == [[0, 1, 2]]
 
 
 def test_cold_products_borrow_from_those_most_like_them(monkeypatch: pytest.MonkeyPatch) -> None:

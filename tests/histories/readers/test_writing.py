@@ -1,8 +1,12 @@
+import os
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bezant.artifacts import write_whole
 from bezant.histories import BatchWriter, read_table
+from bezant.histories.readers import write_table
 from bezant.types import InputError
 
 TABLE = pa.table({"id": ["a", "b,c"], "p": [0.25, None]})
@@ -60,3 +64,14 @@ def test_an_unknown_suffix_and_a_missing_folder_are_refused_before_anything_is_c
         BatchWriter(tmp_path / "out.xlsx")
     with pytest.raises(InputError, match="there is no folder"):
         BatchWriter(tmp_path / "none" / "out.csv")
+
+
+@pytest.mark.parametrize("write", [write_table, lambda table, path: write_whole(path, b"whole")])
+def test_a_pipe_and_a_folder_keep_their_names(tmp_path, write):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "folder.csv").mkdir()
+    for name, said in (("pipe.csv", "a device or a pipe"), ("folder.csv", "is a folder")):
+        with pytest.raises(InputError, match=said):
+            write(pa.table({"x": [1]}), tmp_path / name)
+    assert (tmp_path / "pipe.csv").is_fifo() and (tmp_path / "folder.csv").is_dir()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["folder.csv", "pipe.csv"]

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import ValidationError
 
+from bezant.histories.moments import read_moment
 from bezant.network.backbones import BackboneConfig, BackboneKind
 from bezant.schema import Role, infer_schema
 from bezant.types import InputError
@@ -49,12 +50,7 @@ def read_backbone(given: Backbone, size: str) -> BackboneConfig | None:
 
 def read_day(name: str, given: Moment) -> np.datetime64:
     """Return a day; an InputError names the parameter."""
-    try:
-        day = np.datetime64(str(given).replace(" ", "T", 1), "D")
-    except ValueError as error:
-        raise InputError(f"{name} is a day such as '2024-01-31', not {given!r}.") from error
-    if np.isnat(day):
-        raise InputError(f"{name} is a day such as '2024-01-31', not {given!r}.")
+    day: np.datetime64 = read_moment(given, name).astype("datetime64[D]")
     return day
 
 

@@ -38,7 +38,7 @@ def cold_notes(data: CustomerEvents, taken: BoolArray) -> list[str]:
     cold, empty = int((~taken).sum()), int((np.diff(data.events.offsets) == 0).sum())
     if cold:
         notes.append(
-            f"{cold} of {len(taken)} products have no event: each has the mean score of the most similar "
+            f"{cold:,} of {len(taken):,} products have no event: each has the mean score of the most similar "
             "others by attributes."
         )
     if empty:

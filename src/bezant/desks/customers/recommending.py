@@ -108,7 +108,7 @@ def choose(
     diversity: float = 0.0,
     vectors: FloatArray | None = None,
 ) -> IntArray:
-    """Return the products recommended to each customer, best first, shape (n, k), -1 where there are fewer.
+    """Return the products recommended to each customer, best first, shape (n, min(k, p)), -1 where fewer.
 
     Parameters
     ----------
@@ -130,13 +130,15 @@ def choose(
     ----------
     Carbonell and Goldstein (1998), "The use of MMR, diversity-based reranking", SIGIR.
     """
+    k = min(
+        k, scores.shape[1]
+    )  # a list of a million places of eight products is no reason to run out of memory
     closed = np.where(allowed, scores, -np.inf)
     plain = families is None and not diversity
-    size = min(k if plain else POOL * k, scores.shape[1])
+    size = k if plain else min(POOL * k, scores.shape[1])
     pool = _best(closed, size)
     if plain:
-        found = np.where(np.isfinite(np.take_along_axis(closed, pool, axis=1)), pool, -1)
-        return np.pad(found, ((0, 0), (0, k - found.shape[1])), constant_values=-1)
+        return np.where(np.isfinite(np.take_along_axis(closed, pool, axis=1)), pool, -1)
     if families is not None and size < scores.shape[1]:
         pool = _best(closed, scores.shape[1])  # one family may fill any pool
     unit = None if vectors is None else vectors / np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)[:, None]

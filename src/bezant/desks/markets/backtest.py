@@ -34,7 +34,7 @@ from bezant.evidence.markets import (
     surprise_signal,
 )
 from bezant.histories.market import Bars
-from bezant.histories.market.moments import read_moment
+from bezant.histories.moments import read_moment
 from bezant.traditional.markets import Garch, MarketForecast, MarketModel, RollingQuantiles
 from bezant.traditional.markets.forecast import stacked
 from bezant.types import AnyArray, FloatArray, Frame, InputError, IntArray, MissingExtraError
@@ -269,7 +269,7 @@ def _origins(
     rows = np.flatnonzero(bars.time >= first)
     if not len(rows) or not (bars.time < first).any():
         raise InputError(
-            f"first_origin {first} leaves {len(rows)} of {len(bars)} bars to forecast from and "
+            f"first_origin {_day(first)} leaves {len(rows)} of {len(bars)} bars to forecast from and "
             f"{len(bars) - len(rows)} to learn from; name a time within the bars."
         )
     times = np.unique(bars.time[rows])
@@ -281,8 +281,8 @@ def _origins(
     old = known >= FEWEST + longest
     if not old.any():
         raise InputError(
-            f"No asset has {FEWEST + longest} bars before first_origin {first}; name a later time or give a "
-            "longer past."
+            f"No asset has {FEWEST + longest} bars before first_origin {_day(first)}; name a later time or "
+            "give a longer past."
         )
     lost = sorted({str(bars.assets[k]) for k in bars.owner[rows[~old]]})
     named = f"{', '.join(lost[:3])}{' and others' if len(lost) > 3 else ''}"

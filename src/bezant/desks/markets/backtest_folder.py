@@ -9,11 +9,13 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
 import numpy as np
 
+from bezant.artifacts import write_whole
 from bezant.traditional.markets import MarketForecast
 from bezant.traditional.markets.forecast import ARRAYS
 from bezant.types import FloatArray, InputError, IntArray
@@ -76,9 +78,7 @@ class BacktestFolder:
         if file.exists() and file.read_text(encoding="utf-8") != said:
             folder._refuse()
         folder.path.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(".part.json")
-        draft.write_text(said, encoding="utf-8")
-        draft.replace(file)
+        write_whole(file, said.encode())
         return folder
 
     def read(self, place: int, time: np.datetime64, rows: IntArray) -> Refit | None:
@@ -128,9 +128,9 @@ class BacktestFolder:
             for k, found in enumerate(refit.forecasts.values())
             for part in ARRAYS
         }
-        draft = self._file(place).with_suffix(".part.npz")
-        np.savez_compressed(draft, said=np.array(json.dumps(said)), rows=one.rows, **arrays)
-        draft.replace(self._file(place))
+        file = BytesIO()
+        np.savez_compressed(file, said=np.array(json.dumps(said)), rows=one.rows, **arrays)
+        write_whole(self._file(place), file.getvalue())
 
     def _refuse(self) -> NoReturn:
         raise InputError(

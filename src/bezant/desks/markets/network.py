@@ -16,6 +16,7 @@ from bezant.network.backbones import BackboneConfig, BackboneKind
 from bezant.network.market import MarketNetwork, MarketNetworkConfig, batch_of
 from bezant.network.records import Records
 from bezant.network.sizes import SizeName
+from bezant.schema.words import listed
 from bezant.traditional.markets import HORIZONS, LEVELS, MarketForecast
 from bezant.traditional.markets.pooled import LinearVariance, of_volatility, variance_targets
 from bezant.traditional.markets.tails import shortfall_of, up_of
@@ -125,7 +126,7 @@ class MarketDeep:
         self, bars: Bars, *, horizons: Sequence[int] = HORIZONS, levels: Sequence[float] = LEVELS
     ) -> Self:
         """Train on all bars but the last ones, which stop it."""
-        refuse_young(bars, horizons)
+        refuse_unlearnable(bars, horizons)
         self.horizons_, self.levels_ = tuple(horizons), tuple(levels)
         examples = MarketExamples.of(market_features(bars))
         self.names_, self.cut_ = examples.names, cut_of(bars)
@@ -303,7 +304,10 @@ class MarketDeep:
             )
         lost = int((~np.isfinite(examples.scale[rows])).sum())
         if lost:
-            raise InputError(f"The volatility is not known at {lost} of {len(rows)} origins; begin later.")
+            raise InputError(
+                f"The volatility is not known at {lost} of {len(rows)} origins; give them more bars of their "
+                "past."
+            )
 
 
 def known_inputs(examples: MarketExamples) -> BoolArray:
@@ -312,14 +316,19 @@ def known_inputs(examples: MarketExamples) -> BoolArray:
     return np.asarray(np.isfinite(examples.scale) & np.isfinite(last))
 
 
-def refuse_young(bars: Bars, horizons: Sequence[int]) -> None:
-    """Raise an :class:`~bezant.types.InputError` if even the longest history is too short to learn from."""
+def refuse_unlearnable(bars: Bars, horizons: Sequence[int]) -> None:
+    """Raise an :class:`~bezant.types.InputError` if the longest history is too short or nothing moves."""
     sizes, fewest = np.diff(bars.offsets), FEWEST + max(horizons)
     if sizes.max() < fewest:
         raise InputError(
             f"The large model needs {fewest} bars of an asset but the longest history, that of "
             f"{str(bars.assets[int(np.argmax(sizes))])!r}, has {sizes.max()}; give a longer past, or "
             "forecast months and quarters with bezant.traditional.markets.WeighedMeans."
+        )
+    if not np.nan_to_num(bars.returns).any():
+        raise InputError(
+            f"Nothing moves in the {len(bars)} bars of {listed(map(str, bars.assets))}: each close is the "
+            "one before; name the column of prices or values."
         )
 
 

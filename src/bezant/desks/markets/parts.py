@@ -13,7 +13,7 @@ from bezant.desks.markets.network import (
     MarketDeep,
     cut_of,
     ended_before,
-    refuse_young,
+    refuse_unlearnable,
     return_scales,
     trimmed,
 )
@@ -103,7 +103,7 @@ class MarketModels:
     ) -> Self:
         """Fit all parts, weigh them on the last times, and fit the traditional ones again on all bars."""
         self.horizons_, self.levels_ = tuple(horizons), tuple(levels)
-        refuse_young(bars, self.horizons_)
+        refuse_unlearnable(bars, self.horizons_)
         self.cut_ = cut_of(bars)
         rows = _origins(bars, self.cut_, self.horizons_)
         early = bars.take(np.flatnonzero(bars.time < self.cut_))

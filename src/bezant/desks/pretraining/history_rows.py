@@ -7,6 +7,7 @@ import pyarrow as pa
 import torch
 
 from bezant.histories import Histories, read_table, with_records
+from bezant.histories.ordering import without_blanks
 from bezant.histories.windows import windows_of
 from bezant.network.batch import Batch
 from bezant.network.fields.encoding import Encoding
@@ -43,7 +44,9 @@ def rows_of(histories: Frame | Histories, entity: str, time: str) -> tuple[pa.Ta
         )
     if not table.num_rows:
         raise InputError("The frame of events has no rows; give at least one event.")
-    keys = table[entity].drop_null().unique()
+    if entity == time:
+        raise InputError(f"Column {entity!r} cannot say both whose an event is and when; name another.")
+    keys = without_blanks(table[entity]).drop_null().unique()
     given = with_records(pa.table({entity: keys}), table, entity=entity, time=time)
     return given, given[entity]
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bezant.artifacts import write_whole
 from bezant.desks.loading import load
 from bezant.types import FloatArray, InputError
 
@@ -48,7 +50,7 @@ class WalkFolder:
                 "another folder."
             )
         (self.path / "models").mkdir(parents=True, exist_ok=True)
-        file.write_text(said, encoding="utf-8")
+        write_whole(file, said.encode())
 
     def scores(self, policy: str, year: int) -> Scored | None:
         """Return what was kept of a policy in a year, if anything."""
@@ -60,9 +62,9 @@ class WalkFolder:
     def keep(self, policy: str, year: int, scored: Scored) -> Scored:
         """Keep scores in a file, whole or not at all, and return them."""
         if self.path is not None:
-            draft = self.path / f"{policy}-{year}.part.npz"
-            np.savez_compressed(draft, p=scored[0], cpu_seconds=scored[1], note=scored[2])
-            draft.replace(self.path / f"{policy}-{year}.npz")
+            file = BytesIO()
+            np.savez_compressed(file, p=scored[0], cpu_seconds=scored[1], note=scored[2])
+            write_whole(self.path / f"{policy}-{year}.npz", file.getvalue())
         return scored
 
     def model(self, name: str) -> Made | None:
@@ -76,5 +78,5 @@ class WalkFolder:
         """Keep a model: its cost first, because the model is what says that both are there."""
         if self.path is not None:
             cost = json.dumps({"cpu_seconds": made[1]})
-            (self.path / "models" / f"{name}.json").write_text(cost, encoding="utf-8")
+            write_whole(self.path / "models" / f"{name}.json", cost.encode())
             made[0].save(self.path / "models" / name)

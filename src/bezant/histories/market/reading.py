@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from bezant.histories.market.bars import Bars, Change
 from bezant.histories.market.jumps import said_of_splits
+from bezant.histories.ordering import without_blanks
 from bezant.histories.readers import read_table
 from bezant.schema import Role, infer_schema, unknown_column, without_infinities
 from bezant.types import AnyArray, FloatArray, Frame, InputError, IntArray
@@ -104,14 +105,16 @@ def _columns(
         if name not in table.column_names:
             hint = "; give asset=None if all rows are of one asset" if name == asset else ""
             raise InputError(f"{str(unknown_column(name, table.column_names)).rstrip('.')}{hint}.")
-    typed, said = _typed(table.select([time, *wanted.values()]), time)
-    notes.extend(said)
-    columns = {name: typed[column] for name, column in wanted.items()}
-    owners = table[asset].cast(pa.string()) if asset else pa.array([label] * table.num_rows, pa.string())
-    if owners.null_count:
+    owners = without_blanks(table[asset]).cast(pa.string()) if asset else None
+    if owners is not None and owners.null_count:
         raise InputError(
             f"Column {asset!r} is missing in {owners.null_count} of {table.num_rows} rows; fill it."
         )
+    typed, said = _typed(table.select([time, *wanted.values()]), time)
+    notes.extend(said)
+    columns = {name: typed[column] for name, column in wanted.items()}
+    if owners is None:
+        owners = pa.array([label] * table.num_rows, pa.string())
     times = typed[time]
     if times.null_count:
         raise InputError(
@@ -150,7 +153,8 @@ def _typed(table: pa.Table, time: str) -> tuple[pa.Table, tuple[str, ...]]:
     texts = [f.name for f in table.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
     said: tuple[str, ...] = ()
     if texts:
-        read = infer_schema(table.select(texts)).conform(table.select(texts), roles=tuple(Role))
+        meaning = infer_schema(table.select(texts), time=time if time in texts else None)
+        read = meaning.conform(table.select(texts), roles=tuple(Role))
         said = read.notes
         for name in texts:
             table = table.set_column(table.column_names.index(name), name, read.table[name])

@@ -17,10 +17,18 @@ from bezant.histories.readers.csv import read_csv, scan_csv
 from bezant.histories.readers.frames import from_frame, like_input
 from bezant.histories.readers.parquet import SUFFIXES as PARQUET_SUFFIXES
 from bezant.histories.readers.parquet import ParquetRows, read_parquet, scan_parquet
-from bezant.histories.readers.writing import BatchWriter
+from bezant.histories.readers.writing import BatchWriter, write_table
 from bezant.types import Frame, InputError
 
-__all__ = ["BatchWriter", "ParquetRows", "like_input", "parquet_rows", "read_table", "scan_batches"]
+__all__ = [
+    "BatchWriter",
+    "ParquetRows",
+    "like_input",
+    "parquet_rows",
+    "read_table",
+    "scan_batches",
+    "write_table",
+]
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 SCHEMES = ("duckdb", "postgresql", "postgres")

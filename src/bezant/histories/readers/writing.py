@@ -18,6 +18,26 @@ from bezant.types import InputError
 CSV_DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
+def refuse_taken(path: Path) -> None:
+    """Refuse a name that a folder, a device or a pipe has: a new file would take its place.
+
+    Raises
+    ------
+    InputError
+        If it is no file that may be replaced.
+    """
+    if path.is_dir():
+        raise InputError(f"{str(path)!r} is a folder; name a file in it.")
+    if path.exists() and not path.is_file():
+        raise InputError(f"{str(path)!r} is a device or a pipe, which a file would replace; name a file.")
+
+
+def write_table(table: pa.Table, path: str | Path) -> None:
+    """Write a table whole or not at all, by the suffix of its path, as :class:`BatchWriter` does."""
+    with BatchWriter(path) as writer:
+        writer.write(table)
+
+
 class BatchWriter:
     """Write tables of one shape to a CSV or Parquet file; use it in a ``with`` block.
 
@@ -32,7 +52,7 @@ class BatchWriter:
     Raises
     ------
     InputError
-        If the suffix is another or the folder does not exist.
+        If the suffix is another, the folder does not exist, or the name is a folder's or a device's.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -47,6 +67,7 @@ class BatchWriter:
             raise InputError(
                 f"Cannot write {str(path)!r}: there is no folder {str(self.path.parent)!r}; make it first."
             )
+        refuse_taken(self.path)
         self._delimiter = CSV_DELIMITERS.get(suffix)
         self._part = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
         self._file: BinaryIO | None = None

@@ -143,7 +143,10 @@ class MarketBoosting:
         x, scale = seen.values[rows], seen.scale[rows].astype(np.float64)
         if not np.isfinite(scale).all():
             lost = int((~np.isfinite(scale)).sum())
-            raise InputError(f"The volatility is not known at {lost} of {len(rows)} origins; begin later.")
+            raise InputError(
+                f"The volatility is not known at {lost} of {len(rows)} origins; give them more bars of their "
+                "past."
+            )
         if self.linear:
             means = self._means(seen, np.asarray(rows))
             return of_shapes(self.shapes_, bars, np.asarray(rows), means, self.horizons_, self.levels_)

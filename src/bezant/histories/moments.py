@@ -1,12 +1,16 @@
-"""A moment of a market as somebody gives it."""
+"""A moment as somebody gives it."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 
 from bezant.types import InputError
+
+DATED = re.compile(r"\d{4}(-\d\d(-\d\d([T ][\d:.]+)?)?)?$")
+"""A year, a month, a day, or a time of one."""
 
 
 def read_moment(given: Any, name: str) -> np.datetime64:
@@ -21,12 +25,13 @@ def read_moment(given: Any, name: str) -> np.datetime64:
     Raises
     ------
     InputError
-        If it is no moment.
+        If it is no moment, or says its zone, which the times it is compared with do not.
     """
+    text = str(given).strip().replace(" ", "T", 1)
     try:
-        text = given.strip().replace(" ", "T", 1) if isinstance(given, str) else given
-        found = np.datetime64(text, "us")
-    except (TypeError, ValueError):
+        # Without this "-1" and "20010901" were years, before Christ and in twenty million years.
+        found: np.datetime64 = np.datetime64(text if DATED.match(text) else "NaT", "us")
+    except ValueError:
         found = np.datetime64("NaT", "us")
     if np.isnat(found):
         raise InputError(f"{name} is a time such as '2013-01-31' or '2013-01-31 17:30', not {given!r}.")
