@@ -74,7 +74,7 @@ def test_it_shows_every_part_of_the_evidence(page: str, backtest: MarketBacktest
     )
     for text in words:
         assert text in page, text
-    assert "1 further assets" in page and "Model confidence set" in page
+    assert "1 further asset is" in page and "Model confidence set" in page
     test = backtest.scores.tails["JPM"][0.99]
     assert f"{int(test.exceptions.sum())}</td>" in page
 

@@ -54,10 +54,14 @@ def price_with_breaks(signal: SurpriseSignal, price: npt.ArrayLike, *, title: st
         _dated(axes)
         axes.yaxis.set_major_formatter(_level)
         axes.tick_params(labelbottom=False)
-        shown = "shaded: calm and stormy; arrows: breaks, from above wilder than forecast, from below calmer"
-        _heading(axes, f"{title}; {shown}")
+        shaded = [name for name in REGIME_COLORS if (np.asarray(signal.regime) == name).any()]
+        shown = [title, f"shaded: {' and '.join(shaded)}"] if shaded else [title]
+        _heading(
+            axes, "; ".join([*shown, "arrows: breaks, from above wilder than forecast, from below calmer"])
+        )
+        heights = {"calm": 0.08, "stormy": 0.92}
         end_labels(
-            axes, {"stormy": (_up(axes, 0.92), EVENT, False), "calm": (_up(axes, 0.08), PEERS[2], False)}
+            axes, {name: (_up(axes, heights[name]), REGIME_COLORS[name], False) for name in shaded[::-1]}
         )
         strip = picture.axes(left=0.6, right=1.2, top=height - 1.42)
         base = np.log(2 * np.pi) / 2  # the least surprise of a normal move

@@ -252,7 +252,7 @@ def _tail_row(asset: str, level: float, test: RiskBacktest) -> dict[str, Any]:
             {"text": _p(t.p_value), "rejected": t.rejects()} if (t := by_name.get(name)) else None
             for name in TESTS.values()
         ],
-        "light": f"{test.light.zone}, ×{test.light.multiplier:.2f}" if test.light else "",
+        "light": f"{test.light.zone}, ×{test.light.multiplier:.2f}" if test.light else "–",
         "zone": test.light.zone if test.light else "",
     }
 

@@ -12,12 +12,13 @@ from bezant.types import AnyArray, FloatArray
 
 
 def percent(axes: Any, which: str) -> None:
-    """Print ticks as per cent, without a decimal unless the axis is short."""
+    """Print ticks as per cent, with as many decimals as they need to be told right: 2.5 % is not 2 %."""
 
     def printed(axis: Any) -> Callable[[float, int], str]:
         def text(value: float, _: int) -> str:
-            low, high = axis.get_view_interval()
-            return f"{100 * value:.1f}%" if abs(high - low) < 0.045 else f"{100 * value:.0f}%"
+            ticks = 100 * np.asarray(axis.get_majorticklocs(), np.float64)
+            digits = next((d for d in range(3) if np.allclose(ticks, ticks.round(d), rtol=0, atol=1e-6)), 3)
+            return f"{100 * value:.{digits}f}%"
 
         return text
 

@@ -111,12 +111,17 @@ def _by_period(evaluation: Evaluation) -> Drawn:
     observed, low, high = (series(large, "event_rate", part) for part in ("value", "low", "high"))
     predicted = {model: series(model, "mean_score", "value") for model in model_order(evaluation)}
     svg = figures.default_rate_by_period(labels, observed, low, high, predicted, styles=_styles(evaluation))
-    caption = (
-        f"Over all test rows {percent(evaluation.events / max(1, evaluation.rows))} defaulted; in "
-        f"{labels[-1]} {large} predicts {percent(float(predicted[large][-1]))} where "
-        f"{percent(float(observed[-1]))} defaulted."
-    )
-    return Drawn("Default rate by period of approval", caption, Markup(svg))
+    caption = f"Over all test rows {percent(evaluation.events / max(1, evaluation.rows))} defaulted"
+    own = predicted[large]
+    beyond = np.nan_to_num(np.fmax(low - own, own - high), nan=-np.inf)
+    worst = int(beyond.argmax())
+    said = f"{large} stays within the interval of every period"
+    if beyond[worst] > 0:
+        said = (
+            f"{large} is farthest off in {labels[worst]}, with {percent(float(own[worst]))} where "
+            f"{percent(float(observed[worst]))} defaulted"
+        )
+    return Drawn("Default rate by period of approval", f"{caption}; {said}.", Markup(svg))
 
 
 def _headline(evaluation: Evaluation) -> Drawn:

@@ -59,8 +59,9 @@ def quality_note(network: HistoryNetwork, known: Records, judged: Records) -> tu
     """Say how surprising held-out records are, beside what the frequencies of their values alone say."""
     if "next" not in network.config.terms or not len(judged):
         return ()
-    own = float(network.surprise(judged).sum(1).mean())
-    alone = float(marginal_surprise(network, known, judged).sum(1).mean())
+    # rounded as they are printed, so that their difference is the one that a reader finds
+    own = round(float(network.surprise(judged).sum(1).mean()), 2)
+    alone = round(float(marginal_surprise(network, known, judged).sum(1).mean()), 2)
     said = (
         f"A record of the {len(judged):,} histories that chose the epoch is surprising by {own:.2f} nats "
         f"given those before it, by {alone:.2f} from the frequencies of values alone"

@@ -31,7 +31,8 @@ SURPRISING, TYPICAL = 3, 3
 SUM = "surprise"
 GLOSSARY = {
     "Surprise": "Negative log-likelihood of a record, given those before it, in nats: 1 more is 2.7 times "
-    "less likely. The sum over its fields and the time since the record before.",
+    "less likely. The sum over its fields and the time since the record before; below 0 where numbers lie in "
+    "a narrow range, for a density may be above 1.",
     "gap": "The time since the record before.",
     "Unusual": "Among the 1% of records with the greatest surprise.",
     "Loss": "What training makes small: hidden fields and records, the next record, slices of one history.",
@@ -120,7 +121,7 @@ def _opening(run: TrainingRun, total: FloatArray, unusual: float) -> tuple[Drawn
         said = "Above, mean loss of the steps; below, on histories held out, which choose the epoch."
         drawn.append(Drawn("How it learned", said, Markup(svg)))
     svg = pictures.spread(total, unusual)
-    said = "Records by how unlikely they were, given those before; the top thousandth stands at the end."
+    said = "Records by how unlikely they were, given those before; the last bar holds all that are beyond it."
     return (*drawn, Drawn("Surprise of all records", said, Markup(svg)))
 
 
