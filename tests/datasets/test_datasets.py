@@ -32,6 +32,8 @@ WITHOUT_TARGET = {  # rows, the column that says whose or what, distinct values 
 MARKETS = {  # rows, columns, missing values, last value of a column: by zcat, wc and tail
     "sp500": (5_031, 8, 0, ("close", 2506.850098)),
     "nasdaq": (5_031, 8, 0, ("volume", 2098560000.0)),
+    "european-indices": (7_440, 3, 0, ("close", 7676.3)),
+    "dow-jones": (37_931, 3, 0, ("close", 35088.289063)),
     "vix": (1_305, 2, 46, ("vix", 25.45)),
     "wti": (8_611, 3, 290, ("close", 46.92)),
     "default-spreads": (1_200, 3, 0, ("baa", 5.13)),

@@ -92,6 +92,10 @@ MODELS: dict[str, Entrant] = {
 }
 """Models of daily prices by name; those of the GARCH kind and EWMA draw filtered residuals (FHS)."""
 
+UNSEEN: dict[str, Entrant] = MODELS | {BEZANT: Entrant(Recorded)}
+"""The same for markets that nothing was chosen on, the forecaster fitted as often as ``backtest`` does unless
+told otherwise."""
+
 VIX_MODELS: dict[str, Entrant] = {
     BASE: MODELS[BASE],
     "log-HAR": MODELS["log-HAR"],
@@ -107,7 +111,7 @@ ECONOMY: dict[str, Entrant] = {
     "autoregression": Entrant(Autoregression, refit_every=4),
     "VAR": Entrant(lambda: Autoregression(joint=True, largest=4), refit_every=4),
     "VAR, Minnesota prior": Entrant(lambda: Autoregression(joint=True, tightness=0.2), refit_every=4),
-    MEANS: Entrant(WeighedMeans, refit_every=8),
+    MEANS: Entrant(WeighedMeans, refit_every=4),
     "AutoETS": Entrant(Automatic, refit_every=4),
     "AutoARIMA": Entrant(lambda: Automatic(kind="arima"), refit_every=80),
     "AutoTheta": Entrant(lambda: Automatic(kind="theta"), refit_every=4),

@@ -22,6 +22,7 @@ from bezant.benchmarks.market_models import (
     BEZANT,
     ECONOMY,
     MODELS,
+    UNSEEN,
     VIX_MODELS,
     WALK,
     Entrant,
@@ -40,6 +41,8 @@ DAYS = 1500
 COMBINATION = ("gamma-HAR, 4 means", "GJR-GARCH-t", "EGARCH-t")
 """What the row "equal weights" averages, where all of them take part."""
 TAILS = (0.01, 0.05)
+EUROPEAN_DAYS = 750
+"""Origins of European indices: three years, after four to learn from."""
 QUARTERS, MONTHS = 80, 240
 LIVE = 20
 VIX_KNOWN = 504
@@ -120,17 +123,38 @@ def _index_tables(
 
 def stocks_part(days: int, chosen: Sequence[str] = ()) -> Iterator[str]:
     """Yield the lines of twenty shares: variance by squared returns, quantiles at three horizons."""
-    bars = read_bars(load_table("us-stocks-20"))
+    yield from _closes_table(read_bars(load_table("us-stocks-20")), days, _of(MODELS, chosen))
+
+
+def open_days(table: pa.Table) -> Bars:
+    """Return bars without the days on which a close stands as the day before, where exchanges were shut."""
+    close, asset = table["close"].to_numpy(), table["asset"].to_numpy(zero_copy_only=False)
+    stands = np.append(False, (close[1:] == close[:-1]) & (asset[1:] == asset[:-1]))
+    return read_bars(table.filter(pa.array(~stands)))
+
+
+def europe_part(days: int, chosen: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the same lines of four European indices, on which nothing was chosen."""
+    bars = open_days(load_table("european-indices"))
+    yield from _closes_table(bars, min(days, EUROPEAN_DAYS), _of(UNSEEN, chosen))
+
+
+def dow_part(days: int, chosen: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the same lines of the Dow Jones, all of its closes from 1885 on, on which nothing was chosen."""
+    bars = read_bars(load_table("dow-jones"))
+    yield from _closes_table(bars, days, _of(UNSEEN, chosen))
+
+
+def _closes_table(bars: Bars, days: int, entrants: Mapping[str, Entrant]) -> Iterator[str]:
     rows = last_origins(bars, days, max(HORIZONS))
     outcome = np.stack([bars.ahead(h)[rows] for h in HORIZONS], axis=1)
-    yield f"{len(bars.assets)} shares, {_span(bars, rows)}; difference of QLIKE of squared returns to {BASE},"
+    yield f"{', '.join(bars.assets)}, {_span(bars, rows)}; difference of QLIKE of squared returns to {BASE},"
     yield f"pinball loss over {len(LEVELS)} levels as a ratio to {WALK}, and the share within the 90 % band"
     yield f"{'model':<28} QLIKE diff  p (DM)  pinball h = 1, 5, 21    covered            CPU s"
     losses: dict[str, FloatArray] = {}
     quantile: dict[str, FloatArray] = {}
     waiting: list[tuple[str, FloatArray, float]] = []
     said_last: list[str] = []
-    entrants = _of(MODELS, chosen)
     for name, found, seconds in with_combination(walked(entrants, bars, rows, HORIZONS), COMBINATION):
         if isinstance(found, str):
             yield f"{name:<28} {found}"
@@ -308,6 +332,8 @@ PARTS: dict[str, tuple[str, Callable[[int, Sequence[str]], Iterator[str]]]] = {
     "index": ("Variance of two indices", index_part),
     "vix": ("Variance of the S&P 500 with the VIX", vix_part),
     "stocks": ("Twenty shares, closes only", stocks_part),
+    "europe": ("Four European indices, closes only", europe_part),
+    "dow": ("The Dow Jones, closes only", dow_part),
     "tails": ("VaR and ES", tails_part),
     "macro": ("The economy", macro_part),
     "rates": ("Rates", rates_part),
@@ -341,7 +367,7 @@ def _main() -> None:
     given = parser.parse_args()
     models = tuple(name.strip() for name in given.models.split(";") if name.strip())
     if given.refit_every:
-        for entrants in (MODELS, VIX_MODELS):
+        for entrants in (MODELS, UNSEEN, VIX_MODELS):
             entrants[BEZANT] = replace(entrants[BEZANT], refit_every=given.refit_every)
     for line in markets(given.parts, given.days, models):
         print(line, flush=True)

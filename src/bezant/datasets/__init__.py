@@ -18,6 +18,8 @@ from bezant.datasets.card_applications import CARD_APPLICATIONS
 from bezant.datasets.cdnow import CDNOW, CDNOW_SAMPLE
 from bezant.datasets.credit_data import CREDIT_DATA
 from bezant.datasets.default_spreads import DEFAULT_SPREADS
+from bezant.datasets.dow_jones import DOW_JONES
+from bezant.datasets.european_indices import EUROPEAN_INDICES
 from bezant.datasets.german_credit import GERMAN_CREDIT
 from bezant.datasets.hmda import HMDA
 from bezant.datasets.lending_club import LENDING_CLUB
@@ -58,6 +60,8 @@ DATASETS: dict[str, Dataset] = {
         CARAVAN,
         SP500,
         NASDAQ,
+        EUROPEAN_INDICES,
+        DOW_JONES,
         VIX,
         WTI,
         DEFAULT_SPREADS,

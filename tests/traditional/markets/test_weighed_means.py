@@ -98,8 +98,8 @@ def test_an_asset_alone_is_answered_without_the_vector_autoregressions() -> None
 
 
 def test_short_series_are_refused() -> None:
-    with pytest.raises(InputError, match="Weighed means needs 76 bars"):
-        WeighedMeans().fit(values(remembering(70, 0.5)), horizons=(1, 4))
+    with pytest.raises(InputError, match="Weighed means needs 60 bars"):
+        WeighedMeans().fit(values(remembering(55, 0.5)), horizons=(1, 4))
 
 
 def test_the_bill_rate_is_left_where_it_is() -> None:

@@ -25,13 +25,13 @@ TOGETHER: dict[str, Callable[[], Autoregression]] = {
 }
 """Of several assets whose times are the same."""
 NAIVE = ("no change", "last change again")
-FIRST = 60
+FIRST = 44
 """Bars before the first origin that weights are learned from."""
 REFITS = 30
 """Fits of each part over these origins."""
 STEADY = 3.0
 """Pull to equal weights: this over the origins that do not overlap, in units of the best mean square."""
-OWN = 0.5
+OWN = 0.75
 """Share of a series' own errors in its weights; the rest is what the errors of all series say."""
 CHANCE = 1.645**2
 """A mean is believed by 1 - this times (error / slope)^2, so not at all where a test of 5 % finds nothing in
