@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from bezant.benchmarks import market_models, markets
+from bezant.desks.markets.forecaster import MarketForecaster
 from bezant.histories.market import read_bars
 from bezant.metrics.market import qlike
 from bezant.traditional.markets import Ewma, Har, RollingQuantiles, last_origins, walk
@@ -31,7 +34,8 @@ class Absent(Ewma):
 
 @pytest.fixture
 def few(monkeypatch):
-    monkeypatch.setattr(markets, "MODELS", FEW | {"absent": markets.Entrant(Absent)})
+    for name in ("MODELS", "UNSEEN"):
+        monkeypatch.setattr(markets, name, FEW | {"absent": markets.Entrant(Absent)})
 
 
 @pytest.mark.usefixtures("few")
@@ -62,6 +66,37 @@ def test_shares_and_tails_have_their_figures():
     indices, funds, whole = (float(line.split()[2]) for line in tails)
     assert whole == pytest.approx((2 * indices + 5 * funds) / 7, abs=0.001)
     assert any(line.startswith("7 series") for line in lines)
+
+
+@pytest.mark.usefixtures("few")
+def test_indices_that_nothing_was_chosen_on_have_the_lines_of_shares():
+    for name in ("european-indices", "dow-jones"):
+        cached(name)
+    lines = list(markets.markets(["europe", "dow"], days=5))
+    heads = [line for line in lines if "origins from" in line]
+    assert heads[0].startswith("CAC, DAX, FTSE, SMI, 7 origins from 1998-07-08 to 1998-07-16")
+    assert heads[1].startswith("Dow Jones, 5 origins from 2023-10-17 to 2023-10-23")
+    assert sum("1.000  1.000  1.000" in line for line in lines) == 2  # the random walk's own ratio
+
+
+def test_days_on_which_an_exchange_was_shut_are_left_out_of_that_asset_alone():
+    days = np.arange("2001-01-01", "2001-01-05", dtype="datetime64[D]").astype("datetime64[us]")
+    table = pa.table(
+        {
+            "asset": ["A"] * 4 + ["B"] * 4,
+            "time": [*days] * 2,
+            "close": [1.0, 2.0, 2.0, 1.0, 1.0, 3.0, 4.0, 4.0],
+        }
+    )
+    bars = markets.open_days(table)
+    assert bars.close.tolist() == [1.0, 2.0, 1.0, 1.0, 3.0, 4.0]
+    assert bars.offsets.tolist() == [0, 3, 6]
+
+
+def test_the_forecaster_is_fitted_on_unseen_markets_as_often_as_backtest_fits_it():
+    default = inspect.signature(MarketForecaster.backtest).parameters["refit_every"].default
+    assert market_models.UNSEEN[market_models.BEZANT].refit_every == default
+    assert set(market_models.UNSEEN) == set(market_models.MODELS)
 
 
 def test_the_economy_and_rates_are_ratios_to_no_change(monkeypatch):

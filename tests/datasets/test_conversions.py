@@ -8,7 +8,16 @@ import gzip
 
 import pyarrow as pa
 
-from bezant.datasets import cdnow, german_credit, loans_full_schema, movielens, us_macro, us_stocks
+from bezant.datasets import (
+    cdnow,
+    dow_jones,
+    european_indices,
+    german_credit,
+    loans_full_schema,
+    movielens,
+    us_macro,
+    us_stocks,
+)
 from bezant.datasets.arch_series import converting, reading
 from bezant.datasets.columns import read_csv_as_text
 from bezant.datasets.sba_loans import SBA_LOANS, convert
@@ -122,3 +131,18 @@ def test_a_quarter_is_dated_by_its_last_day():
         {"time": datetime.datetime(1959, 3, 31), "cpi": 28.98},
         {"time": datetime.datetime(1959, 12, 31), "cpi": 29.4},
     ]
+
+
+def test_european_rows_are_dated_by_weekdays_and_stand_index_after_index():
+    wide = {name: [1.0, 2.0, 3.0, 4.0, 5.0, 6.0 + k] for k, name in enumerate(("DAX", "SMI", "CAC", "FTSE"))}
+    table = european_indices.dated(pa.table({"rownames": [1, 2, 3, 4, 5, 6], **wide}))
+    assert table["asset"].to_pylist()[::6] == ["CAC", "DAX", "FTSE", "SMI"]
+    days = table["time"].to_pylist()[:6]
+    assert (days[0], days[4], days[5]) == ("1991-07-01", "1991-07-05", "1991-07-08")
+    assert table["close"].to_pylist()[5::6] == [8.0, 6.0, 9.0, 7.0]
+
+
+def test_closes_of_the_dow_jones_get_a_name():
+    source = pa.table({"rownames": [1], "date": ["1885-02-16"], "value": [30.9226]})
+    row = {"asset": "Dow Jones", "time": "1885-02-16", "close": 30.9226}
+    assert dow_jones.named(source).to_pylist() == [row]

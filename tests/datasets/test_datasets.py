@@ -187,6 +187,29 @@ def test_the_open_of_the_sp500_is_the_close_before_until_2006_as_its_notes_say()
     assert "96 % of the days before 2006" in " ".join(datasets.task("sp500").notes)
 
 
+def test_no_european_close_moves_on_christmas_and_the_worst_days_are_those_of_history():
+    frame = cached("european-indices").to_pandas()
+    closes = frame.pivot(index="time", columns="asset", values="close")
+    returns = np.log(closes).diff()
+    holidays = returns[(returns.index.month == 12) & (returns.index.day == 25)]
+    assert len(holidays) == 5
+    assert (holidays == 0).all(axis=None)
+    assert (returns.loc[["1992-04-17", "1995-04-14", "1998-04-10"]] == 0).all(axis=None)  # Good Fridays
+    assert returns["DAX"].idxmin() == pd.Timestamp("1991-08-19")
+    assert returns["SMI"]["1997"].abs().idxmax() == pd.Timestamp("1997-10-28")
+    shut = (returns == 0).mean()
+    assert shut.min() > 0.03 and shut.max() < 0.05
+    assert "3 to 5 % of the days" in " ".join(datasets.task("european-indices").notes)
+
+
+def test_the_dow_jones_has_its_pause_of_1914_its_worst_day_and_no_saturdays_after_1952():
+    close = cached("dow-jones").to_pandas().set_index("time")["close"]
+    assert close.index.to_series().diff().max() == pd.Timestamp("1914-12-12") - pd.Timestamp("1914-07-30")
+    assert np.log(close).diff().idxmin() == pd.Timestamp("1987-10-19")
+    saturdays = close.index[close.index.day_of_week == 5]
+    assert saturdays.max().year == 1952
+
+
 def test_inflation_of_the_macro_data_is_the_change_of_prices():
     frame = cached("us-macro").to_pandas()
     change = 400 * np.log(frame["cpi"]).diff()

@@ -21,7 +21,7 @@ def dated(source: pa.Table) -> pa.Table:
     of 28 October 1997 on these days.
     """
     count = source.num_rows
-    days = np.busday_offset(FIRST_DAY, np.arange(count)).astype(str)
+    days = np.busday_offset(np.datetime64(FIRST_DAY), np.arange(count), roll="forward").astype(str)
     return pa.concat_tables(
         pa.table({"asset": [name] * count, "time": pa.array(days), "close": source[name]}) for name in INDICES
     ).combine_chunks()
