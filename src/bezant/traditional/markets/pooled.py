@@ -21,7 +21,7 @@ FAR = 5.0
 """Deviations from the mean that a feature is cut off at."""
 SELDOM = 0.9
 """Share of origins at which a feature must be known to take part in the first of two regressions."""
-PRIOR = 30.0
+PRIOR = 300.0
 """Origins that say as much as the prior belief, of no effect of any feature beyond the volatility."""
 FARTHEST = 20.0
 """Deviations that a past change counts for at most."""
