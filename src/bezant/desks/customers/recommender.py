@@ -32,11 +32,9 @@ from bezant.desks.customers.recommender_report import Lists, Look, write_recomme
 from bezant.desks.customers.recommender_settings import cold_notes, refuse_unknown_settings
 from bezant.desks.customers.recommending import (
     Filter,
+    ListRules,
     attribute_vectors,
-    choose,
     eligible,
-    families_of,
-    refuse_bad_numbers,
 )
 from bezant.desks.customers.saved import documents_of, restored
 from bezant.desks.customers.tables import Intake, read_customers
@@ -45,7 +43,7 @@ from bezant.network.backbones import BackboneConfig, BackboneKind
 from bezant.network.sizes import SizeName
 from bezant.training.config import TrainingConfig, read_config
 from bezant.training.progress import DrawnProgress, ProgressChoice, shown
-from bezant.types import FloatArray, Frame, InputError
+from bezant.types import FloatArray, Frame, InputError, IntArray
 
 LAST_RECORDS = 30
 """Of a customer's records so many of the latest are tried as reasons."""
@@ -239,9 +237,8 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
         InputError
             If k, a rule or a family is not usable.
         """
-        asked, lists, scores = self._lists(
-            customers, k, exclude_owned, filters, family, most_per_family, diversity
-        )
+        rules = ListRules(k, exclude_owned, filters, family, most_per_family, diversity)
+        asked, lists, scores = self._lists(customers, rules)
         row, place = np.nonzero(lists >= 0)
         product = lists[row, place]
         columns: dict[str, Any] = {
@@ -279,7 +276,7 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
             customer, product, rank, because (the product of the record), time (days since 1970, where events
             have times), effect.
         """
-        asked, lists, _ = self._lists(customers, k, exclude_owned, None, None, 1, 0.0)
+        asked, lists, _ = self._lists(customers, ListRules(k, exclude_owned))
         row, place = np.nonzero(lists >= 0)
         product = lists[row, place]
         found = because_of(self._scores, asked.data, row, product, LAST_RECORDS, records)
@@ -326,41 +323,21 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "model_")
 
         def lists(some: Any) -> Lists:
-            return Lists(*self._lists(some, k, True, None, None, 1, 0.0))
+            return Lists(*self._lists(some, ListRules(k)))
 
         how = Look(customers, called, created, title)
         return write_recommender_page(path, self, lists, self._scores, how, seed=seed_of(self))
 
-    def _lists(
-        self,
-        customers: Any,
-        k: int,
-        exclude_owned: bool,
-        filters: Any,
-        family: Any,
-        most_per_family: int,
-        diversity: float,
-    ) -> tuple[Asked, Any, FloatArray]:
+    def _lists(self, customers: Any, rules: ListRules) -> tuple[Asked, IntArray, FloatArray]:
         check_is_fitted(self, "model_")
-        refuse_bad_numbers(k, most_per_family, diversity)
         names = self.customers_ if customers is None else asked_names(customers, self.customers_)
         asked = Asked.of(names, self.customers_, self.data_, self.has_profiles_)
-        allowed = eligible(filters, asked.names.to_pylist(), self.products_.to_pylist())
-        if exclude_owned:
+        allowed = eligible(rules.filters, asked.names.to_pylist(), self.products_.to_pylist())
+        if rules.exclude_owned:
             allowed &= ~asked.data.events.owned()
         scores = self._scores(asked.data)
-        vectors = self._vectors() if diversity else None
-        families = None if family is None else families_of(family, self.products_, self.attributes_)
-        lists = choose(
-            scores,
-            allowed,
-            int(k),
-            families=families,
-            most_per_family=int(most_per_family),
-            diversity=diversity,
-            vectors=vectors,
-        )
-        return asked, lists, scores
+        vectors = self._vectors() if rules.diversity else None
+        return asked, rules.lists(scores, allowed, self.products_, self.attributes_, vectors), scores
 
     def _scores(self, data: CustomerEvents) -> FloatArray:
         """Return the scores of all products, cold ones included, shape (n, p)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,13 +28,48 @@ Filter = Callable[[Any, Any], bool] | Mapping[Any, bool] | Collection[Any]
 the products that may."""
 
 
-def refuse_bad_numbers(k: Any, most_per_family: Any, diversity: Any) -> None:
-    """Say in one sentence what the numbers of a list may be."""
-    for name, given in (("k", k), ("most_per_family", most_per_family)):
-        if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1:
-            raise InputError(f"{name} is a whole number from 1 on, not {given!r}.")
-    if not 0 <= diversity <= 1:
-        raise InputError(f"diversity is from 0 to 1, not {diversity!r}; 0.3 is usual.")
+@dataclass(frozen=True)
+class ListRules:
+    """How long a list is and what may stand in it; :meth:`ProductRecommender.recommend` says what each means.
+
+    Raises
+    ------
+    InputError
+        If a number is not usable.
+    """
+
+    k: int
+    exclude_owned: bool = True
+    filters: Filter | Sequence[Filter] | None = None
+    family: str | Mapping[Any, Any] | None = None
+    most_per_family: int = 1
+    diversity: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, given in (("k", self.k), ("most_per_family", self.most_per_family)):
+            if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1:
+                raise InputError(f"{name} is a whole number from 1 on, not {given!r}.")
+        if not 0 <= self.diversity <= 1:
+            raise InputError(f"diversity is from 0 to 1, not {self.diversity!r}; 0.3 is usual.")
+
+    def lists(
+        self,
+        scores: FloatArray,
+        allowed: BoolArray,
+        products: pa.Array,
+        attributes: pa.Table | None,
+        vectors: FloatArray | None,
+    ) -> IntArray:
+        """Return each customer's products, as :func:`choose`, with families of the products' attributes."""
+        return choose(
+            scores,
+            allowed,
+            int(self.k),
+            families=None if self.family is None else families_of(self.family, products, attributes),
+            most_per_family=int(self.most_per_family),
+            diversity=self.diversity,
+            vectors=vectors,
+        )
 
 
 def families_of(family: str | Mapping[Any, Any], products: pa.Array, attributes: pa.Table | None) -> IntArray:

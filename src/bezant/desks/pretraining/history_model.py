@@ -10,47 +10,34 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from bezant.artifacts import load_folder, save_folder
 from bezant.desks.estimators.settings import seed_of
-from bezant.desks.pretraining.history_notes import copies_note, positions_note, quality_note, read_notes
+from bezant.desks.pretraining.history_fit import HistoryPlan, fit_histories
 from bezant.desks.pretraining.history_report import write_history_page
 from bezant.desks.pretraining.history_rows import (
-    batch_of,
-    cut_in_windows,
     encoded,
     frame_like,
     looked_at,
-    observed_until,
     rows_of,
 )
-from bezant.desks.pretraining.history_settings import history_config, history_training
+from bezant.desks.pretraining.history_settings import history_config
 from bezant.histories import Histories, like_input
 from bezant.histories.readers import read_table
 from bezant.network.backbones import BackboneConfig, BackboneKind
-from bezant.network.fields.embedding import FieldConfig
-from bezant.network.fields.encoding import Encoding, learn_encoding
-from bezant.network.history import TERMS, HistoryConfig, HistoryNetwork, Term, learn_history
+from bezant.network.fields.encoding import Encoding
+from bezant.network.history import TERMS, HistoryConfig, HistoryNetwork, Term
 from bezant.network.pretrained import PretrainedRecords
-from bezant.network.record_encoder import RecordsConfig
 from bezant.network.records import Records
 from bezant.network.sizes import SizeName
-from bezant.schema import RECORDS, Schema, infer_schema
+from bezant.schema import RECORDS, Schema
 from bezant.training.config import TrainingConfig
-from bezant.training.loop import TrainingRun, train
-from bezant.training.progress import ProgressChoice, shown
-from bezant.training.rows import RowsInMemory
+from bezant.training.loop import TrainingRun
+from bezant.training.progress import ProgressChoice
 from bezant.types import ArtifactError, Frame, InputError
-
-HELD_OUT = 0.1
-"""Share of the histories that choose the epoch."""
-
-COMPONENTS_FROM = 5_000
-"""Histories over which a vector is standardised, and from which its components are learned."""
 
 NOT_PRETRAINED = "This %(name)s has learned nothing yet; pretrain it first: model.pretrain(events)."
 
@@ -150,69 +137,26 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         InputError
             If a column is not there, a time is missing, or no history has two records.
         """
-        seed = seed_of(self)
-        config = history_config(self.backbone, self.size, self.window, self.terms)
-        table, _ = rows_of(histories, self.entity, self.time)
-        if not table.num_rows:
-            raise InputError("There are no histories; give at least one with two records.")
-        table = table.select([RECORDS])
-        inferred = infer_schema(table)
-        assert inferred.records is not None
-        column, notes = inferred.records.conform_records(table)
-        typed = pa.table({RECORDS: column})
-        copies = () if isinstance(histories, Histories) else copies_note(typed)  # which may be beyond memory
-        encoding = learn_encoding(typed, inferred)
-        records = encoded(encoding, typed)
-        records = replace(records, moments=observed_until(histories, self.until, records))
-        if not len(records) or records.longest < 2:
-            raise InputError(
-                f"None of the {table.num_rows} histories has two records; there is nothing to learn from."
-            )
-        rows = cut_in_windows(records, self.window)
-        order = torch.randperm(len(records), generator=torch.Generator().manual_seed(seed))
-        held = torch.zeros(len(records), dtype=torch.bool)
-        least = 0 if "later" in self.terms else 1  # of one record alone, silence is all there is to foresee
-        some = order[records.lengths.index_select(0, order) > least]
-        held[some[: int(len(some) * HELD_OUT)]] = True
-        training = history_training(self.training, seed, len(rows))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            known = records.rows((~held).nonzero()[:, 0])
-            network = learn_history(
-                known, config.model_copy(update={"records": self._fields(config, encoding)})
-            )
-        judged = held.nonzero()[:, 0] if held.any() else None
-        with shown("Pretraining", self.progress) as observe:
-            self.history_ = train(
-                network,
-                batch_of(cut_in_windows(known, self.window)),
-                batch_of(records.rows(judged)) if judged is not None else None,
-                training,
-                observe=observe,
-            )
-        typical = records.rows(order[:COMPONENTS_FROM])
-        network.summary.standardise(typical)
-        network.summary.learn_components(typical)
-        self.network_, self.encoding_, self.schema_ = network.eval(), encoding, inferred.records
-        trained_on = RowsInMemory(batch_of(cut_in_windows(known, self.window)))
-        self.notes_ = (
-            *notes,
-            *copies,
-            *read_notes(records, known, self.window),
-            positions_note(network, trained_on, training),
-            *(quality_note(network, known, records.rows(judged)) if judged is not None else ()),
-            *self.history_.notes,
-        )
+        fitted = fit_histories(histories, self._plan())
+        self.network_, self.encoding_, self.schema_ = fitted.network, fitted.encoding, fitted.schema
+        self.history_, self.notes_ = fitted.run, fitted.notes
         return self
 
     def fit(self, X: Frame | Histories, y: Any = None) -> Self:
         """Learn from histories; scikit-learn's name for :meth:`pretrain`. ``y`` is not read."""
         return self.pretrain(X)
 
-    def _fields(self, config: HistoryConfig, encoding: Encoding) -> RecordsConfig:
-        assert encoding.records is not None
-        found = FieldConfig(n_bins=(), cardinalities=encoding.records.cardinalities)
-        return config.records.model_copy(update={"fields": found})
+    def _plan(self) -> HistoryPlan:
+        return HistoryPlan(
+            entity=self.entity,
+            time=self.time,
+            until=self.until,
+            window=self.window,
+            config=history_config(self.backbone, self.size, self.window, self.terms),
+            training=self.training,
+            progress=self.progress,
+            seed=seed_of(self),
+        )
 
     # ---------------------------------------------------------------------------------------- using
 
