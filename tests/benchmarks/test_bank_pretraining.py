@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bezant.benchmarks import bank_pretraining
+from bezant.benchmarks import bank_events, bank_pretraining
 from bezant.schema import RECORDS
 
 
@@ -22,7 +22,7 @@ def test_a_row_has_attributes_and_the_records_before_its_moment(tmp_path: Path) 
     (tmp_path / "labels").mkdir()
     label = pa.table({"user_id": ["u2", "u1"], "eval_ts": days.take(pa.array([1, 1])), "label": [1, 0]})
     pq.write_table(label, tmp_path / "labels" / "churn_6m.parquet")
-    rows, y = bank_pretraining.read_question(tmp_path, "churn_6m", events, profiles)
+    rows, y = bank_events.read_question(tmp_path, "churn_6m", events, profiles)
     assert rows["country"].to_pylist() == ["DE", "GB"]
     assert [[r["amount"] for r in own or []] for own in rows[RECORDS].to_pylist()] == [[1.0], []]
     assert y.tolist() == [0, 1]

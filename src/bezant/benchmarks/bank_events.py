@@ -144,22 +144,29 @@ class Question:
     y: FloatArray
 
 
-def ask(folder: Path, label: str, events: pa.Table, profiles: pa.Table, model: HistoryModel) -> Question:
-    """Read a label with what was known at its moment."""
+def read_question(
+    folder: Path, label: str, events: pa.Table, profiles: pa.Table
+) -> tuple[pa.Table, FloatArray]:
+    """Return n users: attributes, the moment "eval_ts" and the records before it; and their labels (n,)."""
     table = pq.read_table(folder / "labels" / f"{label}.parquet", columns=["user_id", "eval_ts", "label"])
     table = table.filter(pc.is_in(table["user_id"], value_set=profiles["user_id"]))
     rows = table.join(profiles, "user_id").sort_by("user_id")
     y = rows["label"].to_numpy().astype(np.float64)
     rows = with_records(rows.drop_columns(["label"]), events, entity="user_id", time="ts", until="eval_ts")
-    rows = rows.drop_columns(["user_id"])
+    return rows.drop_columns(["user_id"]), y
+
+
+def ask(folder: Path, label: str, events: pa.Table, profiles: pa.Table, model: HistoryModel) -> Question:
+    """Read a label with what was known at its moment."""
+    rows, y = read_question(folder, label, events, profiles)
     found = model.embed(rows, components=readable(y, COMPONENTS))
     vectors = np.stack([c.to_numpy() for c in found.columns], 1).astype(np.float64)
     return Question(rows, told_of(rows), vectors, y)
 
 
-def told_of(rows: pa.Table, time: str = "eval_ts") -> FloatArray:
+def told_of(rows: pa.Table) -> FloatArray:
     """Return attributes as codes and the aggregates of records, for models that read numbers."""
-    schema = infer_schema(rows, time=time)
+    schema = infer_schema(rows, time="eval_ts")
     typed = schema.conform(rows).table
     encoding = learn_encoding(typed, schema, aggregates=True)
     encoded = encoding.encode(typed)

@@ -16,26 +16,18 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from bezant.benchmarks.bank_events import LABELS, opened, read_events, read_profiles, told_of, users_of
+from bezant.benchmarks.bank_events import (
+    LABELS,
+    opened,
+    read_events,
+    read_profiles,
+    read_question,
+    told_of,
+    users_of,
+)
 from bezant.benchmarks.pretraining import HELD_OUT, Customers, compare
-from bezant.histories import with_records
 from bezant.types import FloatArray, InputError
-
-
-def read_question(
-    folder: Path, label: str, events: pa.Table, profiles: pa.Table
-) -> tuple[pa.Table, FloatArray]:
-    """Return users with attributes, the moment "cut" and the records before it; and the labels (n,)."""
-    table = pq.read_table(folder / "labels" / f"{label}.parquet", columns=["user_id", "eval_ts", "label"])
-    table = table.filter(pc.is_in(table["user_id"], value_set=profiles["user_id"]))
-    rows = table.join(profiles, "user_id").sort_by("user_id")
-    y = rows["label"].to_numpy().astype(np.float64)
-    rows = rows.drop_columns(["label"]).rename_columns({"eval_ts": "cut"})
-    rows = with_records(rows, events, entity="user_id", time="ts", until="cut")
-    return rows.drop_columns(["user_id"]), y
 
 
 def draw_users(
@@ -65,7 +57,9 @@ def main() -> None:
         chosen = users_of(opened(given.folder), given.users)
         events, profiles = read_events(given.folder, chosen), read_profiles(given.folder, chosen)
         rows, y = read_question(given.folder, given.label, events, profiles)
-        draw = partial(draw_users, rows, told_of(rows, time="cut"), y, given.window, given.epochs)
+        told = told_of(rows)
+        rows = rows.rename_columns({"eval_ts": "cut"})
+        draw = partial(draw_users, rows, told, y, given.window, given.epochs)
         for line in compare(draw, given.size, range(given.seeds), ablation=given.ablation):
             print(line, flush=True)
     except InputError as error:
