@@ -67,6 +67,19 @@ def test_the_answers_are_those_of_a_regression_on_rows_written_out_by_hand() -> 
     assert float(member.penalty) == solved.penalty
 
 
+def test_further_numbers_may_rise_by_more_for_the_same_penalty() -> None:
+    numbers, codes, y = rows()
+    member = AdditiveMember(FIELDS.model_copy(update={"n_bins": (4,)}), further=1)
+    solved = member.learn(numbers, codes, y)
+    edges = quantile_edges(numbers, additive_module.BINS, "tails")
+    design = slow_design(numbers.numpy(), codes.numpy(), edges)
+    before, own = (len(edge) - 1 for edge in edges)
+    design[:, before : before + own] *= additive_module.TRUSTED
+    truth = LogisticRegression(C=1 / solved.penalty, tol=1e-10, max_iter=10_000).fit(design, y.numpy())
+    found = torch.sigmoid(member(numbers, codes))
+    np.testing.assert_allclose(found, truth.predict_proba(design)[:, 1], atol=1e-5)
+
+
 def test_numbers_outside_the_training_rows_count_as_their_ends() -> None:
     numbers, codes, y = rows()
     member = AdditiveMember(FIELDS)

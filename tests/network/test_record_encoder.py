@@ -95,9 +95,9 @@ def test_pieces_of_similar_length_hold_every_row_once_and_no_more_than_fits(
             assert len(piece) * max(int(sizes[piece].max()), 1) <= most
 
 
-def _with_components(records: Records) -> RecordSummary:
+def _with_components(records: Records, horizons: int = 0) -> RecordSummary:
     torch.manual_seed(0)
-    config = RecordsConfig(backbone=BackboneConfig(size="tiny"), components=6)
+    config = RecordsConfig(backbone=BackboneConfig(size="tiny"), components=6, horizons=horizons)
     summary = RecordSummary(learn_records(records, config, (5,), 8)).eval()
     summary.standardise(records)
     summary.learn_components(records)
@@ -108,6 +108,17 @@ def test_components_are_uncorrelated_and_of_variance_one() -> None:
     records = _records([3, 4, 1, 9, 2, 6, 5, 8, 7, 3, 12, 1] * 4)
     found = _with_components(records).reduced(6)(records)
     assert found.shape == (48, 6)
+    torch.testing.assert_close(torch.cov(found.T), torch.eye(6), atol=0.1, rtol=0)
+
+
+def test_the_first_component_is_that_of_what_is_forecast() -> None:
+    records = _records([3, 4, 1, 9, 2, 6, 5, 8, 7, 3, 12, 1] * 4)
+    summary = _with_components(records, horizons=3)
+    forecast = summary(records)[:, -3:].double()
+    principal = torch.linalg.svd(forecast - forecast.mean(0), full_matrices=False)[0][:, 0]
+    found = summary.reduced(6)(records)
+    alike = torch.corrcoef(torch.stack([principal, found[:, 0].double()]))[0, 1]
+    assert abs(float(alike)) > 0.9999
     torch.testing.assert_close(torch.cov(found.T), torch.eye(6), atol=0.1, rtol=0)
 
 

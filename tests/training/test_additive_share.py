@@ -49,10 +49,15 @@ def test_a_network_without_an_additive_member_says_nothing_of_it() -> None:
 
 
 def test_of_very_few_outcomes_most_of_the_answer_is_the_additive_members() -> None:
+    network, reading = (drawn_model(additive=True)[0].network for _ in range(2))
+    assert reading.additive is not None
+    reading.additive.further = 1  # a component of a pretrained summary
     for rarer, share in ((0, SHARE_OF_FEW), (29, SHARE_OF_FEW), (30, SHARE), (500, SHARE)):
         outcomes = np.zeros(1200)
         outcomes[:rarer] = 1
-        assert usual_share(outcomes) == usual_share(1 - outcomes) == share
+        for of in (outcomes, 1 - outcomes):
+            assert usual_share(of, network) == share
+            assert usual_share(of, reading) == SHARE_OF_FEW
 
 
 def test_a_table_with_few_events_is_answered_so() -> None:

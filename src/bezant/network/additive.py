@@ -32,6 +32,10 @@ MOST_BINS = 1_024
 MOST_ROWS = 100_000
 """Of more rows, so many taken evenly are solved for."""
 
+TRUSTED = 10.0
+"""A further number's curve may rise by so many times as much for the same penalty: it was learned from more
+rows than those with an outcome."""
+
 SHARE = 0.25
 """Of the answer, where nothing else was found to be better (docs/log.md)."""
 
@@ -43,20 +47,23 @@ class AdditiveMember(nn.Module):
     ----------
     fields : FieldConfig
         Of the network's fields.
+    further : int, default 0
+        Numbers of the row beside those of its fields, such as components of a pretrained summary.
 
     Notes
     -----
-    Shape: scaled numbers (B, N) and codes (B, C') of the embedded columns to log-odds (B,). Nothing of it is
-    trained by steps.
+    Shape: scaled numbers (B, N), the further ones last, and codes (B, C') of the embedded columns to log-odds
+    (B,). Nothing of it is trained by steps.
     """
 
     intercept: Tensor
     share: Tensor
     penalty: Tensor
 
-    def __init__(self, fields: FieldConfig) -> None:
+    def __init__(self, fields: FieldConfig, further: int = 0) -> None:
         super().__init__()
-        numbers = len(fields.n_bins)
+        self.further = further
+        numbers = len(fields.n_bins) + further
         self.bins = max(1, min(BINS, MOST_BINS // max(numbers, 1)))
         self.numbers = NumberEmbedding((self.bins,) * numbers, 1) if numbers else None
         sizes = tuple(fields.cardinalities[c] for c in fields.embedded)
@@ -127,12 +134,15 @@ class AdditiveMember(nn.Module):
             _Steps.of(x, e)
             for x, e in zip(numbers.T, quantile_edges(numbers, self.bins, "tails"), strict=True)
         ]
-        design = [*(curve.centred for curve in curves), torch.isnan(numbers).double(), self._hot(codes)]
+        counts = [TRUSTED if j >= len(curves) - self.further else 1.0 for j in range(len(curves))]
+        centred = [count * curve.centred for count, curve in zip(counts, curves, strict=True)]
+        design = [*centred, torch.isnan(numbers).double(), self._hot(codes)]
         solved = fit_ridge_logistic(
             torch.cat(design, 1), target.double(), None if weight is None else weight.double()
         )
         sizes = [*(len(curve.mean) for curve in curves), len(curves), design[-1].shape[1]]
         *rises, jumps, weights = torch.split(solved.coefficients, sizes)
+        rises = [count * rise for count, rise in zip(counts, rises, strict=True)]
         self.intercept.copy_(solved.intercept)
         self.penalty.fill_(solved.penalty)
         if self.numbers is not None:

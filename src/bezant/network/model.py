@@ -151,7 +151,8 @@ class Network(nn.Module):
             )
         self.head = make_head(config, self.trunk.members, self.trunk.width)
         # Drawn after all others, so that their weights are those of a network without it.
-        self.additive = AdditiveMember(self.fields.config) if config.additive else None
+        further = config.records.kept or 0 if config.records is not None else 0
+        self.additive = AdditiveMember(self.fields.config, further) if config.additive else None
         self._dtype = torch.float32
 
     def forward(self, batch: Batch) -> Tensor:
@@ -209,6 +210,11 @@ class Network(nn.Module):
         """
         training = self.training
         self.eval()
+        if self.additive is not None and self.additive.further and batch.summary is None:
+            assert self.records is not None and batch.records is not None
+            batch = replace(batch, summary=summaries(self.records, batch.records))
+        if batch.summary is not None:  # all that is read of the records
+            batch = replace(batch, records=None)
         if batch.records is not None:
             members = self._predict_by_length(batch, batch.records)
         else:
@@ -230,7 +236,22 @@ class Network(nn.Module):
 
     def _added_up(self, batch: Batch) -> Tensor:
         assert self.additive is not None
-        return torch.sigmoid(self.additive(self.fields.scaled(batch), self.fields.embedded_codes(batch)))
+        return torch.sigmoid(self.additive(self._additive_numbers(batch), self.fields.embedded_codes(batch)))
+
+    def _additive_numbers(self, batch: Batch) -> Tensor:
+        """Return the numbers that an additive member reads, (B, N): of the fields, then of the summary."""
+        numbers = self.fields.scaled(batch)
+        if self.additive is None or not self.additive.further:
+            return numbers
+        assert batch.summary is not None
+        return torch.cat([numbers, batch.summary], 1)
+
+    def solve_additive(self, rows: Batch) -> None:
+        """Fit the additive member, if there is one, to training rows with statistics of other folds."""
+        if self.additive is not None:
+            assert rows.target is not None
+            codes = self.fields.embedded_codes(rows)
+            self.additive.learn(self._additive_numbers(rows), codes, rows.target, rows.weight)
 
     def give_share(self, share: float) -> None:
         """Set the additive member's share of the answer; nothing where there is none."""
@@ -307,7 +328,7 @@ def learn_network(
         if not any(p.requires_grad for p in records.parameters()):
             rows = replace(rows, summary=summaries(records, batch.records))
     network, rows = _started(config, fields, target, records), replace(rows, target=target)
-    _solve(network, rows)
+    network.solve_additive(rows)
     return network, rows
 
 
@@ -333,17 +354,8 @@ def learn_network_in_pieces(
     learned = learn_fields_in_pieces(pieces, n_folds, sample, folds, _wished(config), bins, config.spacing)
     network = _started(config, learned.fields, sample.target)
     if config.additive:
-        _solve(network, replace(sample, statistics=learned.out_of_fold(sample, folds)))
+        network.solve_additive(replace(sample, statistics=learned.out_of_fold(sample, folds)))
     return network, learned
-
-
-def _solve(network: Network, rows: Batch) -> None:
-    """Fit the additive member, if there is one, to training rows with statistics of other folds."""
-    if network.additive is not None:
-        assert rows.target is not None
-        network.additive.learn(
-            network.fields.scaled(rows), network.fields.embedded_codes(rows), rows.target, rows.weight
-        )
 
 
 def _one_number(target: Tensor, config: NetworkConfig) -> Tensor:

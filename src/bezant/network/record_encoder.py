@@ -131,7 +131,7 @@ class RecordSummary(nn.Module):
     centre, spread : float32 buffers, shape (R,)
         The vector is given in units of ``spread`` from ``centre``; 0 and 1 until :meth:`standardise`.
     axes : float32 buffer, shape (R, components)
-        From there to principal components of variance 1; none unless they are learned.
+        From there to components of variance 1; none unless they are learned.
 
     Notes
     -----
@@ -208,13 +208,35 @@ class RecordSummary(nn.Module):
 
     @torch.no_grad()
     def learn_components(self, records: Records) -> None:
-        """Learn the principal components of the vectors of these rows, after :meth:`standardise`."""
+        """Learn the components of the vectors of these rows, after :meth:`standardise`.
+
+        Where a next record is forecast, the first is the principal component of its log-odds: what few labels
+        can learn from, and what the many numbers beside them would drown (docs/log.md). The others are
+        principal components of what it leaves.
+        """
         found = summaries(self, records).double()
-        _, values, right = torch.linalg.svd(found - found.mean(0), full_matrices=False)
-        spread = values / max(len(found) - 1, 1) ** 0.5
-        count = int((spread > LEAST_SPREAD).sum().clamp(max=self.axes.shape[1]))
+        found = found - found.mean(0)
+        horizons = self.encoder.config.horizons
+        axes = found.new_zeros(found.shape[1], 0)
+        if horizons:
+            first = found.new_zeros(found.shape[1], 1)
+            first[-horizons:, 0] = _directions(found[:, -horizons:])[0]
+            axes = first if float((found @ first).std()) > LEAST_SPREAD else axes
+        score = found @ axes  # (n, 0) or (n, 1)
+        reached = score.T @ found / score.square().sum(0)[:, None]  # by what the first foretells the others
+        rest = _directions(found - score @ reached)[: self.axes.shape[1] - axes.shape[1]].T
+        axes = torch.cat([axes, rest - axes @ (reached @ rest)], 1)
+        spread = (found @ axes).square().sum(0).div(max(len(found) - 1, 1)).sqrt()
+        known = spread > LEAST_SPREAD
+        count = int(known.sum())
         self.axes.zero_()
-        self.axes[:, :count] = (right[:count] / spread[:count, None]).T.float()
+        self.axes[:, :count] = (axes[:, known] / spread[known]).float()
+
+
+def _directions(values: Tensor) -> Tensor:
+    """Return the principal directions of centred values (n, R), the one with most variance first."""
+    right: Tensor = torch.linalg.svd(values, full_matrices=False)[2]
+    return right
 
 
 def summaries(summary: RecordSummary, records: Records) -> Tensor:

@@ -24,10 +24,14 @@ BEYOND_CHANCE = 2.0
 """Standard errors by which another share must be better than a quarter."""
 
 
-def usual_share(outcomes: FloatArray) -> float:
-    """Return the additive member's share where no rows are left to choose it, for outcomes 0 and 1 (n,)."""
+def usual_share(outcomes: FloatArray, network: Network) -> float:
+    """Return the additive member's share where no rows are left to choose it, for outcomes 0 and 1 (n,).
+
+    It is larger with very few of them, and where the member reads components of a pretrained summary.
+    """
     rarer = min(outcomes.sum(), len(outcomes) - outcomes.sum())
-    return SHARE_OF_FEW if rarer < FEW else SHARE
+    pretrained = network.additive is not None and network.additive.further > 0
+    return SHARE_OF_FEW if rarer < FEW or pretrained else SHARE
 
 
 def best_share(apart: FloatArray, y: FloatArray) -> float:

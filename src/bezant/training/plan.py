@@ -20,7 +20,7 @@ FROZEN_ROWS, LORA_ROWS = 2_000, 20_000
 low rank with fewer than the second."""
 
 ROWS_A_COMPONENT = 100
-"""Of a frozen summary one principal component is read for so many rows of the rarer outcome. All 139 numbers
+"""Of a frozen summary one component is read for so many rows of the rarer outcome. All 139 numbers
 of a small one drown what is in them: a regression with few labels was worse with them than without."""
 
 SMALL_ROWS = 20_000
@@ -130,7 +130,7 @@ class TablePlan(BaseModel):
         why = "" if self.adapt is not None else f", as with {len(outcomes):,} labelled rows by default"
         if how == "frozen" and kept is not None:
             why += (
-                f"; of its {self.pretrained.summary.width} numbers {kept} principal "
+                f"; of its {self.pretrained.summary.width} numbers {kept} "
                 f"component{'s are' if kept > 1 else ' is'} read, one for every {ROWS_A_COMPONENT} rows of "
                 "the rarer outcome, at least one"
             )

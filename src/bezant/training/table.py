@@ -170,7 +170,7 @@ def fit_table(
         )
     notes.extend((*plan.taught_note(run.best_epoch), *run.notes))
     plain = Calibrator("none", torch.empty(0))
-    share = usual_share(halves(y))
+    share = usual_share(halves(y), network)
     if stopping is not None and network.additive is not None:
         assert stopping.target is not None
         share = best_share(answers_apart(network, stopping), stopping.target.double().numpy())

@@ -185,6 +185,8 @@ def test_a_desk_starts_from_it(
         training={"max_epochs": 2, "batch_size": 128},
     ).fit(table, again)
     assert any(f"adapt='{how}'" in note for note in risk.notes_)
+    assert risk.model_.network.additive is not None
+    assert risk.model_.network.additive.further == (how == "frozen")
     for name, value in model.network_.state_dict().items():
         np.testing.assert_array_equal(value.numpy(), before[name].numpy(), err_msg=name)
     moved = [
@@ -253,6 +255,6 @@ def test_of_a_frozen_summary_few_labels_read_few_components(
     plan = TablePlan(pretrained=model.pretrained(), adapt="frozen")
     outcomes = np.repeat([0.0, 1.0], [3 * rarer, rarer])
     assert plan.kept(outcomes) == kept
-    assert f"{kept} principal component" in plan.adaptation_note(outcomes)[0]
+    assert f"{kept} component" in plan.adaptation_note(outcomes)[0]
     assert plan.pretrained is not None
     assert plan.pretrained.start("frozen", kept).width == kept

@@ -168,8 +168,9 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
         histories
             As in :meth:`pretrain`.
         components : int from 1 to 32, optional
-            So many principal components of the vectors instead of all numbers: one for every 100 rows of
-            the rarer outcome is what a model with few labels can read, for all numbers drown what is in them.
+            So many components of the vectors instead of all numbers, first that of what is forecast: one for
+            every 100 rows of the rarer outcome is what a model with few labels can read, for all numbers
+            drown what is in them.
 
         Returns
         -------
