@@ -114,9 +114,9 @@ def test_components_are_uncorrelated_and_of_variance_one() -> None:
 def test_the_first_component_is_that_of_what_is_forecast() -> None:
     records = _records([3, 4, 1, 9, 2, 6, 5, 8, 7, 3, 12, 1] * 4)
     summary = _with_components(records, horizons=3)
-    forecast = summary(records)[:, -3:].double()
+    forecast = summary(records)[:, -3:].detach().double()
     principal = torch.linalg.svd(forecast - forecast.mean(0), full_matrices=False)[0][:, 0]
-    found = summary.reduced(6)(records)
+    found = summary.reduced(6)(records).detach()
     alike = torch.corrcoef(torch.stack([principal, found[:, 0].double()]))[0, 1]
     assert abs(float(alike)) > 0.9999
     torch.testing.assert_close(torch.cov(found.T), torch.eye(6), atol=0.1, rtol=0)
