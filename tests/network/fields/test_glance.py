@@ -67,3 +67,30 @@ def test_rows_without_records_stay_as_they_are() -> None:
 def test_it_is_the_same_from_its_document(rows: tuple[pa.Table, Schema, Encoding]) -> None:
     glance = Glance.of(rows[2])
     assert Glance.model_validate(glance.model_dump(mode="json")) == glance
+
+
+def test_only_values_that_are_told_are_kept(rows: tuple[pa.Table, Schema, Encoding]) -> None:
+    table, _, encoding = rows
+    assert encoding.records is not None
+    many = encoding.records.codes[0].model_copy(
+        update={"texts": (*encoding.records.codes[0].texts, *map(str, range(99)))}
+    )
+    long = encoding.model_copy(
+        update={"records": encoding.records.model_copy(update={"codes": (many, *encoding.records.codes[1:])})}
+    )
+    glance = Glance.of(long)
+    assert glance.encoding is not None
+    assert glance.encoding.records is not None
+    assert [len(code.texts) for code in glance.encoding.records.codes][:1] == [6]
+    assert glance.told(table).equals(Glance.of(encoding).told(table))
+
+
+def test_columns_that_read_alike_keep_names_of_their_own() -> None:
+    times = pa.array([0, 1], pa.timestamp("us"))
+    events = pa.table({"who": [1, 1], "time": times, "a": ["b c", "b c"], "a b": ["c", "c"]})
+    table = bz.with_records(pa.table({"who": [1]}), events, entity="who", time="time")
+    table = table.drop_columns(["who"])
+    schema = infer_schema(table)
+    names = Glance.of(learn_encoding(schema.conform(table).table, schema, min_count=1, aggregates=True)).names
+    assert len(set(names)) == len(names)
+    assert {"records: share with a b c", "records: share with a b c again"} <= set(names)

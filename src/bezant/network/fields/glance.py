@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from bezant.network.fields.aggregates import FIRST_KNOWN, Aggregate
+from bezant.network.fields.aggregates import FIRST_KNOWN, MOST_VALUES, Aggregate
 from bezant.network.fields.encoding import Encoding
 from bezant.schema import RECORDS, Field, Kind, Schema
 
@@ -40,14 +40,19 @@ class Glance(BaseModel):
         """Return what a network with this encoding is told at a glance."""
         if encoding.records is None or not encoding.aggregates:
             return cls()
-        return cls(encoding=encoding.model_copy(update={"numbers": (), "codes": ()}))
+        # Of the categories' values, which may be names of tens of thousands, only those that are told.
+        codes = [c.model_copy(update={"texts": c.texts[:MOST_VALUES]}) for c in encoding.records.codes]
+        records = encoding.records.model_copy(update={"codes": tuple(codes)})
+        return cls(encoding=encoding.model_copy(update={"numbers": (), "codes": (), "records": records}))
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the columns, such as "records: amount, mean"; all different."""
         if self.encoding is None or self.encoding.records is None:
             return ()
-        return tuple(f"{RECORDS}: {_called(one, self.encoding.records)}" for one in self.encoding.aggregates)
+        called = [f"{RECORDS}: {_called(one, self.encoding.records)}" for one in self.encoding.aggregates]
+        # Two columns and their values may read alike, such as "a b" of "c" and "b c" of "a".
+        return tuple(name + " again" * called[:place].count(name) for place, name in enumerate(called))
 
     def told(self, table: pa.Table) -> pa.Table:
         """Return typed rows with a number column, float64 (n,), for each thing told, and without records.
