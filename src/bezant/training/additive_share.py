@@ -1,7 +1,7 @@
 """How much of an answer is the additive member's: a quarter, unless rows not learned from say otherwise.
 
-Of very few outcomes it has three quarters: a penalty keeps their noise out better than early stopping, for
-which they are too few (docs/log.md).
+Of outcomes too few to hold any out it has three quarters: a penalty keeps their noise out better than early
+stopping, for which they are too few (docs/log.md).
 """
 
 from __future__ import annotations
@@ -78,8 +78,9 @@ def share_note(network: Network) -> tuple[str, ...]:
     """Say what share of the answer is an additive member's."""
     if network.additive is None:
         return ()
+    pretrained = " and of the components of the pretrained summary" if network.additive.further else ""
     return (
         f"{float(network.additive.share):.0%} of each answer is that of an additive logistic regression of "
-        f"the same fields, solved with a penalty of {float(network.additive.penalty):g}, which predicts "
+        f"the same fields{pretrained}, solved with a penalty of {float(network.additive.penalty):g}, which predicts "
         "training rows best from the others.",
     )
