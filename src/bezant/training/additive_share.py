@@ -81,6 +81,6 @@ def share_note(network: Network) -> tuple[str, ...]:
     pretrained = " and of the components of the pretrained summary" if network.additive.further else ""
     return (
         f"{float(network.additive.share):.0%} of each answer is that of an additive logistic regression of "
-        f"the same fields{pretrained}, solved with a penalty of {float(network.additive.penalty):g}, which predicts "
-        "training rows best from the others.",
+        f"the same fields{pretrained}, solved with a penalty of {float(network.additive.penalty):g}, which "
+        "predicts training rows best from the others.",
     )
