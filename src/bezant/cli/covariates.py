@@ -132,9 +132,10 @@ def _in_options(error: InputError, market: MarketForecaster) -> InputError:
     if text.startswith("There is no column"):
         columns = {market.time, *([market.asset] if market.asset else [])}
         named = ", ".join(map(repr, sorted(columns)))
-        text = text.rstrip(".") + (
-            f"; the model was fitted with {named}, and bars to forecast from need the same."
+        how = (
+            f"the model was fitted with {named}, and bars to forecast from need the same."
             if fitted
-            else "; name others by --asset, --time or --value."
+            else "name others by --asset, --time or --value."
         )
+        text = f"{text} {how[0].upper()}{how[1:]}" if text.endswith("?") else f"{text.rstrip('.')}; {how}"
     return InputError(text)

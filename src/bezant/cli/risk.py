@@ -292,10 +292,7 @@ def _positions(file: str, asset: str, amount: str) -> tuple[dict[str, float], st
     table = read_source(file, raw=True)
     for name, option in ((asset, "--asset"), (amount, "--amount")):
         if name not in table.column_names:
-            raise InputError(
-                f"{str(unknown_column(name, table.column_names, 'the positions')).rstrip('.')}; name another "
-                f"by {option}."
-            )
+            raise unknown_column(name, table.column_names, "the positions", f"name another by {option}")
     names, money = table[asset].to_pylist(), [_money(value) for value in table[amount].to_pylist()]
     wrong = [k for k, value in enumerate(money) if not np.isfinite(value)]
     if wrong:
