@@ -53,11 +53,13 @@ def unknown_column(name: str, names: Iterable[str], where: str = "", mend: str =
     """
     names = list(names)
     near = nearest(name, names)
-    hint = f"did you mean {near!r}?" if near else f"the columns are {listed(names)}."
     place = f" in {where}" if where else ""
-    more = f" {mend[0].upper()}{mend[1:]}." if near else f"; {mend}."
-    hint = hint.rstrip(".") + more if mend else hint
-    return InputError(f"There is no column {name!r}{place}; {hint}")
+    text = f"There is no column {name!r}{place}; "
+    if near:
+        text += f"did you mean {near!r}?" + (f" {mend[0].upper()}{mend[1:]}." if mend else "")
+    else:
+        text += f"the columns are {listed(names)}{f'; {mend}' if mend else ''}."
+    return InputError(text)
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
