@@ -36,6 +36,7 @@ class MethodName(StrEnum):
     FORECAST = "forecast"
     FILTERED = "filtered"
     TAIL = "tail"
+    GARCH = "garch"
     HISTORICAL = "historical"
 
 
@@ -119,7 +120,8 @@ def risk(
     found.stress = desk.stress(held, shocks) if stress or shocks else ()
     found.breaks = {name: desk.breaks(name).sentence for name in held} if breaks else {}
     if backtest:
-        flattered = market.days_fitted(backtest)
+        fitted = desk.method not in ("garch", "historical")  # those are not the forecaster's
+        flattered = market.days_fitted(backtest) if fitted else 0
         found.judged = desk.backtest(held, max(levels), days=backtest).sentence + (
             f" {flattered} of these {backtest} days were among those that the model was fitted to, which "
             "flatters it: fit to earlier bars and give the later ones with --live."
