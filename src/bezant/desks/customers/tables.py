@@ -91,7 +91,7 @@ def read_customers(
     people = _names(table[customer], of_profiles, customer)
     things = _names(table[product], of_products, product)
     who, what = _places(table[customer], people), _places(table[product], things)
-    days = _days(table[time], time) if in_time else np.zeros(table.num_rows)
+    days = _days(table[time], time) if time is not None and in_time else np.zeros(table.num_rows)
     order = np.lexsort((days, who))  # stable: ties keep the order of the rows
     offsets = np.append(0, np.cumsum(np.bincount(who, minlength=len(people))))
     own = Interactions(offsets, what[order], days[order], np.arange(len(things)))
