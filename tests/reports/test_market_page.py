@@ -12,6 +12,7 @@ import pytest
 from bezant.desks.markets.backtest import MarketBacktest
 from bezant.desks.markets.report import values_of_parts
 from bezant.histories.market import Bars, read_bars
+from bezant.reports.palette import GOOD
 from bezant.traditional.markets import Ewma, RollingQuantiles, combined
 from bezant.types import InputError
 from market_files import twenty_stocks
@@ -89,6 +90,30 @@ def test_pictures_are_sound_and_their_ids_are_unique(page: str) -> None:
     for svg in drawn:
         for link in re.findall(r"(?:url\(#|xlink:href=\"#)([\w.-]+)", svg):
             assert f'id="{link}"' in svg
+
+
+def test_a_model_has_one_colour_in_the_table_of_scores_in_the_bands_and_among_the_weights(page: str) -> None:
+    drawn = dict(re.findall(r"<figcaption><b>(.*?)</b>.*?</figcaption>\s*(<svg.*?</svg>)", page, re.DOTALL))
+    shown = ("Who forecasts better", "Days within the 90% band", "Weights for quantiles")
+    colors = {model: {_color_of(model, drawn[title]) for title in shown} - {None} for model in PARTS}
+    assert [len(found) for found in colors.values()] == [1, 1]
+    assert colors[PARTS[0]] != colors[PARTS[1]]
+
+
+def _color_of(text: str, svg: str) -> str | None:
+    """Return the colour in which a picture writes a text; None if it does not."""
+    for element in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text"):
+        if element.text == text:
+            found = re.search(r"fill: (#\w+)", element.get("style", ""))
+            return found[1] if found else "black"
+    return None
+
+
+def test_better_is_green_and_worse_red_in_pictures_and_tables_alike(page: str) -> None:
+    assert f"--good: {GOOD};" in page and ".better { color: var(--good); }" in page
+    scores = re.search(r"<b>Who forecasts better</b>.*?</svg>", page, re.DOTALL)
+    assert scores is not None and "Green is better, red is worse." in scores[0]
+    assert f"fill: {GOOD}" in scores[0]
 
 
 def test_what_a_part_gives_is_the_loss_without_it(backtest: MarketBacktest) -> None:

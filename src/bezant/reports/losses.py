@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bezant.artifacts import write_whole
 from bezant.evidence.grades import MasterScale
 from bezant.evidence.portfolio import PortfolioLoss
-from bezant.reports.canvas import INK, LARGE, QUIET, canvas
+from bezant.reports.canvas import canvas
+from bezant.reports.environment import rendered
+from bezant.reports.palette import INK, LARGE, QUIET
 from bezant.reports.parts import end_labels, percent, rate_ceiling, thinned
 
 
@@ -100,10 +101,8 @@ def write_loss_report(
     notes : sequence of str
         Printed at the end.
     """
-    environment = Environment(
-        loader=PackageLoader("bezant.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    page = environment.get_template("losses.html.j2").render(
+    page = rendered(
+        "losses.html.j2",
         sentence=_sentence(portfolio),
         basis=portfolio.basis,
         vintages=Markup(loss_by_vintage(portfolio)) if len(portfolio.labels) > 2 else "",
@@ -114,7 +113,7 @@ def write_loss_report(
         rates=Markup(rate_by_grade(scale)) if scale is not None and len(scale) > 1 else "",
         notes=notes,
     )
-    write_whole(Path(path), page.lstrip().encode("utf-8", errors="replace"))
+    write_whole(Path(path), page.encode("utf-8", errors="replace"))
     return Path(path)
 
 

@@ -9,16 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bezant.artifacts import write_whole
 from bezant.evidence.markets import MarketScores, MarketTask, PartValue, SurpriseSignal
 from bezant.evidence.markets.words import bars_in_words
 from bezant.evidence.var_backtests import RiskBacktest
 from bezant.histories.market import Bars
+from bezant.reports.environment import rendered
 from bezant.reports.glossary import MARKET_GLOSSARY
 from bezant.reports.html import _moment, _settings
-from bezant.reports.market_pictures import asset_pictures, coverage_pictures, part_pictures, score_picture
+from bezant.reports.market_pictures import (
+    asset_pictures,
+    coverage_pictures,
+    page_styles,
+    part_pictures,
+    score_picture,
+)
 from bezant.traditional.markets import MarketForecast
 from bezant.types import AnyArray, FloatArray, InputError
 
@@ -86,14 +92,7 @@ class MarketReportContent:
 
 def render_markets(content: MarketReportContent) -> str:
     """Return the report as HTML: no script, font, style or image from outside."""
-    environment = Environment(
-        loader=PackageLoader("bezant.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("market.html.j2").render(_context(content)).lstrip()
+    return rendered("market.html.j2", **_context(content))
 
 
 def write_market_report(content: MarketReportContent, path: str | Path) -> Path:
@@ -104,7 +103,8 @@ def write_market_report(content: MarketReportContent, path: str | Path) -> Path:
 
 def _context(content: MarketReportContent) -> dict[str, Any]:
     scores = content.scores
-    coverage, tails = coverage_pictures(scores), _tail_rows(scores)
+    styles = page_styles(scores, content.weights)
+    coverage, tails = coverage_pictures(scores, styles), _tail_rows(scores)
     return {
         "title": content.title,
         "created": _moment(content.created),
@@ -112,7 +112,7 @@ def _context(content: MarketReportContent) -> dict[str, Any]:
         "unpredictable": _spaced(scores.unpredictable),
         "facts": _facts(content),
         "contents": CONTENTS,
-        "ratios": score_picture(scores),
+        "ratios": score_picture(scores, styles),
         "opening": coverage[:2],
         "columns": [_column(task) for task in scores.tasks],
         "table": _score_rows(scores),
@@ -133,7 +133,7 @@ def _context(content: MarketReportContent) -> dict[str, Any]:
         "parts": [_part_row(content, part) for part in content.parts],
         "part_horizons": [bars_in_words(h) for h in content.judged.horizons],
         "part_pictures": part_pictures(
-            content.refits, content.bars.time[content.judged.rows].max(), content.weights
+            content.refits, content.bars.time[content.judged.rows].max(), content.weights, styles
         ),
         "configuration": _settings(content.configuration),
         "notes": [*content.notes, *scores.notes],

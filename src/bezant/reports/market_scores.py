@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bezant.metrics.market import Coverage
-from bezant.reports.canvas import HEIGHT, INK, LARGE, PEERS, QUIET, WIDE, LineStyle, canvas, short
+from bezant.reports.canvas import HEIGHT, WIDE, LineStyle, canvas, short
+from bezant.reports.palette import EVENT, GOOD, INK, QUIET
 from bezant.reports.parts import name_margin, percent
 from bezant.types import InputError
 
@@ -73,7 +74,7 @@ def score_table(
 ) -> str:
     """Draw each model's loss on each task over the baseline's, the best bold; returns SVG.
 
-    Cells are blue where the model beats the baseline and ochre where it loses; a dot marks the models
+    Cells are green where the model beats the baseline and red where it loses; a dot marks the models
     that could be the best (model confidence set).
 
     Parameters
@@ -141,7 +142,7 @@ def _cell(axes: Any, row: int, column: int, ratio: float, span: float, *, best: 
         axes.text(column, row, "–", ha="center", va="center", color=QUIET, size=9)
         return
     strength = min(1.0, abs(ratio - 1) / span)
-    color = LARGE if ratio < 1 else PEERS[0]
+    color = GOOD if ratio < 1 else EVENT
     axes.add_patch(
         Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, color=color, alpha=0.30 * strength, linewidth=0)
     )
