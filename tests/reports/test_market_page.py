@@ -11,21 +11,13 @@ import pytest
 
 from bezant.desks.markets.backtest import MarketBacktest
 from bezant.desks.markets.report import values_of_parts
-from bezant.histories.market import Bars, read_bars
+from bezant.histories.market import Bars
 from bezant.reports.palette import GOOD
 from bezant.traditional.markets import Ewma, RollingQuantiles, combined
 from bezant.types import InputError
-from market_files import twenty_stocks
 
 PARTS = ("EWMA", "random walk")
 WEIGHTS = {"EWMA": np.array([[[0.5, 0.6]] * 3] * 2), "random walk": np.array([[[0.5, 0.4]] * 3] * 2)}
-
-
-@pytest.fixture(scope="module")
-def bars() -> Bars:
-    prices = 100 * (1 + twenty_stocks()[["AAPL", "JPM"]].loc["2014":]).cumprod()
-    long = prices.rename_axis("time").reset_index().melt("time", var_name="asset", value_name="close")
-    return read_bars(long)
 
 
 @pytest.fixture(scope="module")
