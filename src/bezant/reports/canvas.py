@@ -17,7 +17,10 @@ from xml.sax.saxutils import escape
 
 from bezant.reports.palette import AXIS, INK, LARGE, PEERS, QUIET
 
-DASHES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (5, 1.4, 1.2, 1.4)), (0, (2.6, 1.2)), "-")
+DASHES: tuple[Any, ...] = (
+    "-", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (5, 1.4, 1.2, 1.4)), (0, (2.6, 1.2)), "-", (0, (8, 1.6)),
+    (0, (2.6, 1.2, 1.2, 1.2)),
+)  # fmt: skip
 """Line styles of the traditional models, in the order of :data:`PEERS`."""
 
 WIDTH, HEIGHT = 4.9, 3.55

@@ -12,7 +12,7 @@ import numpy as np
 
 from bezant.artifacts import write_whole
 from bezant.evidence.markets import MarketScores, MarketTask, PartValue, SurpriseSignal
-from bezant.evidence.markets.words import bars_in_words
+from bezant.evidence.markets.words import bars_in_words, signed
 from bezant.evidence.var_backtests import RiskBacktest
 from bezant.histories.market import Bars
 from bezant.reports.environment import rendered
@@ -117,7 +117,7 @@ def _context(content: MarketReportContent) -> dict[str, Any]:
         "columns": [_column(task) for task in scores.tasks],
         "table": _score_rows(scores),
         "significance": _significance(scores),
-        "directions": [d.sentence for d in scores.directions],
+        "directions": [_spaced(d.sentence) for d in scores.directions],
         "large": scores.large,
         "coverage": coverage[2:],
         "covered": _covered_rows(scores),
@@ -180,7 +180,7 @@ def _score_cell(task: MarketTask, model: str, best: str) -> dict[str, Any]:
     figure, chosen = task.figure(model), task.confidence_set
     tested = task.against(model, task.baseline)
     return {
-        "text": _spaced(f"{figure:.3f}" if task.relative else f"{figure:+.3f}"),
+        "text": _spaced(f"{figure:.3f}" if task.relative else signed(figure, ".3f")),
         "best": model == best,
         "kept": chosen is not None and model in chosen.included,
         "small": "" if tested is None else f"p {_p(tested.p_value)}",
@@ -202,8 +202,8 @@ def _significance(scores: MarketScores) -> list[dict[str, str]]:
                 {
                     "task": _spaced(task.name),
                     "against": other,
-                    "difference": _spaced(f"{tested.difference:+.3g}"),
-                    "statistic": _spaced(f"{tested.statistic:+.2f}"),
+                    "difference": _spaced(_difference(task, other, tested.difference)),
+                    "statistic": _spaced(signed(tested.statistic, ".2f")),
                     "p_value": _p(tested.p_value),
                     "outcome": outcome,
                     "words": words,
@@ -212,14 +212,21 @@ def _significance(scores: MarketScores) -> list[dict[str, str]]:
     return rows
 
 
+def _difference(task: MarketTask, other: str, difference: float) -> str:
+    """Return a difference of losses as a share of the other's, where losses have a ratio."""
+    if not task.relative:
+        return signed(difference, ".3f")
+    return signed(difference / float(np.nanmean(task.losses[other])), ".1%")
+
+
 def _covered_rows(scores: MarketScores) -> list[dict[str, Any]]:
     """Return a row a group (regimes, then assets), coverage at each horizon with its interval."""
     regimes = [found[scores.large] for found in scores.by_regime.values()]
     rows = []
     for kind, columns in (("regime", regimes), ("asset", list(scores.by_asset.values()))):
         for label in columns[0].labels:
-            if label == "all" and kind == "asset":
-                continue
+            if kind == "asset" and (label == "all" or len(columns[0].labels) <= 2):
+                continue  # which is told already
             cells = []
             for each in columns:
                 at = each.labels.index(label) if label in each.labels else None
@@ -271,8 +278,8 @@ def _part_row(content: MarketReportContent, part: PartValue) -> dict[str, Any]:
         "name": part.name,
         "variance_weight": f"{100 * part.variance_weight:.0f}%",
         "quantile_weight": f"{100 * part.quantile_weight:.0f}%",
-        "without_variance": f"{part.without_variance:+.4f}",
-        "without": [f"{100 * v:+.2f}%" for v in part.without_quantiles],
+        "without_variance": _spaced(signed(part.without_variance, ".4f")),
+        "without": [_spaced(signed(v, ".2%")) for v in part.without_quantiles],
     }
 
 
@@ -281,5 +288,5 @@ def _p(value: float) -> str:
 
 
 def _spaced(text: str) -> str:
-    """Write numbers as a reader does: a minus for a hyphen, and nothing torn from its sign of per cent."""
-    return re.sub(r"(?<![\w.])-(?=\d)", "\N{MINUS SIGN}", text).replace(" %", "\N{NO-BREAK SPACE}%")
+    """Write numbers as the rest of the page does: a minus for a hyphen, and no space before per cent."""
+    return re.sub(r"(?<![\w.])-(?=\d)", "\N{MINUS SIGN}", text).replace(" %", "%")

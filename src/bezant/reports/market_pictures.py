@@ -24,6 +24,8 @@ MOST_BARS = 1000
 """Bars of volatility and of VaR that are drawn, the last ones."""
 MOST_MODELS, MOST_ASSETS = 4, 24
 """Models, and assets, in the pictures of coverage."""
+CLOSES = "Closes so far; from the last bar on the median of the forecast, and bands that hold so much of it."
+"""What the picture of a forecast shows."""
 FEWEST_MEASURED = 4
 """Bars whose volatility is drawn, at least: half of them teach the band of the others."""
 
@@ -75,14 +77,15 @@ def _kept(chosen: object, model: str) -> bool:
 
 
 def coverage_pictures(scores: MarketScores, styles: Mapping[str, LineStyle]) -> list[Drawn]:
-    """Draw how many days lay within the 90 % band: by regime, and by asset."""
-    drawn = []
-    horizon, found = next(iter(scores.by_regime.items()))
-    shown = {model: found[model] for model in _covered(scores)}
-    ahead = f"{bars_in_words(horizon)} ahead"
-    svg = coverage_by_group(shown, 0.9, styles=styles)
-    regimes = f"{ahead}, by thirds of the volatility that was forecast. Lines are 95% intervals."
-    drawn.append(Drawn("Days within the 90% band", regimes, Markup(svg)))
+    """Draw how many days lay within the 90 % band: by regime, and by asset.
+
+    Where no assets are drawn beside each other, the longest horizon is, by regime too.
+    """
+    by_asset = any(2 < len(each.labels) <= MOST_ASSETS + 1 for each in scores.by_asset.values())
+    horizons = list(scores.by_regime)
+    drawn = [_by_regime(scores, horizon, styles) for horizon in horizons[:1]]
+    if not by_asset and len(horizons) > 1:
+        drawn.append(_by_regime(scores, horizons[-1], styles))
     for horizon, each in scores.by_asset.items():
         if 2 < len(each.labels) <= MOST_ASSETS + 1:
             svg = coverage_by_group({scores.large: each}, 0.9, styles=styles, what="asset")
@@ -96,6 +99,14 @@ def coverage_pictures(scores: MarketScores, styles: Mapping[str, LineStyle]) -> 
                 )
             )
     return drawn
+
+
+def _by_regime(scores: MarketScores, horizon: int, styles: Mapping[str, LineStyle]) -> Drawn:
+    found, ahead = scores.by_regime[horizon], f"{bars_in_words(horizon)} ahead"
+    svg = coverage_by_group({model: found[model] for model in _covered(scores)}, 0.9, styles=styles)
+    wider = "" if horizon == 1 else " Horizons overlap, so that true intervals are wider."
+    said = f"By thirds of the volatility that was forecast. Lines are 95% intervals.{wider}"
+    return Drawn(f"Days within the 90% band, {ahead}", said, Markup(_renamed(svg, f"regime-{horizon}")))
 
 
 def _renamed(svg: str, name: str) -> str:
@@ -137,11 +148,7 @@ def asset_pictures(
     own = found.take(np.flatnonzero(names == asset))
     place = int(bars.owner[own.rows[0]])
     span = slice(int(bars.offsets[place]), int(bars.offsets[place + 1]))
-    drawn = [
-        Drawn(
-            "The last forecast", "From the last bar on.", Markup(_fan(bars, own, asset, span, len(own) - 1))
-        )
-    ]
+    drawn = [Drawn("The last forecast", CLOSES, Markup(_fan(bars, own, asset, span, len(own) - 1)))]
     ended = np.flatnonzero(own.rows + own.horizons[-1] < span.stop)
     if len(ended):
         caption = "The last forecast whose longest horizon has ended; dotted: what came."

@@ -101,10 +101,10 @@ def score_table(
             f"Ratios of shape {table.shape} do not fit {len(models)} models and {len(tasks)} tasks; give one "
             "each."
         )
-    width, height = min(WIDE, 2.3 + 1.25 * len(tasks)), 1.0 + 0.27 * len(models)
+    height = 1.0 + 0.27 * len(models)
     span = max(0.02, float(np.nanquantile(np.abs(table - 1), 0.9)))
     words = f"Losses of {len(models)} models on {len(tasks)} tasks over those of {baseline}"
-    with canvas("scores-of-markets", words, width=width, height=height) as picture:
+    with canvas("scores-of-markets", words, width=WIDE, height=height) as picture:
         axes = picture.axes(left=name_margin(models), right=0.08, top=0.52, bottom=0.34)
         for (row, column), ratio in np.ndenumerate(table):
             _cell(

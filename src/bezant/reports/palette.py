@@ -10,7 +10,7 @@ LARGE = "#0b559f"
 LARGE_LIGHT = "#d3e2f1"
 """The other end of a scale that ends in the large model's colour."""
 
-PEERS = ("#c9711a", "#59636e", "#2f8f83", "#9467a8", "#a38a2c", "#8d97a1")
+PEERS = ("#c9711a", "#59636e", "#2f8f83", "#9467a8", "#a38a2c", "#8d97a1", "#b4537f", "#5f7a1f")
 """Colours of the traditional models, told apart by lightness and dashes too (colour-blind-safe)."""
 
 INK, QUIET, RULE, AXIS = "#1c2329", "#66717c", "#d6dbe0", "#9aa4ad"
