@@ -26,7 +26,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from bezant.histories.readers.writing import refuse_taken
+from bezant.histories.readers.writing import naming, refuse_taken
 from bezant.types import ArtifactError, InputError
 
 FORMAT = "bezant-model"
@@ -45,11 +45,12 @@ def write_whole(path: Path, data: bytes) -> None:
     InputError
         If the name is one of a device or a folder, which the file would take the place of.
     OSError
-        If it cannot be written (a full disk, say); the old file stays as it was.
+        If it cannot be written (a full disk, say); it names the file, and the old one stays as it was.
     """
     refuse_taken(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_whole(path, data)
+    with naming(path):
+        _write_whole(path, data)
 
 
 def _write_whole(path: Path, data: bytes) -> None:

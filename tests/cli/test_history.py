@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import bezant as bz
+from common.full_disk import fill
 from loans import run
 
 HOW = ("--size", "tiny", "--epochs", "1", "--entity", "who", "--time", "when")
@@ -42,6 +43,20 @@ def test_surprise_has_a_row_for_each_event(folder: Path, capsys: pytest.CaptureF
     written = pd.read_csv(out)
     assert said["rows"] == len(written) == len(pd.read_csv(file))
     assert {"who", "when", "surprise", "surprise_gap"} <= set(written.columns)
+
+
+@pytest.mark.parametrize("command", ["embed", "surprise"])
+def test_a_full_disk_names_the_file_that_could_not_be_written(
+    command: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, file = str(folder / "model"), str(folder / "events.csv")
+    fill(monkeypatch, "bezant.histories.readers.writing")
+    for suffix in ("csv", "parquet"):
+        out = folder / f"full.{suffix}"
+        assert run(command, model, file, "--out", str(out)) == 2
+        said = capsys.readouterr().err.strip().splitlines()[-1]
+        assert said == f"Error: the system refused {str(out)!r} (No space left on device)."
+        assert not [p.name for p in folder.iterdir() if "full" in p.name]
 
 
 def test_a_column_that_is_not_there_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 import bezant as bz
+from bezant.cli.risk import _figure
 from loans import run
 from market_support import drawn_bars
 
@@ -114,6 +116,31 @@ def test_a_breached_limit_ends_with_one(folder: Path, capsys: pytest.CaptureFixt
     assert "30 days went beyond the 99 % VaR" in printed
     assert "30 of these 30 days were among those that the model was fitted to" in printed
     assert "adds most" in printed
+
+
+def test_nothing_at_risk_has_no_sign_and_one_position_is_one(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "held.csv").write_text("asset,amount\nA,0\n")
+    assert run("risk", str(folder / "model"), str(tmp_path / "held.csv"), "--stress") == 0
+    printed = capsys.readouterr().out
+    assert "0.00" in printed and not re.search(r"(?<!\d)-0\b", printed)
+    assert "of 1 position." in printed
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (-0.0, "0"),
+        (-3e-15, "0"),
+        (0.00003, "0.00003"),
+        (-0.5, "-0.5"),
+        (12.34567, "12.35"),
+        (1234.5, "1,234"),
+    ],
+)
+def test_figures_have_no_powers_of_ten(value: float, text: str) -> None:
+    assert _figure(value) == text
 
 
 def test_covariates_are_joined_as_they_were_known(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

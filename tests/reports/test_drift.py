@@ -5,8 +5,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
-from bezant.reports.canvas import LARGE
 from bezant.reports.drift import drift_picture
+from bezant.reports.palette import LARGE
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import pytest
 
 from bezant.metrics.curves import ks_curve, reliability_curve, roc_curve, score_histogram
 from bezant.reports import figures
-from bezant.reports.canvas import DASHES, LARGE, PEERS, canvas, line_styles, short, strong_model
+from bezant.reports.canvas import DASHES, canvas, line_styles, short, strong_model
+from bezant.reports.palette import LARGE, PEERS
 
 NAMES = ("bezant small", "scorecard", "LightGBM")
 STYLES = line_styles(NAMES, NAMES[0])
@@ -80,6 +81,8 @@ def test_a_model_looks_the_same_in_every_picture_and_no_two_alike():
     assert styles["big"].color == LARGE
     assert styles["a"] == line_styles(("big", "a", "b"), "big")["a"]
     assert len({(s.color, str(s.linestyle)) for s in styles.values()}) == 6
+    many = line_styles([f"model {i}" for i in range(12)], "model 0")
+    assert len({(s.color, str(s.linestyle)) for s in many.values()}) == 12
     assert LARGE not in PEERS
     assert len(DASHES) == len(PEERS)
 

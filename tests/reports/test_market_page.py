@@ -11,24 +11,16 @@ import pytest
 
 from bezant.desks.markets.backtest import MarketBacktest
 from bezant.desks.markets.report import values_of_parts
-from bezant.histories.market import Bars, read_bars
+from bezant.histories.market import Bars
+from bezant.reports.palette import GOOD
 from bezant.traditional.markets import Ewma, RollingQuantiles, combined
 from bezant.types import InputError
-from market_files import twenty_stocks
 
 PARTS = ("EWMA", "random walk")
 WEIGHTS = {"EWMA": np.array([[[0.5, 0.6]] * 3] * 2), "random walk": np.array([[[0.5, 0.4]] * 3] * 2)}
 
 
-@pytest.fixture(scope="module")
-def bars() -> Bars:
-    prices = 100 * (1 + twenty_stocks()[["AAPL", "JPM"]].loc["2014":]).cumprod()
-    long = prices.rename_axis("time").reset_index().melt("time", var_name="asset", value_name="close")
-    return read_bars(long)
-
-
-@pytest.fixture(scope="module")
-def backtest(bars: Bars) -> MarketBacktest:
+def walked(bars: Bars, *notes: str) -> MarketBacktest:
     times = np.unique(bars.time)[[-600, -300]]
     rows = np.flatnonzero(bars.time >= times[0])
     found = {
@@ -36,7 +28,12 @@ def backtest(bars: Bars) -> MarketBacktest:
         "random walk": RollingQuantiles().fit(bars.until(times[0])).forecast(bars, rows),
     }
     forecasts = {"forecaster": combined(list(found.values()), (0.5, 0.5)), **found}
-    return MarketBacktest(bars, forecasts, times, WEIGHTS, ("What was left out.",))
+    return MarketBacktest(bars, forecasts, times, WEIGHTS, notes)
+
+
+@pytest.fixture(scope="module")
+def backtest(bars: Bars) -> MarketBacktest:
+    return walked(bars, "What was left out.")
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +88,30 @@ def test_pictures_are_sound_and_their_ids_are_unique(page: str) -> None:
             assert f'id="{link}"' in svg
 
 
+def test_a_model_has_one_colour_in_the_table_of_scores_in_the_bands_and_among_the_weights(page: str) -> None:
+    drawn = dict(re.findall(r"<figcaption><b>(.*?)</b>.*?</figcaption>\s*(<svg.*?</svg>)", page, re.DOTALL))
+    shown = ("Who forecasts better", "Days within the 90% band, 1 bar ahead", "Weights for quantiles")
+    colors = {model: {_color_of(model, drawn[title]) for title in shown} - {None} for model in PARTS}
+    assert [len(found) for found in colors.values()] == [1, 1]
+    assert colors[PARTS[0]] != colors[PARTS[1]]
+
+
+def _color_of(text: str, svg: str) -> str | None:
+    """Return the colour in which a picture writes a text; None if it does not."""
+    for element in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text"):
+        if element.text == text:
+            found = re.search(r"fill: (#\w+)", element.get("style", ""))
+            return found[1] if found else "black"
+    return None
+
+
+def test_better_is_green_and_worse_red_in_pictures_and_tables_alike(page: str) -> None:
+    assert f"--good: {GOOD};" in page and ".better { color: var(--good); }" in page
+    scores = re.search(r"<b>Who forecasts better</b>.*?</svg>", page, re.DOTALL)
+    assert scores is not None and "Green is better, red is worse." in scores[0]
+    assert f"fill: {GOOD}" in scores[0]
+
+
 def test_what_a_part_gives_is_the_loss_without_it(backtest: MarketBacktest) -> None:
     ewma, walk = values_of_parts(backtest)
     assert (ewma.name, walk.name) == PARTS
@@ -117,6 +138,21 @@ def test_without_a_horizon_of_one_bar_what_there_is_is_drawn(bars: Bars, tmp_pat
     page = path.read_text(encoding="utf-8")
     assert "no forecast one bar ahead" in page and "The last forecast" in page
     assert "Regimes and breaks</h" not in page
+
+
+def test_of_one_asset_nothing_is_told_twice(bars: Bars, tmp_path: Path) -> None:
+    page = walked(bars.only("JPM")).report(tmp_path / "alone.html").read_text(encoding="utf-8")
+    titles = re.findall(r"<figcaption><b>(Days within.*?)</b>", page)
+    assert titles == ["Days within the 90% band, 1 bar ahead", "Days within the 90% band, 21 bars ahead"]
+    rows = re.findall(r'<th scope="row">(\w+)</th><td class="number">[\d.]+%<small>', page)
+    assert rows == ["calm", "middling", "stormy", "all"]
+
+
+def test_figures_have_no_powers_of_ten_and_zero_no_sign(page: str) -> None:
+    text = re.sub(r"<svg.*?</svg>|<style>.*?</style>", "", page, flags=re.DOTALL)
+    assert not re.search(r"\d(\.\d+)?e[-+]\d", text)
+    assert not re.search(r"[-+\N{MINUS SIGN}]0(\.0+)?(?![.\d])", re.sub(r"\d{4}-\d\d-\d\d", "", text))
+    assert not re.search(r"\d\s%", text)
 
 
 def test_rows_that_are_cut_are_counted(

@@ -12,6 +12,7 @@ import pytest
 from bezant.metrics.market import coverage_by, volatility_regimes
 from bezant.reports import market_scores
 from bezant.reports.canvas import line_styles
+from bezant.reports.palette import EVENT, GOOD
 from bezant.types import InputError
 from market_files import ewma_variance, sp500
 
@@ -71,3 +72,13 @@ def test_scores_and_coverages_that_do_not_fit_are_refused() -> None:
     other = {**coverages(), "GARCH-t": coverage_by([1.0], [0.0], [2.0], ["x"])}
     with pytest.raises(InputError, match="different groups"):
         market_scores.coverage_by_group(other, 0.9, styles=STYLES)
+
+
+def test_a_model_that_beats_the_baseline_is_green_and_one_that_loses_red() -> None:
+    def fills(ratio: float) -> set[str]:
+        svg = market_scores.score_table(
+            TASKS[:1], MODELS[:1], [[ratio]], kept=[[False]], styles=STYLES, baseline="x"
+        )
+        return {color for color in (GOOD, EVENT) if f"fill: {color}" in svg}
+
+    assert [fills(ratio) for ratio in (0.9, 1.1)] == [{GOOD}, {EVENT}]

@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import norm
 
 from bezant.reports import markets
-from bezant.reports.canvas import EVENT
+from bezant.reports.palette import EVENT
 from bezant.types import InputError
 from market_files import ewma_variance, sp500
 

@@ -51,6 +51,8 @@ def test_limits_of_a_real_portfolio_are_reported_the_most_used_first() -> None:
 def test_where_all_limits_hold_the_most_used_is_named() -> None:
     report = RiskLimits.of({"VaR": 100, "ES": 100}).check({"VaR": 10, "ES": 20, "other": 1e9})
     assert report.sentence == "All 2 limits hold; ES uses most, 20 %."
+    alone = RiskLimits.of({"ES": 100}).check({"ES": 20})
+    assert alone.sentence == "The limit holds; ES uses 20 % of it."
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,11 @@ def test_the_table_ends_with_the_total_and_the_sentence_names_the_largest() -> N
     assert f"{table['asset'].iloc[0]} adds most" in found.sentence and "% less than" in found.sentence
 
 
+def test_a_portfolio_of_one_position_is_compared_with_nothing() -> None:
+    found = portfolio_risk(scenarios(100)[:, :1], [1000.0], level=0.975)
+    assert found.es > 0 and found.sentence.endswith(" of 1 position.")
+
+
 def test_a_portfolio_of_nothing_has_no_risk_and_says_no_share() -> None:
     found = portfolio_risk(scenarios(100), np.zeros(20), level=0.975)
     assert found.es == 0 and found.sentence.endswith("positions.")

@@ -96,6 +96,11 @@ def test_the_table_shows_the_worst_first_and_the_sentence_names_it() -> None:
     )
 
 
+def test_one_scenario_is_not_called_many() -> None:
+    found = hypothetical_stress(np.full(20, 100.0), {"hard": {"AAPL": -0.4}}, NAMES)
+    assert found.sentence.startswith("The worst of 1 scenario is hard:")
+
+
 def test_a_report_without_any_scenario_says_so() -> None:
     found = historical_stress(twenty_stocks().index[:50], prices()[:50], np.ones(20), worst_steps=())
     assert found.sentence.startswith(

@@ -1,6 +1,6 @@
 import pytest
 
-from bezant.risk.words import amount, asset_names
+from bezant.risk.words import amount, asset_names, counted
 from bezant.types import InputError
 
 
@@ -13,10 +13,15 @@ from bezant.types import InputError
         (99.94, "99.9"),
         (0.012345, "0.0123"),
         (0, "0"),
+        (-0.0, "0"),
     ],
 )
 def test_amounts_are_whole_from_100_on(value: float, text: str) -> None:
     assert amount(value) == text
+
+
+def test_one_is_not_many() -> None:
+    assert [counted(n, "position") for n in (0, 1, 1200)] == ["0 positions", "1 position", "1,200 positions"]
 
 
 def test_assets_have_names_and_each_its_own() -> None:

@@ -17,6 +17,7 @@ from bezant.cli.covariates import CovariateColumns, Covariates, CovariatesFile, 
 from bezant.cli.market import Live, MarketModel, load_market
 from bezant.cli.market_checks import say_absent
 from bezant.cli.sources import AsJson, read_source
+from bezant.risk.words import counted
 from bezant.schema import unknown_column
 from bezant.types import InputError
 
@@ -28,6 +29,10 @@ EXAMPLE = (
     "Example: bezant risk models/market positions.csv --level 0.99 --horizon 1 --horizon 10 "
     "--limit es:0.975:10=100000 --stress --backtest 250"
 )
+
+
+NOTHING = 5e-7
+"""Amounts and shares below it are what rounding left of 0."""
 
 
 class MethodName(StrEnum):
@@ -212,7 +217,7 @@ class _Found:
         for title in ("VaR", "ES"):
             table.add_column(title, justify="right", no_wrap=True)
         for pair, (var, es) in self.whole.items():
-            table.add_row(_name(*pair), f"{var:,.2f}", f"{es:,.2f}")
+            table.add_row(_name(*pair), f"{var:z,.2f}", f"{es:z,.2f}")
         return table
 
     def document(self) -> dict[str, Any]:
@@ -301,14 +306,15 @@ def _positions(file: str, asset: str, amount: str) -> tuple[dict[str, float], st
         first = table[amount][wrong[0]].as_py()
         holds = "nothing" if first is None else f"{first!r}"
         raise InputError(
-            f"Column {amount!r} holds no number in {len(wrong)} of {_counted(table.num_rows)}, such as "
-            f"{holds} in row {wrong[0] + 1}; write money as 1200.5, without signs of thousands or currency."
+            f"Column {amount!r} holds no number in {len(wrong)} of {counted(table.num_rows, 'position')}, "
+            f"such as {holds} in row {wrong[0] + 1}; write money as 1200.5, without signs of thousands "
+            "or currency."
         )
     unnamed = sum(name is None for name in names)
     if unnamed:
         raise InputError(
-            f"Column {asset!r} is missing in {unnamed} of {_counted(table.num_rows)}; fill it, or leave "
-            "them out."
+            f"Column {asset!r} is missing in {unnamed} of {counted(table.num_rows, 'position')}; fill it, "
+            "or leave them out."
         )
     held: dict[str, float] = {}
     for name, value in zip(names, money, strict=True):
@@ -317,7 +323,8 @@ def _positions(file: str, asset: str, amount: str) -> tuple[dict[str, float], st
     if not twice:
         return held, None
     listed = f"{', '.join(twice[:3])}{' and others' if len(twice) > 3 else ''}"
-    return held, f"{_counted(len(names))} are of {len(held)} assets: those of {listed} were added up."
+    rows = counted(len(names), "position")
+    return held, f"{rows} are of {counted(len(held), 'asset')}: those of {listed} were added up."
 
 
 def _money(value: Any) -> float:
@@ -325,10 +332,6 @@ def _money(value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         return np.nan
-
-
-def _counted(positions: int) -> str:
-    return "1 position" if positions == 1 else f"{positions} positions"
 
 
 def _frame_table(frame: Any) -> Table:
@@ -341,5 +344,9 @@ def _frame_table(frame: Any) -> Table:
 
 
 def _figure(value: float) -> str:
-    """Return money as money: no powers of ten."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
+    """Return money as money: no powers of ten, and no sign before nothing."""
+    if abs(value) >= 999.95:
+        return f"{value:,.0f}"
+    if abs(value) < NOTHING:
+        return "0"
+    return np.format_float_positional(value, precision=4, fractional=False, trim="-")

@@ -153,6 +153,8 @@ def evaluate_demand(
         if model != large
     }
     verdict = _verdict(large, figures, differences)
+    if not happened.count.any():
+        verdict = f"None of the {n:,} customers bought, so only levels can be judged: {verdict}"
     curves = _curves(happened, expected, large, first)
     return DemandEvaluation(large, n, figures, differences, verdict, notes, curves)
 

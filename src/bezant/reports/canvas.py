@@ -15,17 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.sax.saxutils import escape
 
-LARGE = "#0b559f"
-"""Colour of the large model, and of nothing else."""
+from bezant.reports.palette import AXIS, INK, LARGE, PEERS, QUIET
 
-PEERS = ("#c9711a", "#59636e", "#2f8f83", "#9467a8", "#a38a2c", "#8d97a1")
-"""Colours of the traditional models, told apart by lightness and dashes too (colour-blind-safe)."""
-
-DASHES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (5, 1.4, 1.2, 1.4)), (0, (2.6, 1.2)), "-")
+DASHES: tuple[Any, ...] = (
+    "-", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (5, 1.4, 1.2, 1.4)), (0, (2.6, 1.2)), "-", (0, (8, 1.6)),
+    (0, (2.6, 1.2, 1.2, 1.2)),
+)  # fmt: skip
 """Line styles of the traditional models, in the order of :data:`PEERS`."""
-
-INK, QUIET, RULE, EVENT = "#1c2329", "#66717c", "#d6dbe0", "#a83232"
-"""Text; secondary text; hairlines; rows that defaulted."""
 
 WIDTH, HEIGHT = 4.9, 3.55
 """Inches; two stand side by side on a wide page, one fills a narrow one."""
@@ -39,15 +35,15 @@ _STYLE: Mapping[str, Any] = {
     "font.family": "DejaVu Sans",  # wider than what the page uses, so nothing that fits here overlaps there
     "font.size": 9,
     "text.color": INK,
-    "axes.edgecolor": "#9aa4ad",
+    "axes.edgecolor": AXIS,
     "axes.labelcolor": QUIET,
     "axes.labelsize": 9,
     "axes.linewidth": 0.7,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.unicode_minus": True,
-    "xtick.color": "#9aa4ad",
-    "ytick.color": "#9aa4ad",
+    "xtick.color": AXIS,
+    "ytick.color": AXIS,
     "xtick.labelcolor": QUIET,
     "ytick.labelcolor": QUIET,
     "xtick.major.size": 3,
@@ -87,7 +83,9 @@ def line_styles(models: Sequence[str], large: str) -> dict[str, LineStyle]:
     """Give each model its style: the large one strong, the others quiet, always in the same order."""
     styles = {large: LineStyle(LARGE, 2.2, "-", 5.0, strong=True)}
     for i, model in enumerate(name for name in models if name != large):
-        styles[model] = LineStyle(PEERS[i % len(PEERS)], 1.2, DASHES[i % len(DASHES)], 4.0 - 0.1 * i)
+        # Where the colours begin anew, the dashes are others.
+        dashes = DASHES[(i + i // len(PEERS)) % len(DASHES)]
+        styles[model] = LineStyle(PEERS[i % len(PEERS)], 1.2, dashes, 4.0 - 0.1 * i)
     return styles
 
 

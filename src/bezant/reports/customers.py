@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from bezant.reports.canvas import INK, LARGE, QUIET, RULE, WIDE, canvas, short
+from bezant.reports.canvas import WIDE, canvas, short
+from bezant.reports.palette import INK, LARGE, LARGE_LIGHT, QUIET, RULE
 from bezant.reports.parts import percent
 from bezant.types import AnyArray, FloatArray, InputError
-
-LIGHT = "#d3e2f1"
-"""Colour of the least expected demand in the map of groups; the most has that of the large model."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +100,7 @@ def _shades(expected: FloatArray) -> list[tuple[float, ...]]:
     """Return a colour for each group, darker where more is expected."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    shades = LinearSegmentedColormap.from_list("expected", [LIGHT, LARGE])
+    shades = LinearSegmentedColormap.from_list("expected", [LARGE_LIGHT, LARGE])
     return [shades(float(v)) for v in np.asarray(expected) / max(*expected, 1e-9)]
 
 

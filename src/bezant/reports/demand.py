@@ -9,7 +9,8 @@ import numpy as np
 
 from bezant.evidence.demand_curves import DEPTHS, GroupedDemand
 from bezant.evidence.intervals import Estimate
-from bezant.reports.canvas import INK, LARGE, QUIET, RULE, LineStyle, canvas, short
+from bezant.reports.canvas import LineStyle, canvas, short
+from bezant.reports.palette import AXIS, INK, LARGE, QUIET, RULE
 from bezant.reports.parts import end_labels, name_margin, percent, thinned
 from bezant.types import AnyArray
 
@@ -168,7 +169,7 @@ def totals(errors: Mapping[str, Mapping[str, Estimate]], *, styles: Mapping[str,
                 )  # fmt: skip
                 bounds += [b for b in (found.low, found.high) if np.isfinite(b)]
             place += 1.2
-        axes.axvline(0, color="#9aa4ad", linewidth=0.8, zorder=0)
+        axes.axvline(0, color=AXIS, linewidth=0.8, zorder=0)
         room = 0.06 * max(max(bounds) - min(bounds), 0.05)
         axes.set_xlim(min(bounds) - room, max(bounds) + room)
         axes.set_ylim(place - 0.6, -0.6)

@@ -7,7 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from bezant.reports.canvas import HEIGHT, INK, QUIET, WIDTH, canvas, line_styles
+from bezant.reports.canvas import HEIGHT, WIDTH, canvas, line_styles
+from bezant.reports.palette import INK, QUIET
 from bezant.reports.parts import end_labels, percent, rate_ceiling
 
 

@@ -7,18 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bezant.metrics.curves import KsCurve, ReliabilityCurve, RocCurve, ScoreHistogram
-from bezant.reports.canvas import (
-    EVENT,
-    HEIGHT,
-    INK,
-    LARGE,
-    QUIET,
-    RULE,
-    LineStyle,
-    canvas,
-    short,
-    strong_model,
-)
+from bezant.reports.canvas import HEIGHT, LineStyle, canvas, short, strong_model
+from bezant.reports.palette import AXIS, EVENT, INK, LARGE, QUIET, RULE
 from bezant.reports.parts import (
     end_labels,
     key,
@@ -90,7 +80,7 @@ def reliability(
         "reliability", f"Reliability of {names[0]}: observed against predicted default rate"
     ) as picture:
         axes = picture.axes(bottom=1.12)
-        axes.plot([0, top], [0, top], color="#b3bac1", linewidth=0.9, zorder=1)
+        axes.plot([0, top], [0, top], color=AXIS, linewidth=0.9, zorder=1)
         if peer:
             line = styles[peer[0]].line()
             axes.plot(peer[1].predicted, peer[1].observed, marker="o", markersize=2.5, **line)
@@ -269,7 +259,7 @@ def importance(names: Sequence[str], values: FloatArray, low: FloatArray, high: 
         axes = picture.axes(left=name_margin(names), right=0.2)
         axes.barh(at, values, height=0.62, color=LARGE, alpha=0.85)
         axes.hlines(at, low, high, color=INK, linewidth=1.0)
-        axes.axvline(0, color="#9aa4ad", linewidth=0.7)
+        axes.axvline(0, color=AXIS, linewidth=0.7)
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.set_yticks(at, [short(name) for name in names], color=INK)
         axes.set_xlabel("loss in AUC when the column is shuffled")

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bezant.reports.canvas import EVENT, HEIGHT, INK, LARGE, QUIET, RULE, WIDE, canvas, short
+from bezant.reports.canvas import HEIGHT, WIDE, canvas, short
+from bezant.reports.palette import EVENT, INK, LARGE, QUIET, RULE
 from bezant.reports.parts import end_labels, mark_epoch
 from bezant.types import AnyArray, FloatArray, InputError
 

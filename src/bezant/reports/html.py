@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bezant.artifacts import write_whole
 from bezant.reports.content import DataSummary, Finding, ReportContent, Severity
+from bezant.reports.environment import rendered
 from bezant.reports.glossary import GLOSSARY
 from bezant.reports.pictures import (
     NO_PERIODS,
@@ -66,14 +66,7 @@ def render(content: ReportContent) -> str:
     str
         Under 2 MB however many test rows there are: curves are thinned, tables are capped and say so.
     """
-    environment = Environment(
-        loader=PackageLoader("bezant.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("report.html.j2").render(_context(content)).lstrip()
+    return rendered("report.html.j2", **_context(content))
 
 
 def write(content: ReportContent, path: str | Path) -> Path:

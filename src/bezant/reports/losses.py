@@ -7,14 +7,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bezant.artifacts import write_whole
 from bezant.evidence.grades import MasterScale
 from bezant.evidence.portfolio import PortfolioLoss
-from bezant.reports.canvas import INK, LARGE, QUIET, canvas
+from bezant.reports.canvas import canvas
+from bezant.reports.environment import rendered
+from bezant.reports.html import _moment
+from bezant.reports.page import now
+from bezant.reports.palette import INK, LARGE, QUIET
 from bezant.reports.parts import end_labels, percent, rate_ceiling, thinned
+
+GLOSSARY = {
+    "Exposure": "What is owed at default; all amounts are in the currency of its column.",
+    "Expected loss": "Probability of default times fraction lost times exposure, summed over the loans.",
+    "5% and 95% lose less": "So many of a group's simulated losses lie below; the band between holds 90%.",
+    "Value at risk 99%": "The loss that is exceeded in one of a hundred simulations.",
+    "Realised loss": "What was lost in fact.",
+    "PD": "Probability of default.",
+    "Grade": "A range of PDs; its observed default rate is that of the rows the scale was learned from.",
+    "Interval": "Range that would hold the observed default rate in 95% of repeated samples of loans.",
+}
+"""What the page's words mean."""
+
+OF_REALISED, OF_GRADES = ("Realised loss",), ("PD", "Grade", "Interval")
+"""Words that only pages with realised losses, or with grades, use."""
 
 
 def loss_by_vintage(portfolio: PortfolioLoss, level: float = 0.9, *, since: Sequence[str] = ()) -> str:
@@ -78,14 +96,19 @@ def rate_by_grade(scale: MasterScale) -> str:
         axes.set_ylim(0, rate_ceiling([observed + ends[1], predicted]))
         axes.set_xlim(-0.4, len(at) - 0.6)
         axes.set_xticks(*thinned(at, [g.name for g in grades], most=12))
-        axes.set_ylabel("default rate", color=QUIET)
+        axes.set(xlabel="grade, the best first", ylabel="default rate")
         percent(axes, "y")
         end_labels(axes, {"observed": (observed[-1], INK, False), "mean PD": (predicted[-1], LARGE, True)})
     return picture.svg
 
 
 def write_loss_report(
-    path: str | Path, portfolio: PortfolioLoss, scale: MasterScale | None, notes: Sequence[str] = ()
+    path: str | Path,
+    portfolio: PortfolioLoss,
+    scale: MasterScale | None,
+    notes: Sequence[str] = (),
+    *,
+    created: str | None = None,
 ) -> Path:
     """Write a portfolio's losses as one HTML file that needs nothing from outside, whole or not at all.
 
@@ -99,23 +122,31 @@ def write_loss_report(
         The grades, if there are any.
     notes : sequence of str
         Printed at the end.
+    created : str, optional
+        Moment of the report in ISO form; now if not given.
     """
-    environment = Environment(
-        loader=PackageLoader("bezant.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    page = environment.get_template("losses.html.j2").render(
+    page = rendered(
+        "losses.html.j2",
         sentence=_sentence(portfolio),
         basis=portfolio.basis,
         vintages=Markup(loss_by_vintage(portfolio)) if len(portfolio.labels) > 2 else "",
         unit=portfolio.unit,
+        created=_moment(created or now()),
+        glossary=_glossary(portfolio.realised is not None, scale is not None),
         rows=_rows(portfolio),
         realised=portfolio.realised is not None,
         grades=scale.table if scale is not None else (),
         rates=Markup(rate_by_grade(scale)) if scale is not None and len(scale) > 1 else "",
         notes=notes,
     )
-    write_whole(Path(path), page.lstrip().encode("utf-8", errors="replace"))
+    write_whole(Path(path), page.encode("utf-8", errors="replace"))
     return Path(path)
+
+
+def _glossary(realised: bool, graded: bool) -> dict[str, str]:
+    """Return the words that the page uses."""
+    absent = ((), OF_REALISED)[not realised] + ((), OF_GRADES)[not graded]
+    return {name: said for name, said in GLOSSARY.items() if name not in absent}
 
 
 def _sentence(portfolio: PortfolioLoss) -> str:

@@ -9,15 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from bezant.evidence.markets import Alarm, SurpriseSignal
-from bezant.reports.canvas import EVENT, HEIGHT, INK, PEERS, WIDE, canvas, line_styles
+from bezant.reports.canvas import HEIGHT, WIDE, LineStyle, canvas
 from bezant.reports.markets import _dated, _heading, _level, _sticks
+from bezant.reports.palette import EVENT, GOOD, INK
 from bezant.reports.parts import end_labels, percent
 from bezant.types import AnyArray, FloatArray, InputError
 
-REGIME_COLORS: Mapping[str, str] = {"calm": PEERS[2], "stormy": EVENT}
+REGIME_COLORS: Mapping[str, str] = {"calm": GOOD, "stormy": EVENT}
 """Regimes that are shaded; what is neither is left white."""
 
-MARKS: Mapping[str, tuple[str, int]] = {"wilder": (EVENT, 15), "calmer": (PEERS[2], -15)}
+MARKS: Mapping[str, tuple[str, int]] = {"wilder": (EVENT, 15), "calmer": (GOOD, -15)}
 """Colour of each kind of alarm, and how far above the price its arrow begins, in points."""
 
 MOST_SURPRISE = 12.0
@@ -108,7 +109,13 @@ def _mark(axes: Any, days: npt.NDArray[np.datetime64], line: FloatArray, alarm: 
 
 
 def weights_by_fit(
-    times: AnyArray, until: np.datetime64, weights: Mapping[str, FloatArray], *, what: str, column: int
+    times: AnyArray,
+    until: np.datetime64,
+    weights: Mapping[str, FloatArray],
+    *,
+    styles: Mapping[str, LineStyle],
+    what: str,
+    column: int,
 ) -> str:
     """Draw the weight of each part in each fit; returns SVG.
 
@@ -119,13 +126,13 @@ def weights_by_fit(
     until : datetime64
         The last origin.
     weights : mapping of part to float array of shape (f, 2)
-        The first is the large model.
+    styles : mapping of str to LineStyle
+        Of each part.
     what : str
         Of what, such as "quantiles".
     column : int
         0 for variance, 1 for quantiles.
     """
-    styles = line_styles(list(weights), next(iter(weights)))
     days = np.append(times, until).astype("datetime64[s]")
     with canvas(f"weights-{what}", f"Weights of the parts for {what}, by fit") as picture:
         axes = picture.axes(left=0.5, right=1.25, top=0.32)

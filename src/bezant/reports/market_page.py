@@ -9,16 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bezant.artifacts import write_whole
 from bezant.evidence.markets import MarketScores, MarketTask, PartValue, SurpriseSignal
-from bezant.evidence.markets.words import bars_in_words
+from bezant.evidence.markets.words import bars_in_words, signed
 from bezant.evidence.var_backtests import RiskBacktest
 from bezant.histories.market import Bars
+from bezant.reports.environment import rendered
 from bezant.reports.glossary import MARKET_GLOSSARY
 from bezant.reports.html import _moment, _settings
-from bezant.reports.market_pictures import asset_pictures, coverage_pictures, part_pictures, score_picture
+from bezant.reports.market_pictures import (
+    asset_pictures,
+    coverage_pictures,
+    page_styles,
+    part_pictures,
+    score_picture,
+)
 from bezant.traditional.markets import MarketForecast
 from bezant.types import AnyArray, FloatArray, InputError
 
@@ -86,14 +92,7 @@ class MarketReportContent:
 
 def render_markets(content: MarketReportContent) -> str:
     """Return the report as HTML: no script, font, style or image from outside."""
-    environment = Environment(
-        loader=PackageLoader("bezant.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("market.html.j2").render(_context(content)).lstrip()
+    return rendered("market.html.j2", **_context(content))
 
 
 def write_market_report(content: MarketReportContent, path: str | Path) -> Path:
@@ -104,7 +103,8 @@ def write_market_report(content: MarketReportContent, path: str | Path) -> Path:
 
 def _context(content: MarketReportContent) -> dict[str, Any]:
     scores = content.scores
-    coverage, tails = coverage_pictures(scores), _tail_rows(scores)
+    styles = page_styles(scores, content.weights)
+    coverage, tails = coverage_pictures(scores, styles), _tail_rows(scores)
     return {
         "title": content.title,
         "created": _moment(content.created),
@@ -112,12 +112,12 @@ def _context(content: MarketReportContent) -> dict[str, Any]:
         "unpredictable": _spaced(scores.unpredictable),
         "facts": _facts(content),
         "contents": CONTENTS,
-        "ratios": score_picture(scores),
+        "ratios": score_picture(scores, styles),
         "opening": coverage[:2],
         "columns": [_column(task) for task in scores.tasks],
         "table": _score_rows(scores),
         "significance": _significance(scores),
-        "directions": [d.sentence for d in scores.directions],
+        "directions": [_spaced(d.sentence) for d in scores.directions],
         "large": scores.large,
         "coverage": coverage[2:],
         "covered": _covered_rows(scores),
@@ -133,7 +133,7 @@ def _context(content: MarketReportContent) -> dict[str, Any]:
         "parts": [_part_row(content, part) for part in content.parts],
         "part_horizons": [bars_in_words(h) for h in content.judged.horizons],
         "part_pictures": part_pictures(
-            content.refits, content.bars.time[content.judged.rows].max(), content.weights
+            content.refits, content.bars.time[content.judged.rows].max(), content.weights, styles
         ),
         "configuration": _settings(content.configuration),
         "notes": [*content.notes, *scores.notes],
@@ -180,7 +180,7 @@ def _score_cell(task: MarketTask, model: str, best: str) -> dict[str, Any]:
     figure, chosen = task.figure(model), task.confidence_set
     tested = task.against(model, task.baseline)
     return {
-        "text": _spaced(f"{figure:.3f}" if task.relative else f"{figure:+.3f}"),
+        "text": _spaced(f"{figure:.3f}" if task.relative else signed(figure, ".3f")),
         "best": model == best,
         "kept": chosen is not None and model in chosen.included,
         "small": "" if tested is None else f"p {_p(tested.p_value)}",
@@ -202,8 +202,8 @@ def _significance(scores: MarketScores) -> list[dict[str, str]]:
                 {
                     "task": _spaced(task.name),
                     "against": other,
-                    "difference": _spaced(f"{tested.difference:+.3g}"),
-                    "statistic": _spaced(f"{tested.statistic:+.2f}"),
+                    "difference": _spaced(_difference(task, other, tested.difference)),
+                    "statistic": _spaced(signed(tested.statistic, ".2f")),
                     "p_value": _p(tested.p_value),
                     "outcome": outcome,
                     "words": words,
@@ -212,14 +212,21 @@ def _significance(scores: MarketScores) -> list[dict[str, str]]:
     return rows
 
 
+def _difference(task: MarketTask, other: str, difference: float) -> str:
+    """Return a difference of losses as a share of the other's, where losses have a ratio."""
+    if not task.relative:
+        return signed(difference, ".3f")
+    return signed(difference / float(np.nanmean(task.losses[other])), ".1%")
+
+
 def _covered_rows(scores: MarketScores) -> list[dict[str, Any]]:
     """Return a row a group (regimes, then assets), coverage at each horizon with its interval."""
     regimes = [found[scores.large] for found in scores.by_regime.values()]
     rows = []
     for kind, columns in (("regime", regimes), ("asset", list(scores.by_asset.values()))):
         for label in columns[0].labels:
-            if label == "all" and kind == "asset":
-                continue
+            if kind == "asset" and (label == "all" or len(columns[0].labels) <= 2):
+                continue  # which is told already
             cells = []
             for each in columns:
                 at = each.labels.index(label) if label in each.labels else None
@@ -271,8 +278,8 @@ def _part_row(content: MarketReportContent, part: PartValue) -> dict[str, Any]:
         "name": part.name,
         "variance_weight": f"{100 * part.variance_weight:.0f}%",
         "quantile_weight": f"{100 * part.quantile_weight:.0f}%",
-        "without_variance": f"{part.without_variance:+.4f}",
-        "without": [f"{100 * v:+.2f}%" for v in part.without_quantiles],
+        "without_variance": _spaced(signed(part.without_variance, ".4f")),
+        "without": [_spaced(signed(v, ".2%")) for v in part.without_quantiles],
     }
 
 
@@ -281,5 +288,5 @@ def _p(value: float) -> str:
 
 
 def _spaced(text: str) -> str:
-    """Write numbers as a reader does: a minus for a hyphen, and nothing torn from its sign of per cent."""
-    return re.sub(r"(?<![\w.])-(?=\d)", "\N{MINUS SIGN}", text).replace(" %", "\N{NO-BREAK SPACE}%")
+    """Write numbers as the rest of the page does: a minus for a hyphen, and no space before per cent."""
+    return re.sub(r"(?<![\w.])-(?=\d)", "\N{MINUS SIGN}", text).replace(" %", "%")

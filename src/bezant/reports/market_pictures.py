@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from markupsafe import Markup
@@ -11,7 +11,7 @@ from bezant.evidence.markets import MarketScores, SurpriseSignal, realised_varia
 from bezant.evidence.markets.judging import BAND, is_daily, nearest_level
 from bezant.evidence.markets.words import bars_in_words
 from bezant.histories.market import Bars
-from bezant.reports.canvas import line_styles
+from bezant.reports.canvas import LineStyle, line_styles
 from bezant.reports.market_breaks import price_with_breaks, weights_by_fit
 from bezant.reports.market_scores import coverage_by_group, score_table
 from bezant.reports.markets import fan, var_with_exceptions, volatility
@@ -24,11 +24,35 @@ MOST_BARS = 1000
 """Bars of volatility and of VaR that are drawn, the last ones."""
 MOST_MODELS, MOST_ASSETS = 4, 24
 """Models, and assets, in the pictures of coverage."""
+CLOSES = "Closes so far; from the last bar on the median of the forecast, and bands that hold so much of it."
+"""What the picture of a forecast shows."""
 FEWEST_MEASURED = 4
 """Bars whose volatility is drawn, at least: half of them teach the band of the others."""
 
 
-def score_picture(scores: MarketScores) -> Drawn:
+def page_styles(scores: MarketScores, parts: Iterable[str] = ()) -> dict[str, LineStyle]:
+    """Give each model the style that it has in every picture of a page.
+
+    Those that are drawn together come first, because the colours of the others begin anew.
+
+    Parameters
+    ----------
+    scores : MarketScores
+    parts : iterable of str
+        Names of the parts of the combination.
+    """
+    judged = [model for task in scores.tasks for model in task.losses]
+    return line_styles(list(dict.fromkeys([*_covered(scores), *parts, *judged])), scores.large)
+
+
+def _covered(scores: MarketScores) -> list[str]:
+    """Return the models whose coverage is drawn."""
+    found = next(iter(scores.by_regime.values()))
+    models = [m for m in (scores.large, "random walk", "GARCH-t", *found) if m in found]
+    return list(dict.fromkeys(models))[:MOST_MODELS]
+
+
+def score_picture(scores: MarketScores, styles: Mapping[str, LineStyle]) -> Drawn:
     """Draw the loss of every model on every task whose losses have a ratio."""
     tasks = [task for task in scores.tasks if task.relative]
     models = list(tasks[0].losses)
@@ -39,12 +63,12 @@ def score_picture(scores: MarketScores) -> Drawn:
         models,
         ratios,
         kept=kept,
-        styles=line_styles(models, scores.large),
+        styles=styles,
         baseline="the baseline",
     )
     against = dict.fromkeys((task.baseline, task.name.split(", ")[0]) for task in tasks)
     named = ", ".join(f"{baseline} for {what}" for baseline, what in against)
-    caption = f"Loss over that of the baseline: {named}. Blue is better."
+    caption = f"Loss over that of the baseline: {named}. Green is better, red is worse."
     return Drawn("Who forecasts better", caption, Markup(svg))
 
 
@@ -52,21 +76,19 @@ def _kept(chosen: object, model: str) -> bool:
     return chosen is not None and model in chosen.included  # type: ignore[attr-defined]
 
 
-def coverage_pictures(scores: MarketScores) -> list[Drawn]:
-    """Draw how many days lay within the 90 % band: by regime, and by asset."""
-    drawn = []
-    horizon, found = next(iter(scores.by_regime.items()))
-    models = [m for m in (scores.large, "random walk", "GARCH-t", *found) if m in found]
-    shown = {m: found[m] for m in list(dict.fromkeys(models))[:MOST_MODELS]}
-    ahead = f"{bars_in_words(horizon)} ahead"
-    svg = coverage_by_group(shown, 0.9, styles=line_styles(list(shown), scores.large))
-    regimes = f"{ahead}, by thirds of the volatility that was forecast. Lines are 95% intervals."
-    drawn.append(Drawn("Days within the 90% band", regimes, Markup(svg)))
+def coverage_pictures(scores: MarketScores, styles: Mapping[str, LineStyle]) -> list[Drawn]:
+    """Draw how many days lay within the 90 % band: by regime, and by asset.
+
+    Where no assets are drawn beside each other, the longest horizon is, by regime too.
+    """
+    by_asset = any(2 < len(each.labels) <= MOST_ASSETS + 1 for each in scores.by_asset.values())
+    horizons = list(scores.by_regime)
+    drawn = [_by_regime(scores, horizon, styles) for horizon in horizons[:1]]
+    if not by_asset and len(horizons) > 1:
+        drawn.append(_by_regime(scores, horizons[-1], styles))
     for horizon, each in scores.by_asset.items():
         if 2 < len(each.labels) <= MOST_ASSETS + 1:
-            svg = coverage_by_group(
-                {scores.large: each}, 0.9, styles=line_styles([scores.large], scores.large), what="asset"
-            )
+            svg = coverage_by_group({scores.large: each}, 0.9, styles=styles, what="asset")
             ahead = f"{bars_in_words(horizon)} ahead"
             wider = "" if horizon == 1 else " Horizons overlap, so that true intervals are wider."
             drawn.append(
@@ -79,6 +101,14 @@ def coverage_pictures(scores: MarketScores) -> list[Drawn]:
     return drawn
 
 
+def _by_regime(scores: MarketScores, horizon: int, styles: Mapping[str, LineStyle]) -> Drawn:
+    found, ahead = scores.by_regime[horizon], f"{bars_in_words(horizon)} ahead"
+    svg = coverage_by_group({model: found[model] for model in _covered(scores)}, 0.9, styles=styles)
+    wider = "" if horizon == 1 else " Horizons overlap, so that true intervals are wider."
+    said = f"By thirds of the volatility that was forecast. Lines are 95% intervals.{wider}"
+    return Drawn(f"Days within the 90% band, {ahead}", said, Markup(_renamed(svg, f"regime-{horizon}")))
+
+
 def _renamed(svg: str, name: str) -> str:
     """Give a picture's ids a name of their own: the page holds several of the same kind."""
     import re
@@ -89,7 +119,12 @@ def _renamed(svg: str, name: str) -> str:
     return svg
 
 
-def part_pictures(refits: AnyArray, until: np.datetime64, weights: Mapping[str, FloatArray]) -> list[Drawn]:
+def part_pictures(
+    refits: AnyArray,
+    until: np.datetime64,
+    weights: Mapping[str, FloatArray],
+    styles: Mapping[str, LineStyle],
+) -> list[Drawn]:
     """Draw the weights of parts over the fits; nothing for one fit or one part."""
     if len(refits) < 2 or len(weights) < 2:
         return []
@@ -97,7 +132,7 @@ def part_pictures(refits: AnyArray, until: np.datetime64, weights: Mapping[str, 
         Drawn(
             f"Weights for {what}",
             caption,
-            Markup(weights_by_fit(refits, until, weights, what=what, column=k)),
+            Markup(weights_by_fit(refits, until, weights, styles=styles, what=what, column=k)),
         )
         for k, (what, caption) in enumerate(
             (("variance", "Learned on past origins alone, by QLIKE."), ("quantiles", "By the pinball loss."))
@@ -113,11 +148,7 @@ def asset_pictures(
     own = found.take(np.flatnonzero(names == asset))
     place = int(bars.owner[own.rows[0]])
     span = slice(int(bars.offsets[place]), int(bars.offsets[place + 1]))
-    drawn = [
-        Drawn(
-            "The last forecast", "From the last bar on.", Markup(_fan(bars, own, asset, span, len(own) - 1))
-        )
-    ]
+    drawn = [Drawn("The last forecast", CLOSES, Markup(_fan(bars, own, asset, span, len(own) - 1)))]
     ended = np.flatnonzero(own.rows + own.horizons[-1] < span.stop)
     if len(ended):
         caption = "The last forecast whose longest horizon has ended; dotted: what came."

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bezant.metrics.market import Coverage
-from bezant.reports.canvas import HEIGHT, INK, LARGE, PEERS, QUIET, WIDE, LineStyle, canvas, short
+from bezant.reports.canvas import HEIGHT, WIDE, LineStyle, canvas, short
+from bezant.reports.palette import EVENT, GOOD, INK, QUIET
 from bezant.reports.parts import name_margin, percent
 from bezant.types import InputError
 
@@ -73,7 +74,7 @@ def score_table(
 ) -> str:
     """Draw each model's loss on each task over the baseline's, the best bold; returns SVG.
 
-    Cells are blue where the model beats the baseline and ochre where it loses; a dot marks the models
+    Cells are green where the model beats the baseline and red where it loses; a dot marks the models
     that could be the best (model confidence set).
 
     Parameters
@@ -100,10 +101,10 @@ def score_table(
             f"Ratios of shape {table.shape} do not fit {len(models)} models and {len(tasks)} tasks; give one "
             "each."
         )
-    width, height = min(WIDE, 2.3 + 1.25 * len(tasks)), 1.0 + 0.27 * len(models)
+    height = 1.0 + 0.27 * len(models)
     span = max(0.02, float(np.nanquantile(np.abs(table - 1), 0.9)))
     words = f"Losses of {len(models)} models on {len(tasks)} tasks over those of {baseline}"
-    with canvas("scores-of-markets", words, width=width, height=height) as picture:
+    with canvas("scores-of-markets", words, width=WIDE, height=height) as picture:
         axes = picture.axes(left=name_margin(models), right=0.08, top=0.52, bottom=0.34)
         for (row, column), ratio in np.ndenumerate(table):
             _cell(
@@ -141,7 +142,7 @@ def _cell(axes: Any, row: int, column: int, ratio: float, span: float, *, best: 
         axes.text(column, row, "–", ha="center", va="center", color=QUIET, size=9)
         return
     strength = min(1.0, abs(ratio - 1) / span)
-    color = LARGE if ratio < 1 else PEERS[0]
+    color = GOOD if ratio < 1 else EVENT
     axes.add_patch(
         Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, color=color, alpha=0.30 * strength, linewidth=0)
     )

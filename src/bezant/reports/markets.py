@@ -16,11 +16,12 @@ from bezant.evidence.var_backtests.traffic_light import (
     exceptions_in_window,
     zone_of,
 )
-from bezant.reports.canvas import EVENT, HEIGHT, INK, LARGE, PEERS, QUIET, RULE, WIDE, canvas
+from bezant.reports.canvas import HEIGHT, WIDE, canvas
+from bezant.reports.palette import AXIS, EVENT, GOOD, INK, LARGE, QUIET, RULE, WARNED
 from bezant.reports.parts import end_labels, percent
 from bezant.types import FloatArray, InputError
 
-ZONES: Mapping[str, str] = {"green": PEERS[2], "amber": PEERS[0], "red": EVENT}
+ZONES: Mapping[str, str] = {"green": GOOD, "amber": WARNED, "red": EVENT}
 """Colours of the traffic light's zones; each is named in the picture too."""
 
 BAND_ALPHA = 0.17
@@ -267,7 +268,7 @@ def var_with_exceptions(
         _sticks(axes, days, gains)
         axes.plot(days, -bound, color=LARGE, linewidth=1.4)
         axes.plot(days[beyond], gains[beyond], "o", color=EVENT, markersize=4.2, zorder=6)
-        axes.axhline(0, color="#9aa4ad", linewidth=0.6)
+        axes.axhline(0, color=AXIS, linewidth=0.6)
         axes.set_xlim(days[0], days[-1])
         _dated(axes)
         if as_share:

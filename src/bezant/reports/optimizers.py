@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from bezant.reports.canvas import DASHES, LARGE, PEERS, canvas
+from bezant.reports.canvas import DASHES, canvas
+from bezant.reports.palette import LARGE, PEERS
 from bezant.reports.parts import end_labels
 from bezant.training.comparison import OptimizerComparison
 

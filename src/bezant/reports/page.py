@@ -13,9 +13,8 @@ from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from bezant.artifacts import write_whole
+from bezant.reports.environment import rendered
 from bezant.reports.pictures import Drawn
 from bezant.types import InputError
 
@@ -127,11 +126,7 @@ def now() -> str:
 
 def render_page(page: Page) -> str:
     """Return the page as HTML: no script, font, style or image from outside."""
-    environment = Environment(
-        loader=PackageLoader("bezant.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    template = environment.get_template("page.html.j2")
-    return str(template.render(page=page, notes=_notes(page.notes))).lstrip()
+    return rendered("page.html.j2", page=page, notes=_notes(page.notes))
 
 
 def write_page(page: Page, path: str | Path) -> Path:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bezant.reports.canvas import INK, QUIET, WIDTH, LineStyle, short
+from bezant.reports.canvas import WIDTH, LineStyle, short
+from bezant.reports.palette import INK, QUIET
 from bezant.types import AnyArray, FloatArray
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from bezant.evidence.rankings import ListCurves
-from bezant.reports.canvas import HEIGHT, INK, LARGE, QUIET, RULE, WIDE, LineStyle, canvas, short
+from bezant.reports.canvas import HEIGHT, WIDE, LineStyle, canvas, short
+from bezant.reports.palette import INK, LARGE, QUIET, RULE
 from bezant.reports.parts import end_labels, name_margin, percent, unit_square
 from bezant.types import FloatArray, InputError, IntArray
 

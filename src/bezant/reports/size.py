@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bezant.reports.canvas import HEIGHT, QUIET, WIDTH, canvas, line_styles
+from bezant.reports.canvas import HEIGHT, WIDTH, canvas, line_styles
+from bezant.reports.palette import QUIET
 
 _FONT = 'style="background:#fff" ' + 'font-family="DejaVu Sans, Verdana, Arial, sans-serif" '
 

@@ -127,6 +127,8 @@ class LimitReport:
         if self.status != "ok":
             return " ".join(found)
         most = max(self.uses, key=lambda use: use.share)
+        if len(self.uses) == 1:
+            return f"The limit holds; {most.limit.figure} uses {100 * most.share:.0f} % of it."
         return f"All {len(self.uses)} limits hold; {most.limit.figure} uses most, {100 * most.share:.0f} %."
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from bezant.metrics.checks import Floats, as_vector
 from bezant.metrics.market.losses import tail_of
 from bezant.risk.measures import expected_shortfall, tail_weights, value_at_risk
-from bezant.risk.words import amount, asset_names
+from bezant.risk.words import amount, asset_names, counted
 from bezant.types import InputError
 
 if TYPE_CHECKING:
@@ -82,13 +82,13 @@ class PortfolioRisk:
         percent = f"{100 * self.level:g} %"
         figures = (
             f"VaR {percent} {amount(self.var)} and ES {percent} {amount(self.es)} (standard error of "
-            f"simulation {amount(self.es_error)}) of {len(self.assets)} positions"
+            f"simulation {amount(self.es_error)}) of {counted(len(self.assets), 'position')}"
         )
         alone, largest = float(self.es_alone.sum()), int(np.argmax(self.es_parts))
-        if not (alone > 0 and self.es > 0):
+        if len(self.assets) == 1 or not (alone > 0 and self.es > 0):
             return f"{figures}."
         return (
-            f"{figures}; {100 * (1 - self.es / alone):.0f} % less than the positions alone, and "
+            f"{figures}; {100 * (1 - self.es / alone):z.0f} % less than the positions alone, and "
             f"{self.assets[largest]} adds most ({100 * self.es_parts[largest] / self.es:.0f} % of ES)."
         )
 

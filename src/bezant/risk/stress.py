@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bezant.metrics.checks import Floats, as_vector
-from bezant.risk.words import amount, asset_names
+from bezant.risk.words import amount, asset_names, counted
 from bezant.types import AnyArray, InputError
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ class StressReport:
         verb = "lose" if gain < 0 else "gain"
         share = 100 * abs(gain) / (self.capital or 1.0)
         worst = (
-            f"The worst of {len(self.scenarios)} scenarios is {self.scenarios[at]}: the positions {verb} "
-            f"{amount(abs(gain))}, {share:.1f} % of their size."
+            f"The worst of {counted(len(self.scenarios), 'scenario')} is {self.scenarios[at]}: the "
+            f"positions {verb} {amount(abs(gain))}, {share:.1f} % of their size."
         )
         return " ".join((worst, *self.notes))
 

@@ -23,4 +23,9 @@ def asset_names(assets: Sequence[str] | None, count: int) -> tuple[str, ...]:
 
 def amount(value: float) -> str:
     """Return an amount as text: whole from 100 on, else with three digits that count."""
-    return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:z.3g}"
+
+
+def counted(number: int, one: str) -> str:
+    """Return how many there are of a thing: "1 position", "2 positions"."""
+    return f"{number:,} {one}{'' if number == 1 else 's'}"

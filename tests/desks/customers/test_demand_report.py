@@ -6,6 +6,7 @@ import copy
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bezant as bz
@@ -107,6 +108,18 @@ def test_a_log_that_ends_too_early_is_refused(fitted, tmp_path):
     with pytest.raises(InputError, match="had not bought before"):
         fitted.report(tmp_path / "no.html", customers=[-1])
     assert not (tmp_path / "no.html").exists()
+
+
+def test_where_nobody_bought_no_picture_is_empty(fitted, tmp_path):
+    events = purchases()
+    before = events[events["time"] < UNTIL]
+    last = before.tail(1).assign(time="1998-08-01")  # after the horizon, which has none
+    quiet = pd.concat([before, last.astype(before.dtypes.to_dict())])
+    page = fitted.report(tmp_path / "quiet.html", quiet, created=CREATED).read_text(encoding="utf-8")
+    assert "Nobody bought within the horizon" in page
+    assert f"None of the {before['customer'].nunique():,} customers bought" in page
+    assert "nan" not in re.sub("<style>.*?</style>", "", page, flags=re.DOTALL).lower().replace("finan", "")
+    assert "What the first customers hold" not in page and "Are the totals right?" not in page
 
 
 def test_without_amounts_nothing_is_said_of_spend(fitted, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -166,7 +167,12 @@ def test_the_report_holds_figures_pictures_and_notes(tmp_path: Path) -> None:
     X = loans()
     realised = lost() * X["default"].to_numpy() * X["GrAppv"].to_numpy()
     found = book().portfolio(X, by="time", realised=realised, simulations=200)
-    page = book().report(tmp_path / "deep" / "loss.html", found).read_text(encoding="utf-8")
+    written = book().report(tmp_path / "deep" / "loss.html", found, created="2026-01-31T12:00:00")
+    page = written.read_text(encoding="utf-8")
+    assert "31 January 2026, 12:00" in page
+    assert "<dt>Value at risk 99%</dt>" in page and "<dt>Realised loss</dt>" in page
+    heads = re.findall(r'<th class="number">(.*?)</th>', page)
+    assert {"Expected loss", "of exposure", "5% lose less than", "Realised loss"} <= set(heads)
     assert page.count("<svg") == 2
     assert f"{found.expected[-1]:,.0f}" in page
     inside, groups = found.covered()
@@ -174,7 +180,7 @@ def test_the_report_holds_figures_pictures_and_notes(tmp_path: Path) -> None:
     assert "held out" in page
     assert "http" not in page.replace("http://www.w3.org", "")
     one = book().report(tmp_path / "one.html", book().portfolio(X, simulations=20))
-    assert "were lost" not in one.read_text(encoding="utf-8")
+    assert not re.search(r"were lost|Realised", one.read_text(encoding="utf-8"))
 
 
 def test_groups_may_be_the_values_of_any_column() -> None:

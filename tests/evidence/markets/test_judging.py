@@ -14,17 +14,9 @@ from bezant.histories.market import Bars, best_variance, read_bars
 from bezant.metrics.market import diebold_mariano
 from bezant.traditional.markets import Ewma, MarketForecast, RollingQuantiles
 from bezant.types import InputError
-from market_files import twenty_stocks
 from market_support import drawn_bars
 
 HORIZONS = (1, 5)
-
-
-@pytest.fixture(scope="module")
-def bars() -> Bars:
-    prices = 100 * (1 + twenty_stocks()[["AAPL", "JPM"]].loc["2014":]).cumprod()
-    long = prices.rename_axis("time").reset_index().melt("time", var_name="asset", value_name="close")
-    return read_bars(long)
 
 
 @pytest.fixture(scope="module")

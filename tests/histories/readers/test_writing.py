@@ -1,3 +1,4 @@
+import errno
 import os
 
 import pyarrow as pa
@@ -8,6 +9,7 @@ from bezant.artifacts import write_whole
 from bezant.histories import BatchWriter, read_table
 from bezant.histories.readers import write_table
 from bezant.types import InputError
+from common.full_disk import fill
 
 TABLE = pa.table({"id": ["a", "b,c"], "p": [0.25, None]})
 
@@ -51,6 +53,36 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
         writer.write(TABLE)
     assert (tmp_path / "out.csv").read_text() == "before"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("room", [0, 100, 5000])
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
+def test_a_full_disk_names_the_file(tmp_path, monkeypatch, name, room):
+    many = pa.table({"x": pa.array(os.urandom(8).hex() for _ in range(1000))})
+    fill(monkeypatch, "bezant.histories.readers.writing", room)
+    with pytest.raises(OSError, match="No space") as caught, BatchWriter(tmp_path / name) as writer:
+        writer.write(many)
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path / name))
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_error_of_what_is_read_in_the_block_keeps_its_own_name(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught, BatchWriter(tmp_path / "out.csv"):
+        (tmp_path / "absent.csv").read_bytes()
+    assert caught.value.filename == str(tmp_path / "absent.csv")
+
+
+def test_a_full_disk_names_a_file_that_is_written_whole(tmp_path, monkeypatch):
+    (tmp_path / "page.html").write_text("before")
+
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space") as caught:
+        write_whole(tmp_path / "page.html", b"after")
+    assert caught.value.filename == str(tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_text() == "before"
 
 
 def test_a_table_without_rows_makes_a_file_with_its_columns(tmp_path):

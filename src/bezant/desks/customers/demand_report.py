@@ -131,6 +131,11 @@ NO_CURVES = (
     "of the horizon."
 )
 
+NOBODY_BOUGHT = (
+    "Nobody bought within the horizon: there is no lift to draw, and no total that the expected one could be "
+    "compared with."
+)
+
 
 def _opening(evaluation: DemandEvaluation, styles: Mapping[str, LineStyle]) -> tuple[Drawn, ...]:
     curves = evaluation.curves
@@ -223,6 +228,8 @@ def _lifts(evaluation: DemandEvaluation, styles: Mapping[str, LineStyle], amount
         what: {model: evaluation.figures[model][name] for model in _ordered(evaluation)}
         for what, name in errors.items()
     }
+    if not curves.totals[""][0]:
+        return Section("lift", "Lift and calibration", pictures=tuple(drawn), gaps=(NOBODY_BOUGHT,))
     svg = pictures.totals(found, styles=styles)
     drawn.append(
         Drawn(
@@ -276,7 +283,7 @@ def _segments(groups: Segments, came: Outlook | None, amounts: bool) -> Section:
     return Section(
         "segments",
         "Groups of customers",
-        "Groups by what is expected of them, told apart by rules about what they did; means a customer.",
+        "Groups by what is expected of them, told apart by rules about what they did. Figures are means.",
         pictures=_maps(table),
         tables=(PageTable(tuple(columns), tuple(zip(*columns.values(), strict=True))),),
     )

@@ -334,7 +334,7 @@ class ExpectedLoss:
 
     # --------------------------------------------------------------------------- reporting, saving
 
-    def report(self, path: str | Path, portfolio: PortfolioLoss) -> Path:
+    def report(self, path: str | Path, portfolio: PortfolioLoss, *, created: str | None = None) -> Path:
         """Write a portfolio's losses as one HTML file: table, pictures, grades, notes.
 
         Parameters
@@ -343,8 +343,10 @@ class ExpectedLoss:
             Where it goes; an older report is replaced.
         portfolio : PortfolioLoss
             What :meth:`portfolio` returned.
+        created : str, optional
+            Moment to print, in ISO form; now if not given.
         """
-        return write_loss_report(path, portfolio, self.scale_, self.notes_)
+        return write_loss_report(path, portfolio, self.scale_, self.notes_, created=created)
 
     def save(self, path: str | Path) -> Path:
         """Write both models, the scale and the past vintages to one folder, whole or not at all.

@@ -23,6 +23,7 @@ from bezant.risk import (
     value_at_risk,
 )
 from bezant.risk.portfolio import position_gains
+from bezant.risk.words import counted
 from bezant.traditional.markets import Garch, MarketForecast, MarketModel, at_horizon
 from bezant.types import FloatArray, InputError, IntArray
 
@@ -334,9 +335,9 @@ def _apart(positions: Mapping[str, float]) -> tuple[list[str], FloatArray]:
         raise InputError("There is no position; give money in at least one asset.")
     money = np.array(list(positions.values()), np.float64)
     if not np.isfinite(money).all():
-        count = f"{len(money)} position{'' if len(money) == 1 else 's'}"
         raise InputError(
-            f"{int((~np.isfinite(money)).sum())} of {count} hold no finite number; give money in each."
+            f"{int((~np.isfinite(money)).sum())} of {counted(len(money), 'position')} hold no finite number; "
+            "give money in each."
         )
     return [str(name) for name in positions], money
 

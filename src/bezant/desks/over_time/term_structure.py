@@ -23,13 +23,14 @@ from bezant.desks.estimators.settings import (
 from bezant.desks.estimators.table_estimator import TableEstimator
 from bezant.desks.over_time.durations import at_months, read_durations, refuse_one_outcome
 from bezant.desks.over_time.levels import RecentExposure, at_level, recent_levels
+from bezant.desks.over_time.rivals import fit_hazard_rivals, restore_hazard_rival
 from bezant.evidence.timing import TimingEvaluation, evaluate_timing
+from bezant.network.fields.glance import Glance
 from bezant.network.heads.hazard import hazard_targets
 from bezant.network.model import TrunkName
 from bezant.network.sizes import SizeName
 from bezant.schema import Schema
 from bezant.splits import stratified
-from bezant.traditional.hazard import HAZARDS
 from bezant.training.config import TrainingConfig
 from bezant.training.progress import ProgressChoice, shown
 from bezant.training.table import HeldOut, fit_table
@@ -65,7 +66,8 @@ class PDTermStructure(TableEstimator):
     trunk : {"tabm", "mlp"}, default "tabm"
         What mixes the fields.
     benchmark : bool, default True
-        Also fit the traditional models on the same rows: Kaplan-Meier and a logistic hazard.
+        Also fit the traditional models on the same rows: Kaplan-Meier and a logistic hazard. Of rows with
+        records the latter reads what the network is told of these at a glance, as columns.
     schema : Schema, optional
         What the columns mean; inferred if not given.
     training : TrainingConfig or mapping, optional
@@ -193,12 +195,14 @@ class PDTermStructure(TableEstimator):
         self.check_ = intake.check
         self.history_ = fitted.runs
         self.calibration_ = {}  # hazards are not calibrated: their level is set by recent defaults
-        judged, failed = self._fit_benchmarks(intake, targets, periods, fitted.parts)
-        self.evaluation_ = self._judged({LARGE: fitted.judged} | judged, months, seen, fitted.parts)
+        glance = Glance.of(fitted.model.encoding)
+        rivals = fit_hazard_rivals(intake, targets, periods, fitted.parts, self.benchmark, glance)
+        self.benchmarks_ = rivals.models
+        self.evaluation_ = self._judged({LARGE: fitted.judged} | rivals.judged, months, seen, fitted.parts)
         levels = self._set_levels(intake, targets, months)
         later = int((seen & (events == 0)).sum())
         beyond = (f"{later} defaults came after the horizon of {self.horizon} months and count as not seen.",)
-        self.notes_ = (*intake.notes, *fitted.notes, *(beyond if later else ()), *failed, levels)
+        self.notes_ = (*intake.notes, *fitted.notes, *(beyond if later else ()), *rivals.notes, levels)
         self.record_ = fit_record(
             configuration=configuration_of(self, plan),
             table=intake.table,
@@ -227,25 +231,6 @@ class PDTermStructure(TableEstimator):
                 f"horizon={max(periods, 1) * self.period}, say."
             )
         return periods
-
-    def _fit_benchmarks(
-        self, intake: Intake, targets: FloatArray, periods: int, parts: HeldOut
-    ) -> tuple[dict[str, FloatArray], tuple[str, ...]]:
-        """Fit the traditional models; return their answers on the judging rows, and notes."""
-        judged: dict[str, FloatArray] = {}
-        kept, notes = [], []
-        learned = np.concatenate([parts.training, parts.stopping])
-        for model in HAZARDS.values() if self.benchmark else ():
-            try:
-                if len(parts.judging):
-                    first = model().fit(intake.table.take(learned), intake.schema, targets[learned], periods)
-                    judged[model.name] = first.score_periods(intake.table.take(parts.judging))
-                kept.append(model().fit(intake.table, intake.schema, targets, periods))
-            except Exception as error:  # a rival's failure must not lose a trained model
-                judged.pop(model.name, None)
-                notes.append(f"{model.name} could not be fitted ({type(error).__name__}): {error}")
-        self.benchmarks_ = tuple(kept)
-        return judged, tuple(notes)
 
     def _set_levels(self, intake: Intake, targets: FloatArray, months: FloatArray) -> str:
         """Set every model's level by recent defaults, or not; return what there is to say of it."""
@@ -359,5 +344,4 @@ class PDTermStructure(TableEstimator):
 
     @staticmethod
     def _benchmark_of(document: Any) -> Any:
-        read = json.loads(document)
-        return HAZARDS[read["model"]].from_document(read)
+        return restore_hazard_rival(document)

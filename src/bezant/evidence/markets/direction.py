@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bezant.evidence.markets.words import signed
 from bezant.metrics.market.comparison import newey_west_lags, newey_west_variance
 from bezant.types import AnyArray
 
@@ -51,7 +52,8 @@ class Direction:
         bars = "1 bar" if self.horizon == 1 else f"{self.horizon} bars"
         figures = (
             f"Direction over {bars}: {self.hits:.1%} foreseen, always-up {self.always_up:.1%}, "
-            f"difference {self.advantage:+.1%} ({self.low:+.1%} to {self.high:+.1%})"
+            f"difference {signed(self.advantage, '.1%')} "
+            f"({signed(self.low, '.1%')} to {signed(self.high, '.1%')})"
         )
         if self.too_good:
             return (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bezant.evidence.markets.direction import Direction
-from bezant.evidence.markets.words import bars_in_words
+from bezant.evidence.markets.words import bars_in_words, signed
 from bezant.evidence.var_backtests import RiskBacktest
 from bezant.metrics.market import (
     Coverage,
@@ -131,7 +131,7 @@ class MarketScores:
     def _said(self, task: MarketTask) -> str:
         """Return how a task went: in per cent or as a difference, and whether that is more than chance."""
         figure, tested = task.figure(self.large), task.against(self.large, task.baseline)
-        gap = f"{100 * (figure - 1):+.1f} %" if task.relative else f"{figure:+.3f}"
+        gap = f"{signed(100 * (figure - 1), '.1f')} %" if task.relative else signed(figure, ".3f")
         sure = "" if tested is not None and tested.p_value < SIGNIFICANT else " (not significant)"
         where = (
             f"at {task.name.split(', ')[-1]}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -32,6 +34,21 @@ def refuse_taken(path: Path) -> None:
         raise InputError(f"{str(path)!r} is a device or a pipe, which a file would replace; name a file.")
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an error of the system in the block, such as a full disk, name the file that was to be written.
+
+    Raises
+    ------
+    OSError
+        The same, with ``path`` as its file: writing to an open file raises one that names none.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
 def write_table(table: pa.Table, path: str | Path) -> None:
     """Write a table whole or not at all, by the suffix of its path, as :class:`BatchWriter` does."""
     with BatchWriter(path) as writer:
@@ -53,6 +70,8 @@ class BatchWriter:
     ------
     InputError
         If the suffix is another, the folder does not exist, or the name is a folder's or a device's.
+    OSError
+        If the system does not write it (a full disk, say); it names the file.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -78,10 +97,11 @@ class BatchWriter:
 
     def write(self, table: pa.Table) -> None:
         """Append rows; the first table, which may be empty, fixes names and types."""
-        if self._writer is None:
-            self._file = open(self._part, "xb")  # noqa: SIM115 - closed in __exit__
-            self._writer = self._open(self._file, table.schema)
-        self._writer.write_table(table)
+        with naming(self.path):
+            if self._writer is None:
+                self._file = open(self._part, "xb")  # noqa: SIM115 - closed in __exit__
+                self._writer = self._open(self._file, table.schema)
+            self._writer.write_table(table)
         self.rows += table.num_rows
 
     def _open(self, file: BinaryIO, schema: pa.Schema) -> Any:
@@ -96,19 +116,19 @@ class BatchWriter:
         if self._file is None:
             return
         try:
-            self._close(keep=kind is None)
+            if kind is None:
+                with naming(self.path):
+                    self._finish(self._file)
         finally:
-            self._file.close()
+            with suppress(OSError):  # of what is thrown away; the first error is the one to see
+                if self._writer is not None:
+                    self._writer.close()
+            with suppress(OSError):
+                self._file.close()
             self._part.unlink(missing_ok=True)
 
-    def _close(self, *, keep: bool) -> None:
-        assert self._file is not None
-        try:
-            self._writer.close()
-        except OSError:
-            if keep:  # otherwise the block's own error is the one to see
-                raise
-        if keep:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            os.replace(self._part, self.path)
+    def _finish(self, file: BinaryIO) -> None:
+        self._writer.close()
+        file.flush()
+        os.fsync(file.fileno())
+        os.replace(self._part, self.path)
