@@ -113,7 +113,7 @@ def test_whole_years_are_times_if_they_are_said_to_be(years):
 
 
 def test_a_time_column_of_two_formats_is_refused_with_the_count():
-    with pytest.raises(InputError, match="2 rows read as 'year', but 1 do not, such as '1976A'"):
+    with pytest.raises(InputError, match="2 rows read as 'year', but 1 does not, such as '1976A' in row 3"):
         _read(["1997", "1998", "1976A"], time="x")
     with pytest.raises(InputError, match="none of its 2 rows reads as a time"):
         _read(["soon", "later"], time="x")

@@ -102,7 +102,8 @@ def test_rows_without_a_time_are_counted_and_refused(
 @pytest.mark.parametrize("desk", FITS)
 def test_a_text_among_times_is_shown(desk: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = refused(typed(tmp_path, desk, some("time", "soon")), capsys)
-    assert "'time'" in said and "'soon'" in said and "one format" in said
+    first = some("time", "soon")(FITS[desk][2]())["time"].tolist().index("soon") + 1
+    assert "'time'" in said and f"'soon' in row {first};" in said and "one format" in said
 
 
 @pytest.mark.parametrize("desk", FITS)
@@ -151,6 +152,10 @@ def test_a_column_cannot_say_who_and_when(tmp_path: Path, capsys: pytest.Capture
 def test_a_time_that_was_named_must_be_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = typed(tmp_path, "recommend", lambda frame: frame, "--time", "day")
     assert "There is no column 'day'" in refused(words, capsys)
+    words = typed(tmp_path, "recommend", lambda frame: frame, "--time", "product")
+    assert "Column 'product' was named as the time" in refused(words, capsys)
+    words = typed(tmp_path, "market", lambda frame: frame.rename(columns={"time": "times"}))
+    assert "did you mean 'times'? Name others by --asset, --time or --value." in refused(words, capsys)
     words = typed(tmp_path, "recommend", lambda frame: frame, "--called", "title")
     assert "give them with --products" in refused(words, capsys)
 

@@ -47,12 +47,23 @@ def test_lists_are_those_of_the_model(folder: Path, model: str, capsys: pytest.C
     bank = lending()["bank"].iloc[0]
     asked = ("--customer", bank, "--customer", "nobody", "-k", "3", "--because", "--json")
     assert run("recommend", model, "--out", out, *asked) == 0
-    assert json.loads(capsys.readouterr().out)["rows"] == 6
+    said = capsys.readouterr()
+    assert json.loads(said.out)["rows"] == 6
+    assert "1 of 2 customers are not known to the model, such as 'nobody'" in said.err
     written = pd.read_csv(out, dtype={"industry": str, "because": str})
     expected = bz.load(model).recommend([bank, "nobody"], k=3, because=True)
     assert written["industry"].tolist() == [str(p) for p in expected["industry"].to_pylist()]
     np.testing.assert_allclose(written["score"], expected["score"].to_numpy(), rtol=1e-6)
     assert written["basis"].tolist() == ["events"] * 3 + ["popularity"] * 3
+
+
+def test_an_attribute_that_is_none_is_refused(
+    folder: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("recommend", model, "--out", str(folder / "none.csv"), "--family", "nme") == 2
+    assert (
+        "There is no column 'nme' in the table of products; did you mean 'name'?" in capsys.readouterr().err
+    )
 
 
 def test_recommending_writes_a_page_of_those_asked_for(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from bezant.network.ridge_logistic import PENALTIES, fit_ridge_logistic
+from bezant.network.ridge_logistic import PENALTIES, USUAL, fit_ridge_logistic
 
 
 def drawn(n: int = 120, p: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
@@ -42,10 +44,12 @@ def test_left_out_rows_are_answered_nearly_as_by_a_fit_without_them() -> None:
     np.testing.assert_allclose(found.left_out, truth, atol=0.03)
 
 
-def test_the_penalty_is_the_one_that_predicts_left_out_rows_best() -> None:
+def test_the_penalty_is_the_one_that_predicts_left_out_rows_best_and_is_usual() -> None:
     x, y = drawn()
     each = [fit_ridge_logistic(x, y, penalties=(penalty,)) for penalty in PENALTIES]
-    best = min(each, key=lambda one: one.left_out_loss)
+    odd = {one.penalty: math.log(one.penalty / USUAL) ** 2 / 2 for one in each}
+    best = min(each, key=lambda one: len(y) * one.left_out_loss + odd[one.penalty])
+    assert best.penalty != min(each, key=lambda one: one.left_out_loss).penalty
     found = fit_ridge_logistic(x, y)
     assert found.penalty == best.penalty
     np.testing.assert_allclose(found.coefficients, best.coefficients, atol=1e-6)
@@ -53,6 +57,10 @@ def test_the_penalty_is_the_one_that_predicts_left_out_rows_best() -> None:
         torch.randn(60, 40, generator=torch.Generator().manual_seed(1)).double(), y[:60]
     )
     assert noise.penalty == PENALTIES[0]
+    few = fit_ridge_logistic(x[:8], y[:8])  # they say next to nothing
+    assert few.penalty in (10.0, 30.0)
+    steep = fit_ridge_logistic(0.1 * x, y)  # and these that coefficients are large
+    assert steep.penalty == PENALTIES[-1]
 
 
 def test_parted_classes_and_columns_of_nothing_have_a_solution() -> None:

@@ -121,6 +121,7 @@ DAYS = np.array(["2020-01-01", "2020-01-02"], "datetime64[D]")
         (lambda: hypothetical_stress([1.0], {"x": {"b": -0.1}}, ("a",)), "names b, which is not held"),
         (lambda: hypothetical_stress([1.0], {"x": {}}, ("a",)), "names no asset"),
         (lambda: hypothetical_stress([1.0], {"x": {"a": -30}}, ("a",)), r"write -0\.3"),
+        (lambda: hypothetical_stress([1.0], {"x": {"a": 30}}, ("a",)), r"rises by 3,000 %; write 0\.3"),
         (
             lambda: hypothetical_stress([1.0], {"x": {"a": -0.3}}, ("a",), returns=[[1.0, 2.0]]),
             "do not fit 1",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import bezant as bz
 from bezant.network.additive import SHARE
+from bezant.network.record_encoder import RecordEncoder, RecordsConfig, RecordSummary, record_fields
 from bezant.training.additive_share import (
     SHARE_OF_FEW,
+    SHARE_WITH_RECORDS,
     SHARES,
     best_share,
     share_note,
@@ -49,15 +52,12 @@ def test_a_network_without_an_additive_member_says_nothing_of_it() -> None:
 
 
 def test_of_very_few_outcomes_most_of_the_answer_is_the_additive_members() -> None:
-    network, reading = (drawn_model(additive=True)[0].network for _ in range(2))
-    assert reading.additive is not None
-    reading.additive.further = 1  # a component of a pretrained summary
+    network = drawn_model(additive=True)[0].network
     for rarer, share in ((0, SHARE_OF_FEW), (29, SHARE_OF_FEW), (30, SHARE), (500, SHARE)):
         outcomes = np.zeros(1200)
         outcomes[:rarer] = 1
         for of in (outcomes, 1 - outcomes):
             assert usual_share(of, network) == share
-            assert usual_share(of, reading) == SHARE_OF_FEW
 
 
 def test_a_table_with_few_events_is_answered_so() -> None:
@@ -65,3 +65,27 @@ def test_a_table_with_few_events_is_answered_so() -> None:
     y = rows.pop("default").to_numpy()
     risk = bz.CreditRisk(training={"max_epochs": 1}, benchmark=False, random_state=0).fit(rows, y)
     assert any(note.startswith("75% of each answer") for note in risk.notes_)
+
+
+def test_with_records_it_is_larger_unless_a_frozen_summary_is_read_and_taught() -> None:
+    network = drawn_model(additive=True)[0].network
+    network.records = RecordSummary(RecordEncoder(RecordsConfig(fields=record_fields((4,), ()))))
+    assert network.additive is not None
+    few, many = np.arange(1499) % 2, np.arange(1500) % 2
+    assert usual_share(few, network) == usual_share(many, network) == SHARE_WITH_RECORDS
+    network.additive.further = 1  # a component of a pretrained summary
+    assert usual_share(few, network) == SHARE_WITH_RECORDS
+    assert usual_share(many, network) == SHARE
+
+
+def test_with_records_and_nothing_held_out_nearly_all_is_the_additive_members() -> None:
+    days = np.datetime64("2024-01-01T00:00:00", "us") + np.arange(120) * np.timedelta64(1, "D")
+    events = pa.table(
+        {"customer": [str(i % 40) for i in range(120)], "time": days, "amount": np.arange(120.0)}
+    )
+    rows = pa.table({"customer": [str(i) for i in range(40)], "asked": np.repeat(days[-1:], 40)})
+    rows = bz.with_records(rows, events, entity="customer", time="time", until="asked")
+    risk = bz.CreditRisk(
+        time="asked", size="tiny", training={"max_epochs": 1}, benchmark=False, random_state=0
+    ).fit(rows.drop_columns(["customer"]), np.arange(40) % 2)
+    assert any(note.startswith(f"{SHARE_WITH_RECORDS:.0%} of each answer") for note in risk.notes_)

@@ -126,15 +126,22 @@ def _in_options(error: InputError, market: MarketForecaster) -> InputError:
         ("give asset=None if all rows are of one asset", "leave out --asset if all rows are of one"),
         ("or give change='difference' where", "or give --change difference where"),
     ):
-        if of_python in text and fitted:
+        if fitted:
             text = text.replace(f"; {of_python}", "").replace(f", {of_python}", ", or fit again where")
-        text = text.replace(of_python, typed)
+            text = text.replace(f" {_upper(of_python)}.", "")
+        text = text.replace(of_python, typed).replace(_upper(of_python), _upper(typed))
     if text.startswith("There is no column"):
         columns = {market.time, *([market.asset] if market.asset else [])}
         named = ", ".join(map(repr, sorted(columns)))
-        text = text.rstrip(".") + (
-            f"; the model was fitted with {named}, and bars to forecast from need the same."
+        how = (
+            f"the model was fitted with {named}, and bars to forecast from need the same."
             if fitted
-            else "; name others by --asset, --time or --value."
+            else "name others by --asset, --time or --value."
         )
+        text = f"{text} {_upper(how)}" if text.endswith("?") else f"{text.rstrip('.')}; {how}"
     return InputError(text)
+
+
+def _upper(text: str) -> str:
+    """Return a text with a capital at its beginning."""
+    return text[:1].upper() + text[1:]

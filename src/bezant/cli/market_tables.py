@@ -26,10 +26,10 @@ def _empty(first: str, *titles: str) -> Table:
 
 
 def parts_table(market: MarketForecaster) -> Table:
-    """Return held-out losses of every part and of their combination, with the weights."""
+    """Return held-out losses of every part and of their combination, with the weights of both kinds."""
     said, horizons = market.evaluation_, [str(h) for h in market.evaluation_.horizons]
     at = ", ".join(horizons)
-    titles = ("weights", f"QLIKE ({at})", f"pinball x 1e4 ({at})", f"90% band ({at})")
+    titles = ("variance, quantiles", f"QLIKE ({at})", f"pinball x 1e4 ({at})", f"90% band ({at})")
     table = _empty(f"{said.origins:,} origins held out", *titles)
     for name in said.variance_loss:
         part = market.parts_.get(name)

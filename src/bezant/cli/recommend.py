@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from bezant.cli.console import out as console
-from bezant.cli.console import print_json, refuse_unsavable, refuse_unwritable, show
+from bezant.cli.console import print_json, refuse_unsavable, refuse_unwritable, say, show
 from bezant.cli.fit import Epochs, Seed, Size, SizeName
 from bezant.cli.sources import AsJson, Drop, File, read_source
 from bezant.schema import unknown_column
@@ -161,6 +161,8 @@ def recommend(
     if not isinstance(loaded, ProductRecommender):
         raise InputError(f"{str(model)!r} holds a {type(loaded).__name__}; name a model of 'fit recommend'.")
     names = _named(customers, loaded.customers_)
+    if names is not None:
+        _say_unknown(names, loaded.customers_)
     found = loaded.recommend(
         names,
         k,
@@ -200,6 +202,18 @@ def _named(customers: list[str] | None, known: pa.Array) -> pa.Array | None:
         return pa.array(customers).cast(known.type)
     except pa.ArrowInvalid as error:
         raise InputError(f"--customer: the customers of the model are numbers ({error}).") from error
+
+
+def _say_unknown(names: pa.Array, known: pa.Array) -> None:
+    """Warn of customers that the model does not know, who may be a slip of the pen."""
+    import pyarrow.compute as pc
+
+    strange = names.filter(pc.invert(pc.is_in(names, value_set=known)))
+    if len(strange):
+        say(
+            f"{len(strange)} of {len(names)} customers are not known to the model, such as "
+            f"{strange[0].as_py()!r}: what most customers took is recommended to them."
+        )
 
 
 def _without(table: pa.Table, drop: list[str]) -> pa.Table:

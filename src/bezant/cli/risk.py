@@ -41,6 +41,7 @@ class MethodName(StrEnum):
     FORECAST = "forecast"
     FILTERED = "filtered"
     TAIL = "tail"
+    GARCH = "garch"
     HISTORICAL = "historical"
 
 
@@ -124,7 +125,8 @@ def risk(
     found.stress = desk.stress(held, shocks) if stress or shocks else ()
     found.breaks = {name: desk.breaks(name).sentence for name in held} if breaks else {}
     if backtest:
-        flattered = market.days_fitted(backtest)
+        fitted = desk.method not in ("garch", "historical")  # those are not the forecaster's
+        flattered = market.days_fitted(backtest) if fitted else 0
         found.judged = desk.backtest(held, max(levels), days=backtest).sentence + (
             f" {flattered} of these {backtest} days were among those that the model was fitted to, which "
             "flatters it: fit to earlier bars and give the later ones with --live."
@@ -297,10 +299,7 @@ def _positions(file: str, asset: str, amount: str) -> tuple[dict[str, float], st
     table = read_source(file, raw=True)
     for name, option in ((asset, "--asset"), (amount, "--amount")):
         if name not in table.column_names:
-            raise InputError(
-                f"{str(unknown_column(name, table.column_names, 'the positions')).rstrip('.')}; name another "
-                f"by {option}."
-            )
+            raise unknown_column(name, table.column_names, "the positions", f"name another by {option}")
     names, money = table[asset].to_pylist(), [_money(value) for value in table[amount].to_pylist()]
     wrong = [k for k, value in enumerate(money) if not np.isfinite(value)]
     if wrong:

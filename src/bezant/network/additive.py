@@ -32,9 +32,9 @@ MOST_BINS = 1_024
 MOST_ROWS = 100_000
 """Of more rows, so many taken evenly are solved for."""
 
-TRUSTED = 10.0
+TRUSTED = 3.0
 """A further number's curve may rise by so many times as much for the same penalty: it was learned from more
-rows than those with an outcome."""
+rows than those with an outcome, if not of what is asked (docs/log.md)."""
 
 SHARE = 0.25
 """Of the answer, where nothing else was found to be better (docs/log.md)."""

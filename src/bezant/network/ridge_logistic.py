@@ -3,11 +3,13 @@
 The optimum is found by Newton's method. What each row would have been answered had it been left out is known
 from the same solution to first order (the approximate leave-one-out of Rad and Maleki 2020, "A scalable
 estimate of the out-of-sample prediction error via approximate leave-one-out cross-validation", J. R. Stat.
-Soc. B 82), so that choosing a penalty takes one solution a candidate and no folds.
+Soc. B 82), so that choosing a penalty takes one solution a candidate and no folds. Few rows say little of the
+penalty: what they say is weighed against what is usual (docs/log.md).
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +18,9 @@ from torch.nn.functional import softplus
 
 PENALTIES = (100.0, 30.0, 10.0, 3.0, 1.0)
 """Candidates; a penalty is one over the variance that a coefficient is expected to have."""
+
+USUAL = 20.0
+"""Centre of the prior of a penalty, whose logarithm is normal with standard deviation 1."""
 
 NEWTON_STEPS = 50
 """Far more than a penalised solution needs."""
@@ -54,6 +59,9 @@ def fit_ridge_logistic(
 ) -> RidgeLogistic:
     """Solve for each penalty and return the solution whose rows are best predicted by the others.
 
+    What tells is the log loss of all left-out rows together, and half the squared logarithm of the penalty
+    over :data:`USUAL`.
+
     Parameters
     ----------
     design : float64 tensor, shape (n, p)
@@ -67,13 +75,15 @@ def fit_ridge_logistic(
     weight = torch.ones_like(target) if weight is None else weight
     x = torch.cat([design, design.new_ones(len(design), 1)], 1)  # (n, p + 1), the intercept last
     found = x.new_zeros(x.shape[1])
-    best: RidgeLogistic | None = None
+    best, least = None, math.inf
     for penalty in penalties:
         found, factor = _solved(x, target, weight, penalty, found)
         left_out = _left_out(x, target, weight, found, factor)
-        loss = float((weight * _losses(left_out, target)).sum() / weight.sum())
-        if best is None or loss < best.left_out_loss:
-            best = RidgeLogistic(found[-1], found[:-1], penalty, left_out, loss)
+        loss = float((weight * _losses(left_out, target)).sum())
+        judged = loss + math.log(penalty / USUAL) ** 2 / 2
+        if judged < least:
+            mean = loss / float(weight.sum())
+            best, least = RidgeLogistic(found[-1], found[:-1], penalty, left_out, mean), judged
     assert best is not None
     return best
 

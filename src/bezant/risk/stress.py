@@ -23,6 +23,9 @@ CRISES: dict[str, tuple[str, str]] = {
 }
 """First close before the fall and last close of it, as the S&P 500 had them."""
 
+MOST = 3.0
+"""The largest rise that a shock may be; what is larger was meant in percent."""
+
 
 @dataclass(frozen=True)
 class StressReport:
@@ -181,7 +184,8 @@ def hypothetical_stress(
     Raises
     ------
     InputError
-        If a shock names an unknown asset, is a fall of more than all, or shapes do not fit.
+        If a shock names an unknown asset, is a fall of more than all or a rise of more than :data:`MOST`, or
+        shapes do not fit.
 
     References
     ----------
@@ -199,6 +203,11 @@ def hypothetical_stress(
         at, size = [names.index(asset) for asset in named], np.array(list(named.values()), np.float64)
         if not (size >= -1).all():
             raise InputError(f"The scenario {scenario!r} falls by more than all; write -0.3 for -30 %.")
+        if (size > MOST).any():
+            raise InputError(
+                f"The scenario {scenario!r} rises by {100 * size.max():,.0f} %; write 0.3 for 30 %, at most "
+                f"{MOST:g}."
+            )
         moves[row] = _given(at, size, len(held), returns)
     others = "stay where they are" if returns is None else "move as is expected given those"
     note = f"Assets that a scenario does not name {others}."

@@ -46,13 +46,20 @@ def refuse_duplicate_names(names: Iterable[str]) -> None:
         )
 
 
-def unknown_column(name: str, names: Iterable[str], where: str = "") -> InputError:
-    """Return the error for a column that does not exist (in "the rows", say), with the nearest names."""
+def unknown_column(name: str, names: Iterable[str], where: str = "", mend: str = "") -> InputError:
+    """Return the error for a column that does not exist (in "the rows", say), with the nearest names.
+
+    What else may be done, such as "name another by --time", follows.
+    """
     names = list(names)
     near = nearest(name, names)
-    hint = f"did you mean {near!r}?" if near else f"the columns are {listed(names)}."
     place = f" in {where}" if where else ""
-    return InputError(f"There is no column {name!r}{place}; {hint}")
+    text = f"There is no column {name!r}{place}; "
+    if near:
+        text += f"did you mean {near!r}?" + (f" {mend[0].upper()}{mend[1:]}." if mend else "")
+    else:
+        text += f"the columns are {listed(names)}{f'; {mend}' if mend else ''}."
+    return InputError(text)
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

@@ -1,7 +1,7 @@
 """How much of an answer is the additive member's: a quarter, unless rows not learned from say otherwise.
 
-Of outcomes too few to hold any out it has three quarters: a penalty keeps their noise out better than early
-stopping, for which they are too few (docs/log.md).
+Of outcomes too few to hold any out it has most: a penalty keeps their noise out, where no rows are left that
+would tell training when to stop (docs/log.md).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import torch
 from bezant.network.additive import SHARE
 from bezant.network.batch import Batch
 from bezant.network.model import Network
+from bezant.training.plan import TAUGHT_FROM
 from bezant.types import FloatArray
 
 SHARES = (0.0, 0.25, 0.5, 0.75)
@@ -20,6 +21,10 @@ SHARES = (0.0, 0.25, 0.5, 0.75)
 FEW, SHARE_OF_FEW = 30, 0.75
 """Rows of the rarer outcome that are few, and the share with fewer of them."""
 
+SHARE_WITH_RECORDS = 0.9
+"""Of rows with records none of which are held out: what reads records one by one learns them by heart, but
+if it begins with a frozen summary and is taught."""
+
 BEYOND_CHANCE = 2.0
 """Standard errors by which another share must be better than a quarter."""
 
@@ -27,11 +32,13 @@ BEYOND_CHANCE = 2.0
 def usual_share(outcomes: FloatArray, network: Network) -> float:
     """Return the additive member's share where no rows are left to choose it, for outcomes 0 and 1 (n,).
 
-    It is larger with very few of them, and where the member reads components of a pretrained summary.
+    It is larger with very few of them, and largest where the network reads records.
     """
+    if network.records is not None:
+        frozen = network.additive is not None and network.additive.further > 0
+        return SHARE if frozen and len(outcomes) >= TAUGHT_FROM else SHARE_WITH_RECORDS
     rarer = min(outcomes.sum(), len(outcomes) - outcomes.sum())
-    pretrained = network.additive is not None and network.additive.further > 0
-    return SHARE_OF_FEW if rarer < FEW or pretrained else SHARE
+    return SHARE_OF_FEW if rarer < FEW else SHARE
 
 
 def best_share(apart: FloatArray, y: FloatArray) -> float:

@@ -252,6 +252,8 @@ def test_settings_and_events_that_cannot_be_are_refused_in_a_sentence(events):
         desk().fit(events.assign(amount="much"))
     with pytest.raises(InputError, match="Nobody bought before"):
         desk().fit(events, until=datetime.date(1999, 1, 1))
+    with pytest.raises(InputError, match=r"The last purchase is of 2021-02-02, .* or leave it out"):
+        desk().fit(events, until="2030-01-01")
     with pytest.raises(InputError, match="give a longer log"):
         desk().fit(events.head(50))
     with pytest.raises(InputError, match="missing in 1 of"):

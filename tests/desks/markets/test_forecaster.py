@@ -58,7 +58,11 @@ def test_a_forecast_has_a_row_an_asset_and_horizon(market: bz.MarketForecaster) 
     assert isinstance(found, pd.DataFrame)
     assert list(found["asset"]) == ["A"] * 2 + ["B"] * 2
     assert list(found["horizon"]) == [1, 5] * 2
-    assert list(found.columns[5:]) == [f"q{v:g}" for v in LEVELS]
+    assert list(found.columns[5:]) == [f"{of}q{v:g}" for of in ("", "level_") for v in LEVELS]
+    bars = market.bars_
+    close = dict(zip(bars.assets, bars.close[bars.offsets[1:] - 1], strict=True))
+    change = np.log(found["level_q0.95"] / found["asset"].map(close))
+    np.testing.assert_allclose(change, found["q0.95"], rtol=1e-6)
     assert (found["origin"] == LAST).all()
     assert (found["variance"] > 0).all() and found["p_up"].between(0, 1).all()
     assert (np.diff(columns_of(found), axis=1) >= 0).all()

@@ -10,7 +10,7 @@ import pytest
 
 from bezant.desks.markets.risk import METHODS, MarketRisk
 from bezant.histories.market import Bars, read_bars
-from bezant.traditional.markets import Ewma
+from bezant.traditional.markets import Ewma, Garch
 from bezant.types import InputError
 from market_files import twenty_stocks
 
@@ -59,11 +59,17 @@ def test_the_forecast_of_one_asset_has_the_forecasters_own_quantile(
     assert MarketRisk(forecaster).var({"JPM": 1.0}) == pytest.approx(-np.expm1(quantile), rel=0.05)
 
 
-def test_parts_add_up(forecaster: SimpleNamespace) -> None:
-    risk = MarketRisk(forecaster)
-    found = risk.attribution(POSITIONS, 0.975)
-    assert found.es_parts.sum() == pytest.approx(risk.es(POSITIONS, 0.975))
-    assert found.var_parts.sum() == pytest.approx(risk.var(POSITIONS, 0.975))
+@pytest.mark.parametrize("method", METHODS)
+def test_parts_add_up(forecaster: SimpleNamespace, method: str) -> None:
+    risk = MarketRisk(forecaster, method=method)  # type: ignore[arg-type]
+    held = POSITIONS | {"XOM": 0.0}
+    found = risk.attribution(held, 0.975)
+    assert found.es_parts.sum() == pytest.approx(risk.es(held, 0.975))
+    assert found.var_parts.sum() == pytest.approx(risk.var(held, 0.975))
+    for asset, var, es in zip(found.assets, found.var_alone, found.es_alone, strict=True):
+        alone = {asset: held[asset]}
+        assert not held[asset] or var == pytest.approx(risk.var(alone, 0.975), rel=0.05)
+        assert not held[asset] or es == pytest.approx(risk.es(alone, 0.975), rel=0.05)
 
 
 def test_a_hedge_takes_risk_away(forecaster: SimpleNamespace) -> None:
@@ -92,8 +98,9 @@ def test_days_are_judged_by_one_day_where_no_horizon_is_one(
     assert abs(int(found.exceptions.sum()) - int(near.exceptions.sum())) <= 6
 
 
+@pytest.mark.parametrize("method", METHODS)
 def test_what_comes_later_does_not_move_an_earlier_days_var(
-    forecaster: SimpleNamespace, bars: Bars, monkeypatch: pytest.MonkeyPatch
+    forecaster: SimpleNamespace, bars: Bars, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     bounds: list[np.ndarray] = []
 
@@ -102,12 +109,29 @@ def test_what_comes_later_does_not_move_an_earlier_days_var(
 
     monkeypatch.setattr("bezant.desks.markets.risk.backtest_risk", kept)
     frame = pd.DataFrame({"time": bars.time, "asset": bars.assets[bars.owner], "close": bars.close})
-    frame.loc[frame["time"] > np.unique(bars.time)[-10], "close"] *= 3
+    frame.loc[frame["time"] > np.unique(bars.time)[-10], "close"] /= 3
     for known in (bars, read_bars(frame)):
-        risk = MarketRisk(SimpleNamespace(models_=forecaster.models_, bars_=known))
+        fitted = SimpleNamespace(models_=forecaster.models_, bars_=known)
+        risk = MarketRisk(fitted, method=method)  # type: ignore[arg-type]
         risk.backtest(POSITIONS, 0.99, days=100)
     np.testing.assert_array_equal(bounds[0][:90], bounds[1][:90])
     assert (bounds[0][92:] != bounds[1][92:]).any()
+
+
+def test_a_level_beyond_which_nothing_lies_is_refused_but_of_a_tail(forecaster: SimpleNamespace) -> None:
+    with pytest.raises(
+        InputError, match=r"Of 1,000 scenarios fewer than 2 lie beyond 99\.9 %.*method='tail'"
+    ):
+        MarketRisk(forecaster).var(POSITIONS, 0.999)
+    tail = MarketRisk(forecaster, method="tail")
+    assert tail.es(POSITIONS, 0.999) > tail.var(POSITIONS, 0.999) > tail.var(POSITIONS, 0.99)
+    assert MarketRisk(forecaster, days=2000).es(POSITIONS, 0.999) > 0
+
+
+def test_garch_is_that_of_the_bars_whatever_the_forecaster(forecaster: SimpleNamespace, bars: Bars) -> None:
+    found = MarketRisk(forecaster, method="garch").var({"JPM": 1.0}, 0.99)
+    own = Garch().fit(bars.only("JPM")).forecast(bars.only("JPM"), np.array([len(bars.only("JPM")) - 1]))
+    assert found == pytest.approx(-np.expm1(own.quantiles[0, 0, own.at(0.01)]), rel=0.05)
 
 
 def test_an_unknown_asset_is_named(forecaster: SimpleNamespace) -> None:

@@ -142,6 +142,20 @@ def test_unsound_bars_are_one_sentence(columns, match):
     assert str(caught.value).count(". ") == 0
 
 
+def test_bars_as_feeds_name_them_are_read():
+    table = small(adjusted=[5.5, 6.0, 11.5])
+    feed = {name.capitalize(): values for name, values in table.items() if name != "asset"}
+    feed = {"Date" if name == "Time" else name: values for name, values in feed.items()}
+    feed["Adj Close"] = feed.pop("Adjusted")
+    found, expected = read_bars(feed, asset=None), read_bars(table, adjusted="adjusted", asset=None)
+    for name in ("open", "high", "low", "close", "factor", "time"):
+        assert (getattr(found, name) == getattr(expected, name)).all()
+    with pytest.raises(InputError, match="There is no column 'time'"):  # two that it might be
+        read_bars(feed | {"Timestamp": feed["Date"]}, asset=None)
+    both = read_bars(table | {"Close": [1.0, 2.0, 3.0]})  # the name as it stands comes first
+    assert (both.close == read_bars(table).close).all()
+
+
 def test_an_unknown_part_of_a_bar_is_refused():
     with pytest.raises(InputError, match="A bar has no 'last'"):
         read_bars(small(), names={"last": "close"})

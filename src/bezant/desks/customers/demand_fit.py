@@ -149,6 +149,12 @@ def corrections_of(network: Network, boosted: BoostedCorrections, rows: DemandRo
 
 
 def _refuse_few(bought: Purchases, window: Window, until: np.datetime64) -> None:
+    last = bought.day.max()
+    if last < window.cut:
+        raise InputError(
+            f"The last purchase is of {last}, and the {window.weeks:g} weeks before {until}, "
+            f"from which is learned, hold none; give until={str(last + 1)!r}, or leave it out."
+        )
     days = bought.day < window.cut
     customers = len(np.unique(bought.customer[days]))
     later = int((~days).sum())

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from bezant.desks.customers.events import CustomerEvents
 from bezant.desks.customers.recommended import Asked, Reason, because_of
+from bezant.desks.customers.recommending import attribute_of
 from bezant.evidence.rankings import RankedFigure, RankingEvaluation
 from bezant.reports import products as pictures
 from bezant.reports.canvas import line_styles
@@ -322,13 +323,7 @@ def _names(products: pa.Array, attributes: pa.Table | None, called: str | None) 
     own = [str(p) for p in products.to_pylist()]
     if called is None:
         return own
-    known = [] if attributes is None else attributes.column_names
-    if attributes is None or called not in known:
-        raise InputError(
-            f"There is no attribute {called!r} of the {len(own)} products, only {known}; fit with products= "
-            "that has it."
-        )
     return [
         name if said is None else str(said)
-        for name, said in zip(own, attributes[called].to_pylist(), strict=True)
+        for name, said in zip(own, attribute_of(called, attributes).to_pylist(), strict=True)
     ]

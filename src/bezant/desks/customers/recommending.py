@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_array
 
+from bezant.schema import unknown_column
 from bezant.types import AnyArray, BoolArray, FloatArray, InputError, IntArray
 
 AT_ONCE = 512
@@ -82,13 +83,24 @@ def families_of(family: str | Mapping[Any, Any], products: pa.Array, attributes:
     """
     if isinstance(family, Mapping):
         return numbered([family.get(p) for p in products.to_pylist()])[0]
-    if attributes is None or family not in attributes.column_names:
-        known = [] if attributes is None else attributes.column_names
+    return numbered(attribute_of(family, attributes).to_pylist())[0]
+
+
+def attribute_of(name: str, attributes: pa.Table | None) -> pa.ChunkedArray:
+    """Return a column of what is known of the products, shape (p,).
+
+    Raises
+    ------
+    InputError
+        If there is no such column.
+    """
+    if attributes is None:
         raise InputError(
-            f"There is no attribute {family!r} of the {len(products)} products, only {known}; fit "
-            "with products= that has it, or give a mapping of products to families."
+            f"Nothing is known of the products, so not {name!r} either; fit with a table of them."
         )
-    return numbered(attributes[family].to_pylist())[0]
+    if name not in attributes.column_names:
+        raise unknown_column(name, attributes.column_names, "the table of products")
+    return attributes[name]
 
 
 def eligible(

@@ -91,7 +91,7 @@ def read_customers(
     people = _names(table[customer], of_profiles, customer)
     things = _names(table[product], of_products, product)
     who, what = _places(table[customer], people), _places(table[product], things)
-    days = _days(table[time]) if in_time else np.zeros(table.num_rows)
+    days = _days(table[time], time) if time is not None and in_time else np.zeros(table.num_rows)
     order = np.lexsort((days, who))  # stable: ties keep the order of the rows
     offsets = np.append(0, np.cumsum(np.bincount(who, minlength=len(people))))
     own = Interactions(offsets, what[order], days[order], np.arange(len(things)))
@@ -151,10 +151,10 @@ def _places(column: Any, names: pa.Array) -> IntArray:
     return np.asarray(pc.index_in(plain_names(column), names).to_numpy(zero_copy_only=False), np.int64)
 
 
-def _days(column: pa.ChunkedArray) -> Any:
+def _days(column: pa.ChunkedArray, name: str) -> Any:
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        table = pa.table({"time": column})
-        column = infer_schema(table, time="time").conform(table, roles=[Role.TIME]).table["time"]
+        table = pa.table({name: column})
+        column = infer_schema(table, time=name).conform(table, roles=[Role.TIME]).table[name]
     if pa.types.is_temporal(column.type):
         micro = column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
         return np.asarray(micro, np.float64) / MICROSECONDS_A_DAY

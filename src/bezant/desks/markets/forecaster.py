@@ -147,7 +147,9 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
         -------
         frame
             Of the input's kind, a row an asset and horizon: asset, origin, horizon, variance (of the whole
-            change), p_up, and a column a quantile, ``q0.005`` to ``q0.995``.
+            change), p_up, a column a quantile of the change, ``q0.005`` to ``q0.995``, and one a quantile of
+            the close (raw where it was adjusted), ``level_q0.005`` to ``level_q0.995``. A forecaster that
+            was loaded, and given no bars, answers in the kind that it was fitted in.
         """
         check_is_fitted(self, "models_")
         read = self.bars_ if bars is None else self._read(bars)

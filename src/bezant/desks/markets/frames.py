@@ -30,7 +30,8 @@ def kind_of_bars(source: Frame | Bars) -> str:
 def tidy(found: MarketForecast, bars: Bars, kind: str, *, came: bool = False) -> Frame:
     """Return a row an origin and horizon: asset, origin, horizon, variance, p_up, a column a quantile.
 
-    With ``came`` a column ``change`` says what came, NaN where it is not known.
+    Quantiles are of the change, ``q0.05``, and of the close it leads to, ``level_q0.05``. With ``came`` a
+    column ``change`` says what came, NaN where it is not known.
     """
     count = len(found.horizons)
     rows = np.repeat(found.rows, count)
@@ -43,6 +44,9 @@ def tidy(found: MarketForecast, bars: Bars, kind: str, *, came: bool = False) ->
     }
     flat = found.quantiles.reshape(-1, len(found.levels))
     columns |= {f"q{level:g}": np.ascontiguousarray(flat[:, j]) for j, level in enumerate(found.levels)}
+    close = bars.close[rows][:, None]
+    reached = close * np.exp(flat) if bars.change == "log" else close + flat
+    columns |= {f"level_q{v:g}": np.ascontiguousarray(reached[:, j]) for j, v in enumerate(found.levels)}
     if came:
         columns["change"] = np.stack([bars.ahead(h)[found.rows] for h in found.horizons], axis=1).ravel()
     if kind == "mapping":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -23,14 +24,17 @@ from bezant.risk import (
 )
 from bezant.risk.portfolio import position_gains
 from bezant.risk.words import counted
-from bezant.traditional.markets import MarketForecast, MarketModel, at_horizon
+from bezant.traditional.markets import Garch, MarketForecast, MarketModel, at_horizon
 from bezant.types import FloatArray, InputError, IntArray
 
-Method = Literal["forecast", "filtered", "tail", "historical"]
-METHODS: tuple[Method, ...] = ("forecast", "filtered", "tail", "historical")
+Method = Literal["forecast", "filtered", "tail", "garch", "historical"]
+METHODS: tuple[Method, ...] = ("forecast", "filtered", "tail", "garch", "historical")
 
 LEAST_DAYS = 250
 """Past outcomes that scenarios are drawn from, at least."""
+
+LEAST_BEYOND = 2
+"""Scenarios beyond a level, at least: with one, the ES would be the VaR."""
 
 
 class Forecasting(Protocol):
@@ -58,12 +62,12 @@ class MarketRisk:
     forecaster : fitted forecaster
         A :class:`bezant.MarketForecaster`, or anything with a fitted model of markets as ``models_`` and its
         ``bars_``.
-    method : {"forecast", "filtered", "tail", "historical"}, default "forecast"
+    method : {"forecast", "filtered", "tail", "garch", "historical"}, default "forecast"
         Where scenarios come from. "forecast": the forecaster's distribution of each asset, joined by how the
         assets moved together on past days (an empirical copula of past moves over their volatility).
         "filtered": past moves over their volatility, times the forecast volatility (filtered historical
-        simulation). "tail": as "filtered", with a Pareto tail fitted to the portfolio's losses. "historical":
-        past moves as they were.
+        simulation). "tail": as "filtered", with a Pareto tail fitted to the portfolio's losses. "garch": as
+        "forecast", but of GARCH-t, fitted to the forecaster's bars. "historical": past moves as they were.
     days : int, default 1000
         Past days that scenarios are drawn from.
 
@@ -80,6 +84,7 @@ class MarketRisk:
         if not hasattr(forecaster, "models_") or not hasattr(forecaster, "bars_"):
             raise InputError("The forecaster is not fitted; call its fit(bars) first.")
         self.forecaster, self.method, self.days = forecaster, method, days
+        self._garch: tuple[Any, Garch] | None = None
 
     def var(self, positions: Mapping[str, float], level: float = 0.99, horizon: int = 1) -> float:
         """Return the loss that is exceeded with the probability ``1 - level`` over a horizon of bars.
@@ -103,10 +108,29 @@ class MarketRisk:
     def attribution(
         self, positions: Mapping[str, float], level: float = 0.975, horizon: int = 1
     ) -> PortfolioRisk:
-        """Return what each position adds to VaR and ES (Euler); the parts of each add up to the whole."""
+        """Return what each position adds to VaR and ES (Euler); the parts of each add up to the whole.
+
+        With "tail", whole and positions alone are of Pareto tails, and the whole's are dealt to the positions
+        in the proportions of the scenarios.
+        """
         bars, names, money = self.forecaster.bars_, *_apart(positions)
-        return portfolio_risk(
-            self.scenarios(tuple(names), horizon), money, level=level, assets=names, log=bars.change == "log"
+        drawn = self.scenarios(tuple(names), horizon)
+        found = portfolio_risk(drawn, money, level=level, assets=names, log=bars.change == "log")
+        if self.method != "tail":
+            return found
+        var, es = self._risk(drawn, money, level, bars)
+        each = range(len(names))
+        alone = np.array(
+            [self._risk(drawn[:, [j]], money[[j]], level, bars) if money[j] else (0.0, 0.0) for j in each]
+        )
+        return dataclasses.replace(
+            found,
+            var=var,
+            es=es,
+            var_parts=found.var_parts * (var / found.var) if found.var else found.var_parts,
+            es_parts=found.es_parts * (es / found.es) if found.es else found.es_parts,
+            var_alone=alone[:, 0],
+            es_alone=alone[:, 1],
         )
 
     def scenarios(self, assets: tuple[str, ...], horizon: int = 1) -> FloatArray:
@@ -114,7 +138,7 @@ class MarketRisk:
 
         "tail" has those of "filtered": its tail is fitted to the losses of a portfolio.
         """
-        return self._scenarios(self.forecaster.bars_, assets, horizon, self.forecaster.models_)
+        return self._scenarios(self.forecaster.bars_, assets, horizon, self._model(assets))
 
     def stress(
         self, positions: Mapping[str, float], shocks: Mapping[str, Mapping[str, float]] | None = None
@@ -202,7 +226,7 @@ class MarketRisk:
             )
         origins = times[-days - 1 : -1]
         rows = _rows_at(bars, names, origins)  # (days, k)
-        found = at_horizon(self.forecaster.models_.forecast(bars, rows.ravel()), 1)
+        found = at_horizon(self._model(names, origins[0]).forecast(bars, rows.ravel()), 1)
         past = self._past(bars, names, 1)
         came = bars.ahead(1)[rows]
         gains = position_gains(came, money, log=bars.change == "log").sum(axis=1)
@@ -221,7 +245,7 @@ class MarketRisk:
         self, bars: Bars, positions: Mapping[str, float], level: float, horizon: int
     ) -> tuple[float, float]:
         names, money = _apart(positions)
-        drawn = self._scenarios(bars, tuple(names), horizon, self.forecaster.models_)
+        drawn = self._scenarios(bars, tuple(names), horizon, self._model(names))
         return self._risk(drawn, money, level, bars)
 
     def _risk(self, drawn: FloatArray, money: FloatArray, level: float, bars: Bars) -> tuple[float, float]:
@@ -229,7 +253,22 @@ class MarketRisk:
         if self.method == "tail":
             tail = fit_tail(-gains)
             return float(tail.value_at_risk(level)), float(tail.expected_shortfall(level))
+        if (1 - level) * len(gains) < LEAST_BEYOND - 1e-9:
+            raise InputError(
+                f"Of {len(gains):,} scenarios fewer than {LEAST_BEYOND} lie beyond {100 * level:g} %; give a "
+                "lower level, more days, or method='tail', which fits what lies beyond."
+            )
         return float(value_at_risk(gains, level)), float(expected_shortfall(gains, level))
+
+    def _model(self, assets: Sequence[str], until: np.datetime64 | None = None) -> MarketModel:
+        """Return what forecasts; GARCH-t is fitted when it is asked for, to the bars up to a time."""
+        if self.method != "garch":
+            return self.forecaster.models_
+        bars = self.forecaster.bars_
+        asked = (tuple(sorted(assets)), until if until is not None else bars.time.max())
+        if self._garch is None or self._garch[0] != asked:
+            self._garch = asked, Garch().fit(bars.only(*assets).until(asked[1]))
+        return self._garch[1]
 
     def _scenarios(self, bars: Bars, assets: tuple[str, ...], horizon: int, model: MarketModel) -> FloatArray:
         names = list(assets)
@@ -250,7 +289,7 @@ class MarketRisk:
         if self.method == "historical":
             return past.changes
         moves = past.changes / past.scale
-        if self.method != "forecast":
+        if self.method in ("filtered", "tail"):
             standard = (moves - moves.mean(axis=0)) / moves.std(axis=0)
             filtered: FloatArray = found.mean[:, 0] + standard * np.sqrt(found.variance[:, 0])
             return filtered

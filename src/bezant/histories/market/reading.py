@@ -19,6 +19,9 @@ from bezant.types import AnyArray, FloatArray, Frame, InputError, IntArray
 
 PRICES = ("open", "high", "low", "close", "volume")
 
+TIMES = ("time", "date", "datetime", "timestamp")
+"""What the column of times may be called if nobody says."""
+
 
 def read_bars(
     source: Frame,
@@ -43,16 +46,17 @@ def read_bars(
     asset : str or None, default "asset"
         Column that names the asset; None if all rows are of one.
     time : str, default "time"
-        Column of the moment at which the bar closed. A date alone is its midnight.
+        Column of the moment at which the bar closed; where there is no "time", the only one called date,
+        datetime or timestamp. A date alone is its midnight.
     value : str or sequence of str, optional
         Column of single values, instead of open to close. Several, in a table without ``asset``, become an
         asset each, named as they are.
     adjusted : str, optional
-        Column of the close adjusted for splits and dividends, default ``"adjusted_close"`` where the
-        table has it. Returns are then those of adjusted prices, levels those of raw ones.
+        Column of the close adjusted for splits and dividends, default ``"adjusted_close"`` or ``"Adj
+        Close"`` where the table has it. Returns are then those of adjusted prices, levels those of raw ones.
     names : mapping of str to str, optional
-        Where open, high, low, close and volume have other names here, such as ``{"close": "Last"}``. Of
-        those that are not named and not there, only ``close`` is needed.
+        Where open, high, low, close and volume have other names here, such as ``{"close": "Last"}``;
+        capitals make no other name. Of those that are not named and not there, only ``close`` is needed.
     change : {"log", "difference"}, default "log"
         "difference" for what may be 0 or negative: rates, spreads.
 
@@ -67,6 +71,8 @@ def read_bars(
         nothing is left.
     """
     table = read_table(source)
+    if time == TIMES[0]:
+        time = _called(table, TIMES) or time
     notes: list[str] = []
     if value is not None and not isinstance(value, str):
         parts = [_columns(table, None, time, {"close": name}, notes, label=name) for name in value]
@@ -86,10 +92,18 @@ def _price_columns(table: pa.Table, adjusted: str | None, names: Mapping[str, st
     unknown = [name for name in names if name not in PRICES]
     if unknown:
         raise InputError(f"A bar has no {unknown[0]!r}; names may be given for {', '.join(PRICES)}.")
-    found = {name: names.get(name, name) for name in PRICES}
-    found = {k: v for k, v in found.items() if k in names or k == "close" or v in table.column_names}
-    adjusted = adjusted or ("adjusted_close" if "adjusted_close" in table.column_names else None)
-    return found if adjusted is None else found | {"adjusted": adjusted}
+    found = {name: names.get(name) or _called(table, (name,)) for name in PRICES}
+    found["adjusted"] = adjusted or _called(table, ("adjusted_close", "adj_close"))
+    kept = {name: column for name, column in found.items() if column is not None}
+    return kept if "close" in kept else {"close": "close"} | kept
+
+
+def _called(table: pa.Table, names: Sequence[str]) -> str | None:
+    """Return the column that has the first name, or the only one that has any of them but for capitals."""
+    if names[0] in table.column_names:
+        return names[0]
+    found = [name for name in table.column_names if name.lower().replace(" ", "_") in names]
+    return found[0] if len(found) == 1 else None
 
 
 def _columns(
@@ -103,8 +117,8 @@ def _columns(
     """Return asset, time and the wanted columns under the container's names; rows without close left out."""
     for name in (*([asset] if asset else []), time, *wanted.values()):
         if name not in table.column_names:
-            hint = "; give asset=None if all rows are of one asset" if name == asset else ""
-            raise InputError(f"{str(unknown_column(name, table.column_names)).rstrip('.')}{hint}.")
+            hint = "give asset=None if all rows are of one asset" if name == asset else ""
+            raise unknown_column(name, table.column_names, mend=hint)
     owners = without_blanks(table[asset]).cast(pa.string()) if asset else None
     if owners is not None and owners.null_count:
         raise InputError(
