@@ -112,6 +112,17 @@ def test_whole_years_are_times_if_they_are_said_to_be(years):
     assert _read(years, time="x")[1] == [dt.datetime(1997, 1, 1), dt.datetime(2004, 1, 1)]
 
 
+@pytest.mark.parametrize("values", [["881250949", "1700000000"], [881250949, 1700000000], [881250949.0, 1.7e9]])
+def test_unix_seconds_are_times_if_they_are_said_to_be(values):
+    expected = [dt.datetime(1997, 12, 4, 15, 55, 49), dt.datetime(2023, 11, 14, 22, 13, 20)]
+    assert _read(values)[0].kind is Kind.NUMBER
+    assert _read(values, time="x")[1] == expected
+    assert _read([1700000000123], time="x")[1] == [expected[1].replace(microsecond=123_000)]
+    for hour_of_a_day in (2004013110, 200401311020):
+        with pytest.raises(InputError, match="reads as a time"):
+            _read([hour_of_a_day], time="x")
+
+
 def test_a_time_column_of_two_formats_is_refused_with_the_count():
     with pytest.raises(InputError, match="2 rows read as 'year', but 1 does not, such as '1976A' in row 3"):
         _read(["1997", "1998", "1976A"], time="x")

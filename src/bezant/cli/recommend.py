@@ -79,8 +79,8 @@ def fit_recommend(
     refuse_unsavable(out, source=file)
     if report is not None:
         refuse_unwritable(report, source=file)
-    table = _without(read_source(file, raw=True), drop or [])
-    beside = [None if f is None else read_source(f, raw=True) for f in (profiles, products)]
+    table = _without(read_source(file), drop or [])
+    beside = [None if f is None else read_source(f) for f in (profiles, products)]
     if called is not None:
         _refuse_called(called, beside[1])
     if time is not None and time not in table.column_names:

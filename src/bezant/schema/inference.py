@@ -16,6 +16,8 @@ from bezant.schema.fields import (
     HIGH_CARDINALITY,
     ISO_8601,
     TIME_FORMATS,
+    UNIX_MILLISECONDS,
+    UNIX_SECONDS,
     UNREADABLE_TOLERANCE,
     YEAR,
     Field,
@@ -133,7 +135,8 @@ def _infer_time(column: pa.ChunkedArray, name: str, markers: tuple[str, ...], *,
     if is_instant(column.type):
         return _infer_typed(column, name, Kind.TIME)
     counted = _Counted.of(as_text(column, markers), markers)
-    time_format, share = _best(counted, [YEAR, *TIME_FORMATS], _parse_any_time)
+    formats = [YEAR, *TIME_FORMATS, UNIX_SECONDS, UNIX_MILLISECONDS]
+    time_format, share = _best(counted, formats, _parse_any_time)
     if share == 0:
         example = f"such as {counted.values[0].as_py()!r}" if counted.rows else "all of them are empty"
         raise InputError(

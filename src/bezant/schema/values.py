@@ -8,7 +8,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bezant.schema.fields import ISO_8601, UNREADABLE_TOLERANCE, YEAR, Field, Kind, NumberFormat
+from bezant.schema.fields import (
+    ISO_8601,
+    UNIX_MILLISECONDS,
+    UNIX_SECONDS,
+    UNREADABLE_TOLERANCE,
+    YEAR,
+    Field,
+    Kind,
+    NumberFormat,
+)
 from bezant.types import InputError
 
 
@@ -243,10 +252,19 @@ _ISO_PATTERN = (
 )
 
 
+_UNIX = {UNIX_SECONDS: (r"^([1-9]\d{8}|1[0-8]\d{8})$", 10**6), UNIX_MILLISECONDS: (r"^1[0-8]\d{11}$", 10**3)}
+"""Shape and microseconds of a unit; from 1.9 thousand million on 2004013110 may be an hour of a day."""
+
+
 def parse_times(text: pa.Array, time_format: str, century_pivot: int) -> pa.Array:
     """Read times from text; a day that its month does not have (30 February) is null."""
     if time_format == ISO_8601:
         return _parse_iso(text)
+    if time_format in _UNIX:
+        pattern, unit = _UNIX[time_format]
+        sound = pc.match_substring_regex(text, pattern)
+        whole = pc.if_else(sound, text, pa.scalar(None, pa.string())).cast(pa.int64())
+        return pc.multiply(whole, unit).cast(pa.timestamp("us"))
     if time_format == YEAR:
         sound = pc.match_substring_regex(text, r"^(18|19|20|21)\d\d$")
         text = pc.binary_join_element_wise(pc.if_else(sound, text, None), "01-01", "-")

@@ -208,6 +208,18 @@ def test_events_that_cannot_be_used_are_refused_in_a_sentence(change, said):
         bz.ProductRecommender().fit(change(circle(5)))
 
 
+@pytest.mark.parametrize("kind", [int, str])
+def test_seconds_since_1970_are_the_dates_that_they_are(kind):
+    dated = circle(20)
+    counted = dated.assign(time=(dated["time"].astype("datetime64[s]").astype("int64")).astype(kind))
+    one, two = (
+        bz.ProductRecommender(training={"max_epochs": 1}, benchmark=False).fit(events)
+        for events in (dated, counted)
+    )
+    np.testing.assert_allclose(one.data_.events.day, two.data_.events.day)
+    assert one.recommend(k=3).equals(two.recommend(k=3))
+
+
 def test_settings_and_questions_that_cannot_be_used_are_refused(fitted):
     for wrong in ({"size": "huge"}, {"backbone": "lstm"}, {"members": 0}, {"random_state": -1}):
         with pytest.raises(InputError):
