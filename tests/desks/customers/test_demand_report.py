@@ -91,6 +91,12 @@ def test_named_customers_are_drawn_with_what_is_expected(fitted, tmp_path):
         assert f">{cell}<" in section
 
 
+def test_one_name_draws_one_customer(fitted, tmp_path):
+    one = int(fitted.predict()["customer"].iloc[0])
+    pages = [fitted.report(tmp_path / "c.html", customers=c, created=CREATED) for c in (one, [one])]
+    assert len({page.read_text(encoding="utf-8") for page in pages}) == 1
+
+
 def test_a_loaded_model_makes_the_same_page(fitted, pages, tmp_path):
     fitted.save(tmp_path / "model")
     path = bz.load(tmp_path / "model").report(tmp_path / "again.html", created=CREATED)

@@ -85,6 +85,13 @@ def test_everyone_gets_a_list_and_it_says_on_what_ground(fitted):
     assert alone["product"].tolist() == lists[lists.customer == "stranger"]["product"].tolist()
 
 
+def test_one_name_is_one_customer(fitted, tmp_path):
+    assert fitted.recommend("c00", k=2).equals(fitted.recommend(["c00"], k=2))
+    assert fitted.because("c00", k=1).equals(fitted.because(["c00"], k=1))
+    page = fitted.report(tmp_path / "one.html", "c00").read_text(encoding="utf-8")
+    assert "Customer c00" in page and "Customer c01" not in page
+
+
 def test_a_product_that_nobody_took_has_the_scores_of_those_like_it(fitted):
     lists = fitted.recommend(["c00"], k=11, exclude_owned=False).set_index("product")["score"]
     alike = [f"p{i}" for i in range(0, 10, 2)]

@@ -50,6 +50,8 @@ def test_named_histories_are_drawn(model, tmp_path):
     asked = events["customer"].unique()[:2].tolist()
     text = model.report(tmp_path / "two.html", events, entities=asked, created=CREATED).read_text()
     assert all(f">{name}</text>" in text for name in asked)
+    alone = model.report(tmp_path / "one.html", events, entities=asked[0], created=CREATED).read_text()
+    assert f">{asked[0]}</text>" in alone and f">{asked[1]}</text>" not in alone
     with pytest.raises(InputError, match="have no records"):
         model.report(tmp_path / "no.html", events, entities=[-5])
     assert not (tmp_path / "no.html").exists()

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from bezant.desks.customers.events import CustomerEvents
 from bezant.desks.customers.recommending import attribute_vectors, borrowed
 from bezant.desks.customers.tables import plain_names
+from bezant.desks.estimators.settings import names_given
 from bezant.histories.readers import like_input
 from bezant.histories.readers.frames import is_pandas
 from bezant.network.fields.encoding import Encoded
@@ -72,6 +73,7 @@ def asked_names(customers: Any, known: pa.Array) -> pa.Array:
     InputError
         If a name is missing or the types differ.
     """
+    customers = names_given(customers)
     given = isinstance(customers, pa.Array | pa.ChunkedArray)
     column = customers if given else pa.array(list(customers), from_pandas=True)
     names = plain_names(column) if len(column) else known.slice(0, 0)

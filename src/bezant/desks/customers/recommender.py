@@ -38,7 +38,7 @@ from bezant.desks.customers.recommending import (
 )
 from bezant.desks.customers.saved import documents_of, restored
 from bezant.desks.customers.tables import Intake, read_customers
-from bezant.desks.estimators.settings import seed_of
+from bezant.desks.estimators.settings import names_given, seed_of
 from bezant.network.backbones import BackboneConfig, BackboneKind
 from bezant.network.sizes import SizeName
 from bezant.training.config import TrainingConfig, read_config
@@ -207,7 +207,7 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        customers : sequence, optional
+        customers : sequence or one name, optional
             Names; all of the fit if not given.
         k : int, default 10
             Products a customer; fewer where fewer are allowed.
@@ -325,7 +325,7 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
         def lists(some: Any) -> Lists:
             return Lists(*self._lists(some, ListRules(k)))
 
-        how = Look(customers, called, created, title)
+        how = Look(names_given(customers), called, created, title)
         return write_recommender_page(path, self, lists, self._scores, how, seed=seed_of(self))
 
     def _lists(self, customers: Any, rules: ListRules) -> tuple[Asked, IntArray, FloatArray]:

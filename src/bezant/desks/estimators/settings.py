@@ -30,6 +30,12 @@ def seed_of(estimator: Any) -> int:
     return int(given)
 
 
+def names_given(names: Any) -> Any:
+    """Return names as they were given, or one name as a list of it: a text is no list of letters."""
+    one = isinstance(names, str | bytes | bool | int | float | np.generic)
+    return [names] if one else names
+
+
 def refuse_unknown_settings(estimator: Any, benchmark: tuple[Any, ...] = (True, False)) -> None:
     """Say in one sentence what a setting may be, before any work."""
     choices = {"size": tuple(SIZES), "trunk": get_args(TrunkName), "leaks": get_args(Leaks)}
