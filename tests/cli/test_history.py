@@ -106,6 +106,10 @@ def test_credit_with_records_is_fitted_and_scores(
     start = ("--pretrained", model, "--adapt", "frozen")
     assert run("fit", "credit", str(rows), *fit, *how, *start, "--out", out) == 0
     assert "adapt='frozen'" in " ".join(capsys.readouterr().out.split())
+    alone = ("--adapt", "lora", "--out", str(folder / "none"))
+    assert run("fit", "credit", str(rows), *fit, *how, *alone) == 2
+    assert "give --pretrained MODEL too, or leave --adapt out" in capsys.readouterr().err
+    assert not (folder / "none").exists()
     assert run("predict", out, str(rows), *how, "--out", scores) == 0
     table = pd.read_csv(rows)
     joined = bz.with_records(

@@ -171,6 +171,11 @@ def fit_credit(
     if report is not None:
         refuse_unwritable(report, source=file)
     refuse_untrackable(mlflow)
+    if pretrained is None and adapt is not AdaptName.AUTO:
+        raise InputError(
+            f"--adapt {adapt.value} says what of a pretrained model is trained further; give --pretrained MODEL "
+            "too, or leave --adapt out."
+        )
     typed = TypedRecords(records, entity, record_time)
     with_records = typed.file is not None or pretrained is not None
     if with_records and in_memory is False:

@@ -42,6 +42,11 @@ def refuse_unknown_settings(estimator: Any, benchmark: tuple[Any, ...] = (True, 
     choices |= {"benchmark": benchmark, "progress": ("auto", True, False)}
     if hasattr(estimator, "adapt"):
         choices["adapt"] = ("auto", *get_args(Adapt))
+        if estimator.pretrained is None and estimator.adapt in get_args(Adapt):
+            raise InputError(
+                f"adapt={estimator.adapt!r} says what of a pretrained model is trained further, but pretrained "
+                "is None; give pretrained= too, or leave adapt out."
+            )
     if hasattr(estimator, "in_memory"):
         choices["in_memory"] = ("auto", True, False)
     for name, allowed in choices.items():
