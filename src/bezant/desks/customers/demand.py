@@ -274,7 +274,8 @@ class CustomerDemand(BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         DemandEvaluation
-            Of all customers who had bought before, beside BG/NBD and Pareto/NBD as fitted at ``until_``.
+            Of all customers who had bought before, beside BG/NBD and Pareto/NBD as fitted at ``until_``, and
+            LightGBM, which is fitted to what this log held then.
 
         Raises
         ------
