@@ -37,6 +37,22 @@ def test_the_page_names_the_most_surprising_record_and_its_field(model, tmp_path
     assert f"{model.surprise(purchases(20))['surprise'].mean():.2f} nats" in text
 
 
+def test_the_headline_says_what_was_learned_or_that_nothing_was(model, tmp_path, monkeypatch):
+    def headline() -> str:
+        text = model.report(tmp_path / "page.html", purchases(20), created=CREATED).read_text()
+        assert "whose weights were kept." in text
+        return re.search(r'<p class="verdict(?: long)?">(.*?)</p>', text, re.DOTALL)[1]
+
+    (note,) = [n for n in model.notes_ if "from the frequencies of values alone" in n]
+    assert headline() == note
+    nothing = "A record is surprising by 3.50 nats given those before it, by 3.40 from the frequencies of values "
+    nothing += "alone: nothing that holds was learned from what came before."
+    monkeypatch.setattr(model, "notes_", (*(n for n in model.notes_ if n != note), nothing))
+    assert headline() == nothing
+    monkeypatch.setattr(model, "notes_", ())
+    assert headline().startswith("On histories held out the loss was")
+
+
 def test_a_time_of_the_day_is_written_where_there_is_one(model, tmp_path):
     events = purchases(20)
     events.loc[events.index[:1], "time"] += pd.Timedelta(hours=9)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
@@ -55,6 +57,15 @@ def positions_note(network: HistoryNetwork, rows: RowsInMemory, training: Traini
     return f"{said} ({attended:.1%} in attention)." if kind == "transformer" else f"{said}."
 
 
+ALONE = "from the frequencies of values alone"
+"""Stands in the note of :func:`quality_note`, and in no other."""
+
+
+def quality_of(notes: Sequence[str]) -> str | None:
+    """Return the note that :func:`quality_note` gave, if it gave one."""
+    return next((note for note in notes if ALONE in note), None)
+
+
 def quality_note(network: HistoryNetwork, known: Records, judged: Records) -> tuple[str, ...]:
     """Say how surprising held-out records are, beside what the frequencies of their values alone say."""
     if "next" not in network.config.terms or not len(judged):
@@ -64,7 +75,7 @@ def quality_note(network: HistoryNetwork, known: Records, judged: Records) -> tu
     alone = round(float(marginal_surprise(network, known, judged).sum(1).mean()), 2)
     said = (
         f"A record of the {len(judged):,} histories that chose the epoch is surprising by {own:.2f} nats "
-        f"given those before it, by {alone:.2f} from the frequencies of values alone"
+        f"given those before it, by {alone:.2f} {ALONE}"
     )
     if own < alone:
         return (f"{said}: what came before tells {alone - own:.2f}.",)

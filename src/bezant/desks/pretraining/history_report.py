@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from markupsafe import Markup
 
+from bezant.desks.pretraining.history_notes import quality_of
 from bezant.reports import histories as pictures
 from bezant.reports.page import Page, PageTable, Section, now, write_page
 from bezant.reports.pictures import Drawn
@@ -84,7 +85,7 @@ def write_history_page(
     page = Page(
         title=title,
         created=created or now(),
-        verdict=_verdict(run),
+        verdict=quality_of(notes) or _losses(run),
         facts={
             "Histories": f"{len(begins) - 1:,}",
             "Records": f"{len(row):,}",
@@ -99,7 +100,7 @@ def write_history_page(
     return write_page(page, path)
 
 
-def _verdict(run: TrainingRun) -> str:
+def _losses(run: TrainingRun) -> str:
     held_out = {e.number: e.held_out_loss for e in run.epochs if e.held_out_loss is not None}
     if run.best_epoch not in held_out:
         return f"Learned in {len(run.epochs)} epochs, without histories held out to choose among them."
@@ -118,7 +119,8 @@ def _opening(run: TrainingRun, total: FloatArray, unusual: float) -> tuple[Drawn
         if np.isfinite(held_out).any():
             losses["held out"] = [float(v) for v in held_out]
         svg = pictures.learning([e.number for e in run.epochs], losses, run.best_epoch)
-        said = "Above, mean loss of the steps; below, on histories held out, which choose the epoch."
+        said = "Above, mean loss of the steps; below, on histories held out, which choose the epoch. "
+        said += _losses(run)
         drawn.append(Drawn("How it learned", said, Markup(svg)))
     svg = pictures.spread(total, unusual)
     said = "Records by how unlikely they were, given those before; the last bar holds all that are beyond it."
