@@ -122,7 +122,8 @@ def test_rules_families_and_variety_hold(fitted):
     lists = fitted.recommend(k=4, filters=[lambda c, p: c != "c01" or p != "p3", {"p4": False}])
     assert "p4" not in set(lists["product"])
     assert not ((lists.customer == "c01") & (lists["product"] == "p3")).any()
-    assert set(fitted.recommend(k=4, filters={"p1", "p2"})["product"]) <= {"p1", "p2"}
+    with pytest.warns(UserWarning, match=r"leave 13 of 62 customers none"):  # they have both already
+        assert set(fitted.recommend(k=4, filters={"p1", "p2"})["product"]) <= {"p1", "p2"}
     kinds = dict(zip(ATTRIBUTES["product"], ATTRIBUTES["kind"], strict=True))
     one = fitted.recommend(k=4, family="kind")
     assert one.assign(kind=one["product"].map(kinds)).groupby(["customer", "kind"]).size().max() == 1
@@ -132,6 +133,28 @@ def test_rules_families_and_variety_hold(fitted):
     assert pd.Series(mixed["product"].map(kinds)).groupby(mixed.customer).nunique().mean() > (
         plain["product"].map(kinds).groupby(plain.customer).nunique().mean()
     )
+
+
+def test_filters_that_leave_nothing_are_said(fitted):
+    with pytest.warns(UserWarning, match=r"leave 2 of 2 customers none of the 11 products that they do not"):
+        assert not len(fitted.recommend(["c00", "c61"], filters=lambda c, p: False))
+    with pytest.warns(UserWarning, match=r"leave 1 of 1 customer none of the 11 products: they are") as said:
+        fitted.recommend("c00", filters=[], exclude_owned=False)
+    assert said[0].filename == __file__
+    with pytest.warns(UserWarning, match="leave 1 of 2 customers"):
+        lists = fitted.recommend(["c00", "c61"], filters=lambda c, p: c == "c61")
+    assert set(lists.customer) == {"c61"}
+
+
+def test_a_filter_of_one_text_is_one_product_and_an_unknown_one_is_named(fitted):
+    assert set(fitted.recommend(["c61"], filters="p10")["product"]) == {"p10"}
+    assert len(fitted.recommend(["c61"], k=11, filters={"p10": True})) == 11  # others stay allowed
+    with pytest.raises(InputError, match=r"names 'p99', which is none of the 11 products .*leave it out, or fit"):
+        fitted.recommend(filters={"p99"})
+    with pytest.raises(InputError, match=r"names 'p1O', which is .*did you mean 'p1\d?'\? Else leave it out"):
+        fitted.recommend(filters={"p1O": True})
+    with pytest.raises(InputError, match=r"names 'x' and 2 others, which are none .*leave them out"):
+        fitted.recommend(filters=["x", "y", "z"])
 
 
 def test_the_record_before_is_the_reason(fitted):

@@ -35,6 +35,7 @@ from bezant.desks.customers.recommending import (
     ListRules,
     attribute_vectors,
     eligible,
+    warn_of_nothing,
 )
 from bezant.desks.customers.saved import documents_of, restored
 from bezant.desks.customers.tables import Intake, read_customers
@@ -215,7 +216,8 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
             Leave out what a customer has taken before.
         filters : callable, mapping, collection, or a list of these, optional
             Rules, all of which must allow a product: ``rule(customer, product)``, a mapping of products to
-            whether they may be recommended (those not in it may), or the only products that may.
+            whether they may be recommended (those not in it may), or the only products that may. Where they
+            leave a customer nothing, a warning says so.
         family : str or mapping, optional
             A column of the products' attributes, or a mapping of products to their families.
         most_per_family : int, default 1
@@ -335,6 +337,7 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
         allowed = eligible(rules.filters, asked.names.to_pylist(), self.products_.to_pylist())
         if rules.exclude_owned:
             allowed &= ~asked.data.events.owned()
+        warn_of_nothing(allowed, rules)
         scores = self._scores(asked.data)
         vectors = self._vectors() if rules.diversity else None
         return asked, rules.lists(scores, allowed, self.products_, self.attributes_, vectors), scores
