@@ -17,6 +17,7 @@ from bezant.traditional.demand import purchases as read_purchases
 from bezant.types import InputError
 from real_customers import UNTIL, purchases
 
+
 def bought(events: pd.DataFrame) -> Purchases:
     return read_purchases(read_table(events), amount="amount")
 

@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 import bezant as bz
-from bezant.desks.customers import recommender, recommending
+from bezant.desks.customers import recommender, recommending, rivals
+from bezant.traditional.recommendation import Popularity, SequentialRules
 from bezant.types import InputError
 
 PRODUCTS = 10
@@ -149,7 +150,9 @@ def test_filters_that_leave_nothing_are_said(fitted):
 def test_a_filter_of_one_text_is_one_product_and_an_unknown_one_is_named(fitted):
     assert set(fitted.recommend(["c61"], filters="p10")["product"]) == {"p10"}
     assert len(fitted.recommend(["c61"], k=11, filters={"p10": True})) == 11  # others stay allowed
-    with pytest.raises(InputError, match=r"names 'p99', which is none of the 11 products .*leave it out, or fit"):
+    with pytest.raises(
+        InputError, match=r"names 'p99', which is none of the 11 products .*leave it out, or fit"
+    ):
         fitted.recommend(filters={"p99"})
     with pytest.raises(InputError, match=r"names 'p1O', which is .*did you mean 'p1\d?'\? Else leave it out"):
         fitted.recommend(filters={"p1O": True})
@@ -215,6 +218,33 @@ def test_events_without_times_are_sets():
     assert lists["basis"].tolist() == ["events", "events", "profile", "profile"]
 
 
+@pytest.mark.parametrize("order", [True, False])
+def test_all_traditional_models_take_part_where_that_is_asked_for(order, tmp_path):
+    events = circle() if order else circle().drop(columns=["time", "amount"])
+    model = bz.ProductRecommender(training={"max_epochs": 1}, benchmark="full").fit(events)
+    usual = {"Popularity", "Sequential rules" if order else "LightGBM one-vs-rest"}
+    assert set(model.evaluation_.differences) >= usual | {"EASE", "Item-kNN"}
+    missing = any(n.startswith("ALS (implicit) takes no part: ") and "install" in n for n in model.notes_)
+    assert missing != ("ALS (implicit)" in model.evaluation_.differences)
+    assert any(n.startswith("The settings of Item-kNN, EASE") for n in model.notes_) == order
+    page = model.report(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert all(f'<th scope="row">{name}' in page for name in model.evaluation_.differences)
+
+
+def test_models_of_all_pairs_take_no_part_where_products_are_many(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rivals, "MOST_PAIRED", PRODUCTS - 1)
+    data = bz.ProductRecommender(training={"max_epochs": 1}, benchmark=False).fit(circle()).data_
+    found, notes = rivals.rival_scores(data, data, "full", in_time=True)
+    assert not {"EASE", "Item-kNN"} & set(found)
+    assert "EASE takes no part: 10 products are too many for all their pairs." in notes
+
+
+def test_settings_of_a_rival_are_chosen_on_the_event_before(fitted):
+    data = fitted.data_.only(np.arange(11) < PRODUCTS)
+    good, bad = SequentialRules(steps=1, half_life=0.5), Popularity()
+    assert rivals._chosen([bad, good], data) is good and rivals._chosen([good, bad], data) is good
+
+
 def test_the_same_seed_gives_the_same_lists():
     events = circle(20)
     one, two = (
@@ -251,7 +281,13 @@ def test_seconds_since_1970_are_the_dates_that_they_are(kind):
 
 
 def test_settings_and_questions_that_cannot_be_used_are_refused(fitted):
-    for wrong in ({"size": "huge"}, {"backbone": "lstm"}, {"members": 0}, {"random_state": -1}):
+    for wrong in (
+        {"size": "huge"},
+        {"backbone": "lstm"},
+        {"random_state": -1},
+        {"members": 0},
+        {"benchmark": "all"},
+    ):
         with pytest.raises(InputError):
             bz.ProductRecommender(**wrong).fit(circle(5))
     for wrong in ({"k": 0}, {"diversity": 2}, {"filters": {"p99"}}, {"family": "colour"}, {"customers": [1]}):

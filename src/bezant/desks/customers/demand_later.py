@@ -7,6 +7,7 @@ import numpy as np
 from bezant.desks.customers.demand_fit import LARGE, FittedDemand, outcomes
 from bezant.desks.customers.demand_rows import LAWS, Window
 from bezant.evidence.demand import DemandEvaluation, Outlook, evaluate_demand
+from bezant.schema.words import counted
 from bezant.traditional.demand import Demand, DemandBoosting, Purchases
 from bezant.types import InputError
 
@@ -50,14 +51,14 @@ def judge_later(fitted: FittedDemand, bought: Purchases, window: Window, seed: i
     expected = {LARGE: own} | {name: Outlook(d.count, d.spend, d.active) for name, d in rivals.items()}
     notes = [
         *missing,
-        f"Judged on {window.weeks:.1f} weeks from {window.cut}, the end of the period that was learned from, "
-        f"of all {len(rows.names):,} customers who had bought before."
+        f"Judged on {window.weeks:.1f} weeks from {window.cut}, the end of the period that was learned "
+        f"from, of all {len(rows.names):,} customers who had bought before.",
     ]
     silent = int((window.end - bought.day.max()) / np.timedelta64(1, "D")) - 1
     if silent > 0:
         notes.append(
-            f"The last purchase is {silent} days before the end of these weeks; if the log stopped there, "
-            "the totals that came are too low by what was bought since."
+            f"The last purchase is {counted(silent, 'day')} before the end of these weeks; if the log "
+            "stopped there, the totals that came are too low by what was bought since."
         )
     return evaluate_demand(
         outcomes(bought, rows), expected, large=LARGE, notes=tuple(notes), first=rows.first, random_state=seed

@@ -17,6 +17,7 @@ from bezant.desks.estimators.settings import names_given
 from bezant.histories.readers import like_input
 from bezant.histories.readers.frames import is_pandas
 from bezant.network.fields.encoding import Encoded
+from bezant.schema.words import counted
 from bezant.traditional.recommendation import Interactions
 from bezant.types import AnyArray, BoolArray, FloatArray, Frame, InputError, IntArray
 
@@ -81,8 +82,8 @@ def asked_names(customers: Any, known: pa.Array) -> pa.Array:
         raise InputError(f"{names.null_count} of {len(names)} customers asked for have no name.")
     if names.type != known.type:
         raise InputError(
-            f"The {len(names)} customers asked for are {names.type}, but those of the fit are "
-            f"{known.type}; turn one into the other."
+            f"The names of the {counted(len(names), 'customer')} asked for are {names.type}, but those of "
+            f"the fit are {known.type}; turn one into the other."
         )
     return names
 

@@ -150,8 +150,8 @@ def _refuse_unknown(named: Any, products: Sequence[Any]) -> None:
         others = f" and {counted(len(unknown) - 1, 'other')}" if len(unknown) > 1 else ""
         are, them = ("are", "them") if others else ("is", "it")
         raise InputError(
-            f"A filter names {unknown[0]!r}{others}, which {are} none of the {len(products)} products of the "
-            f"fit; {hint} {them} out, or fit with {them} in products=."
+            f"A filter names {unknown[0]!r}{others}, which {are} none of the {len(products)} products of "
+            f"the fit; {hint} {them} out, or fit with {them} in products=."
         )
 
 
@@ -171,8 +171,8 @@ def warn_of_nothing(allowed: BoolArray, rules: ListRules, stacklevel: int = 4) -
         return
     owned = " that they do not have" if rules.exclude_owned else ""
     warnings.warn(
-        f"The filters leave {empty:,} of {counted(len(allowed), 'customer')} none of the {allowed.shape[1]:,} "
-        f"products{owned}: they are recommended nothing.",
+        f"The filters leave {empty:,} of {counted(len(allowed), 'customer')} none of the "
+        f"{allowed.shape[1]:,} products{owned}: they are recommended nothing.",
         UserWarning,
         stacklevel=stacklevel,
     )

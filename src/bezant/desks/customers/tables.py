@@ -199,7 +199,10 @@ def _of_people(
     encoding, encoded, notes = _encoded(known, len(people), "profiles")
     lost = len(people) - profiles.num_rows
     if lost:
-        notes += (f"{lost} of {len(people)} customers have no profile; its fields are missing for them.",)
+        notes += (
+            f"{lost} of {len(people)} customers {'has' if lost == 1 else 'have'} no profile; its fields are "
+            "missing there.",
+        )
     return encoding, encoded, notes
 
 
