@@ -28,6 +28,7 @@ from bezant.cli.sources import (
     split_rows,
 )
 from bezant.schema import unknown_column
+from bezant.schema.words import counted
 from bezant.types import InputError
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def predict(
     if as_json:
         print_json({"out": str(out), "rows": rows, "seconds": seconds, "rows_per_second": rows / seconds})
     else:
-        show(f"{rows:,} rows in {seconds:.1f} s ({rows / seconds:,.0f} rows a second): {out}")
+        show(f"{counted(rows, 'row')} in {seconds:.1f} s ({rows / seconds:,.0f} rows a second): {out}")
 
 
 def _score_file(

@@ -175,7 +175,7 @@ def main(words: Sequence[str]) -> int:
     """
     try:
         if len(words) != 3:
-            raise InputError(f"Give PAGE.html, the title of a picture and OUT.svg, in this order.")
+            raise InputError("Give PAGE.html, the title of a picture and OUT.svg, in this order.")
         page, title, svg = words
         write_whole(Path(svg), picture_of(_text_of(page), title).encode())
     except (InputError, OSError) as error:
@@ -188,7 +188,9 @@ def _text_of(page: str) -> str:
     try:
         return Path(page).read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"The page {page!r} cannot be read ({error.strerror}); name one that is there.") from error
+        raise InputError(
+            f"The page {page!r} cannot be read ({error.strerror}); name one that is there."
+        ) from error
     except UnicodeDecodeError as error:
         raise InputError(f"The page {page!r} is not UTF-8 text; name a page that bezant wrote.") from error
 

@@ -20,7 +20,11 @@ def asset_names(assets: Sequence[str] | None, count: int) -> tuple[str, ...]:
     """
     names = tuple(assets) if assets is not None else tuple(f"asset {i + 1}" for i in range(count))
     if len(names) != count or len(set(names)) != count:
-        raise InputError(f"{count} assets need {count} different names, not {len(set(names))}; name each.")
+        need = "needs" if count == 1 else "need"
+        raise InputError(
+            f"{counted(count, 'asset')} {need} {counted(count, 'different name')}, not {len(set(names))}; "
+            "name each."
+        )
     return names
 
 

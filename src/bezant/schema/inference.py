@@ -147,11 +147,12 @@ def _infer_time(column: pa.ChunkedArray, name: str, markers: tuple[str, ...], *,
         unread = pc.is_null(_parse_any_time(counted.values, time_format))
         lost, other = total(counted.counts.filter(unread)), counted.values.filter(unread)[0]
         first = pc.index(trimmed(as_text(column, markers), markers), other).as_py() + 1
+        read = counted.rows - lost
         does = "does" if lost == 1 else "do"
         raise InputError(
-            f"Column {name!r} holds times in more than one format: {counted.rows - lost} rows read as "
-            f"{time_format!r}, but {lost} {does} not, such as {other.as_py()!r} in row {first}; write all of "
-            "them in one format."
+            f"Column {name!r} holds times in more than one format: {read} "
+            f"{'row reads' if read == 1 else 'rows read'} as {time_format!r}, but {lost} {does} not, such "
+            f"as {other.as_py()!r} in row {first}; write all of them in one format."
         )
     if required and time_format == ISO_8601:
         _refuse_some_zones(counted, name)

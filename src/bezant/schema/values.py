@@ -101,8 +101,8 @@ def _judge_lost(field: Field, lost: int, example: object, *, rows: int, filled: 
             f"something else, such as {example!r}; mend those rows or leave them empty."
         )
     return [
-        f"Column {field.name!r}: {lost} of {rows} rows are not {word} (such as {example!r}) "
-        "and count as missing."
+        f"Column {field.name!r}: {lost} of {rows} rows {'is' if lost == 1 else 'are'} not {word} (such as "
+        f"{example!r}) and {'counts' if lost == 1 else 'count'} as missing."
     ]
 
 
@@ -112,7 +112,10 @@ def _said_of_infinities(column: pa.ChunkedArray, name: str) -> list[str]:
     infinite = total(pc.fill_null(pc.is_inf(column), False))
     if not infinite:
         return []
-    return [f"Column {name!r}: {infinite} of {len(column)} rows are infinite and count as missing."]
+    verbs = ("is", "counts") if infinite == 1 else ("are", "count")
+    return [
+        f"Column {name!r}: {infinite} of {len(column)} rows {verbs[0]} infinite and {verbs[1]} as missing."
+    ]
 
 
 def without_infinities(table: pa.Table) -> tuple[pa.Table, tuple[str, ...]]:

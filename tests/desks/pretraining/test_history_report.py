@@ -45,7 +45,9 @@ def test_the_headline_says_what_was_learned_or_that_nothing_was(model, tmp_path,
 
     (note,) = [n for n in model.notes_ if "from the frequencies of values alone" in n]
     assert headline() == note
-    nothing = "A record is surprising by 3.50 nats given those before it, by 3.40 from the frequencies of values "
+    nothing = (
+        "A record is surprising by 3.50 nats given those before it, by 3.40 from the frequencies of values "
+    )
     nothing += "alone: nothing that holds was learned from what came before."
     monkeypatch.setattr(model, "notes_", (*(n for n in model.notes_ if n != note), nothing))
     assert headline() == nothing

@@ -44,8 +44,8 @@ def refuse_unknown_settings(estimator: Any, benchmark: tuple[Any, ...] = (True, 
         choices["adapt"] = ("auto", *get_args(Adapt))
         if estimator.pretrained is None and estimator.adapt in get_args(Adapt):
             raise InputError(
-                f"adapt={estimator.adapt!r} says what of a pretrained model is trained further, but pretrained "
-                "is None; give pretrained= too, or leave adapt out."
+                f"adapt={estimator.adapt!r} says what of a pretrained model is trained further, but "
+                "pretrained is None; give pretrained= too, or leave adapt out."
             )
     if hasattr(estimator, "in_memory"):
         choices["in_memory"] = ("auto", True, False)
