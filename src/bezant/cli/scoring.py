@@ -184,10 +184,19 @@ def load_scorer(path: Path) -> Scorer:
     return model
 
 
+COMMANDS = {
+    "HistoryModel": "bezant embed or bezant surprise",
+    "ProductRecommender": "bezant recommend",
+    "MarketForecaster": "bezant forecast, bezant backtest or bezant risk",
+}
+"""What takes a model that is none of credit risk, by the kind of the model."""
+
+
 def _refused(path: Path, model: object) -> InputError:
+    kind = type(model).__name__
     return InputError(
-        f"The folder {str(path)!r} holds a {type(model).__name__}, but this command takes a CreditRisk; "
-        "use it in Python, with bezant.load."
+        f"The folder {str(path)!r} holds a {kind}, but this command takes a CreditRisk; use "
+        f"{COMMANDS.get(kind, 'it in Python, with bezant.load')}."
     )
 
 
