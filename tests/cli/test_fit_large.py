@@ -44,7 +44,7 @@ def test_it_is_read_in_pieces_and_the_model_is_saved(
     )
     assert run(*words) == 0
     printed = capsys.readouterr()
-    assert "600 rows in 1 files are read in pieces" in printed.err + printed.out
+    assert "Read in pieces: 600 rows in 1 file." in printed.err + printed.out
     risk = bezant.load(folder / "model")
     assert risk.classes_.tolist() == ["paid", "lost"]
     assert any("read in pieces" in note for note in risk.notes_)
