@@ -5,8 +5,8 @@ FOLDER`` (pragmatiq 1.1, from the package index) has written events, profiles an
 30 % of the users; pretraining reads the latest transactions of the others, and no label. Of a held-out user's
 labelled transaction the transactions up to it are read. Beside the surprise stand an isolation forest on the
 amount, how far it is from the user's amounts before, the time since the transaction before, how rare each
-value of a category is and whether it is new to the user, learned from the same transactions, and each of these
-numbers alone.
+value of a category is and whether it is new to the user, learned from the same transactions, and each of
+these numbers alone.
 """
 
 from __future__ import annotations

@@ -244,8 +244,10 @@ def table(figures: Figures, overlap: float = 0.0) -> Iterator[str]:
     for name in dict.fromkeys(name for name, _ in figures):
         cells = (figures.get((name, share)) for share in SHARES)
         yield f"| {name} | " + " | ".join(interval(c, overlap) if c else "" for c in cells) + " |"
-    pairs = ((figures.get((STARTED, share)), figures.get((BARE, share))) for share in SHARES)
-    gains = (interval(list(np.subtract(*pair)), overlap) if all(pair) else "" for pair in pairs)
+    gains = (
+        interval(list(np.subtract(figures[STARTED, share], figures[BARE, share])), overlap)
+        for share in SHARES
+    )
     yield "| pretrained less not pretrained | " + " | ".join(gains) + " |"
 
 
