@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 PACKAGE = SOURCE / "bezant"
 
 ORDER = (
-    "types", "schema", "histories", "datasets", "splits", "metrics", "risk", "network", "artifacts",
+    "types", "solvers", "schema", "histories", "datasets", "splits", "metrics", "risk", "network", "artifacts",
     "training", "traditional", "evidence", "reports", "desks", "benchmarks", "cluster", "service",
     "__init__", "cli", "__main__",
 )  # fmt: skip

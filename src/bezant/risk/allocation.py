@@ -12,8 +12,8 @@ import numpy.typing as npt
 from bezant.metrics.checks import Floats, as_vector
 from bezant.metrics.market.losses import tail_of
 from bezant.risk.measures import expected_shortfall
-from bezant.risk.solvers import import_binning, quiet_cvxpy
 from bezant.risk.words import asset_names
+from bezant.solvers import import_binning, quiet_cvxpy
 from bezant.types import InputError, MissingExtraError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bezant.risk.solvers import import_binning
+from bezant.solvers import import_binning
 from bezant.traditional.inputs import Inputs
 from bezant.types import IntArray
 
