@@ -13,8 +13,8 @@ SOURCE = Path(__file__).parents[1] / "src"
 PACKAGE = SOURCE / "bezant"
 
 ORDER = (
-    "types", "solvers", "schema", "histories", "datasets", "splits", "metrics", "risk", "network", "artifacts",
-    "training", "traditional", "evidence", "reports", "desks", "benchmarks", "cluster", "service",
+    "types", "solvers", "schema", "histories", "datasets", "splits", "metrics", "risk", "network",
+    "artifacts", "training", "traditional", "evidence", "reports", "desks", "benchmarks", "cluster", "service",
     "__init__", "cli", "__main__",
 )  # fmt: skip
 """A part imports only from the parts before it; ``bezant`` itself hands out names of all desks."""
