@@ -14,8 +14,8 @@ PACKAGE = SOURCE / "bezant"
 
 ORDER = (
     "types", "solvers", "schema", "histories", "datasets", "splits", "metrics", "risk", "network",
-    "artifacts", "training", "traditional", "evidence", "reports", "desks", "benchmarks", "cluster", "service",
-    "__init__", "cli", "__main__",
+    "artifacts", "training", "traditional", "evidence", "reports", "desks", "benchmarks", "cluster",
+    "service", "__init__", "cli", "__main__",
 )  # fmt: skip
 """A part imports only from the parts before it; ``bezant`` itself hands out names of all desks."""
 
