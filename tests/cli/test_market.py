@@ -128,6 +128,24 @@ def test_nothing_at_risk_has_no_sign_and_one_position_is_one(
     assert "of 1 position." in printed
 
 
+def test_money_in_rates_is_said_to_be_per_one_of_the_value(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = drawn_bars(330, assets=("y10",)).to_pandas()
+    frame[["time"]].assign(y10=frame["close"] - 50).to_csv(tmp_path / "rates.csv", index=False)
+    (tmp_path / "held.csv").write_text("asset,amount\ny10,-45000\n")
+    asked = ("--value", "y10", "--change", "difference", *FIT[:-4], "--horizon", "1")
+    assert run("fit", "market", str(tmp_path / "rates.csv"), *asked, "--out", str(tmp_path / "m")) == 0
+    capsys.readouterr()
+    assert run("risk", str(tmp_path / "m"), str(tmp_path / "held.csv"), "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert "money gained where the value rises by 1.0" in said["notes"][0]
+    (tmp_path / "unit.csv").write_text("asset,amount\ny10,-1\n")
+    assert run("risk", str(tmp_path / "m"), str(tmp_path / "unit.csv"), "--json") == 0
+    unit = json.loads(capsys.readouterr().out)
+    assert said["figures"][0]["var"] == pytest.approx(45000 * unit["figures"][0]["var"])
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

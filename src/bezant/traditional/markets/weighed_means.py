@@ -102,8 +102,8 @@ class WeighedMeans:
         }
         self.notes_: tuple[str, ...] = (
             f"The change to expect is an average of {SAID[together]}, weighed by how well each foretold "
-            f"{len(np.unique(bars.time[rows]))} past changes, and drawn towards no change as far as these were "
-            f"not foretold: {_said(self.believed_, self.horizons_)}.",
+            f"{len(np.unique(bars.time[rows]))} past changes, and drawn towards no change as far as these "
+            f"were not foretold: {_said(self.believed_, self.horizons_)}.",
         )
         if len(bars.assets) > 1 and not together:
             self.notes_ += ("No vector autoregression: the assets have bars at different times.",)
