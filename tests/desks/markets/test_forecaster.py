@@ -97,7 +97,8 @@ def test_a_split_between_the_known_bars_and_live_ones_is_said(
     later.loc[later["asset"] == "B", ["open", "high", "low", "close"]] /= 4
     live.update(later)
     said = [note for note in live.notes_ if "like a split" in note]
-    assert len(said) == 1 and said[0].startswith("'B' changes by a factor of 0.2")
+    assert len(said) == 1 and said[0].startswith("1 move looks like a split")
+    assert "('B' by a factor of 0.2" in said[0]
 
 
 def test_a_saved_forecaster_answers_the_same(market: bz.MarketForecaster, tmp_path: Path) -> None:
