@@ -51,6 +51,7 @@ def test_forecasts_are_those_of_the_model(folder: Path, capsys: pytest.CaptureFi
     assert "median" in capsys.readouterr().out
     wanted, written = bz.load(folder / "model").forecast(), pd.read_csv(out)
     np.testing.assert_allclose(written["q0.05"], wanted["q0.05"])
+    assert set(written["origin"]) == {"2002-05-31"}
     assert len(written) == 4
 
 
