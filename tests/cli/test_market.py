@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import bezant as bz
@@ -53,6 +54,7 @@ def test_forecasts_are_those_of_the_model(folder: Path, capsys: pytest.CaptureFi
     np.testing.assert_allclose(written["q0.05"], wanted["q0.05"])
     assert set(written["origin"]) == {"2002-05-31"}
     assert len(written) == 4
+    assert isinstance(wanted, pa.Table)  # the kind that a command reads and fits
 
 
 def test_live_bars_move_the_origin(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
