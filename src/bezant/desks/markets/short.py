@@ -177,7 +177,7 @@ def refuse_too_short(bars: Bars, horizons: Sequence[int]) -> None:
     name = str(bars.assets[int(np.argmin(sizes))])
     longest = size * HELD_OUT // 100 - FEWEST_TIMES
     mend = (
-        f"give horizons of at most {longest} bars, or a longer past"
+        f"give horizons of at most {longest} bars (--horizon), or a longer past"
         if size >= SHORTEST
         else f"give a longer past ({SHORTEST} bars are least) or leave it out"
     )
