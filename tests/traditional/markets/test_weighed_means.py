@@ -100,8 +100,8 @@ def test_an_asset_alone_is_answered_without_the_vector_autoregressions() -> None
 def test_the_note_says_in_plain_words_how_much_of_the_mean_is_forecast() -> None:
     one = np.array([0.5])
     sure, half, none = (_Believed(one[None], np.array([a, b]), one) for a, b in ((1, 0.9), (0.55, 0), (0, 0)))
-    assert _said({"a": sure}, (1, 4)) == "of it is forecast 100% over 1 bar, 90% over 4 bars"
-    both = "of it is forecast 55% to 100% over 1 bar, 0% to 90% over 4 bars"
+    assert _said({"a": sure}, (1, 4)) == "100% of it is forecast over 1 bar, 90% over 4 bars"
+    both = "55% to 100% of it is forecast over 1 bar, 0% to 90% over 4 bars"
     assert _said({"a": sure, "b": half}, (1, 4)) == both
     assert _said({"a": sure, "b": half, "c": none}, (1, 4)) == (
         f"{both}; nothing of it held for c, where no change is forecast"

@@ -247,10 +247,12 @@ def _said(believed: dict[str, _Believed], horizons: tuple[int, ...]) -> str:
         shares = [f"{b.share[k]:.0%}" for b in believed.values() if b.share.any()]
         least, most = min(shares, key=_percent), max(shares, key=_percent)
         some = least if least == most else f"{least} to {most}"
-        kept.append(f"{some} over {horizon} {'bar' if horizon == 1 else 'bars'}")
+        kept.append(
+            f"{some}{'' if k else ' of it is forecast'} over {horizon} {'bar' if horizon == 1 else 'bars'}"
+        )
     named = f"{', '.join(none[:3])}{' and others' if len(none) > 3 else ''}"
     rest = f"; nothing of it held for {named}, where no change is forecast" if none else ""
-    return f"of it is forecast {', '.join(kept)}{rest}"
+    return f"{', '.join(kept)}{rest}"
 
 
 def _percent(text: str) -> int:
