@@ -322,9 +322,14 @@ def refuse_unlearnable(bars: Bars, horizons: Sequence[int]) -> None:
     if sizes.max() < fewest:
         raise InputError(
             f"The large model needs {fewest} bars of an asset but the longest history, that of "
-            f"{str(bars.assets[int(np.argmax(sizes))])!r}, has {sizes.max()}; give a longer past, or "
-            "forecast months and quarters with bezant.traditional.markets.WeighedMeans."
+            f"{str(bars.assets[int(np.argmax(sizes))])!r}, has {sizes.max()}; give a longer past, or leave "
+            "combine=False (--alone) out: traditional models then answer without it."
         )
+    refuse_still(bars)
+
+
+def refuse_still(bars: Bars) -> None:
+    """Raise an :class:`~bezant.types.InputError` if nothing moves."""
     if not np.nan_to_num(bars.returns).any():
         raise InputError(
             f"Nothing moves in the {len(bars)} bars of {listed(map(str, bars.assets))}: each close is the "
