@@ -55,7 +55,7 @@ def test_every_marker_of_a_missing_value_is_missing():
     assert values == [3, *[None] * 9, 4]
     _, values, said = _read([1.0, float("nan"), float("inf"), None])
     assert values == [1.0, None, None, None]
-    assert said == ("Column 'x': 1 of 4 rows are infinite and count as missing.",)
+    assert said == ("Column 'x': 1 of 4 rows is infinite and counts as missing.",)
 
 
 @pytest.mark.parametrize("time_format", TIME_FORMATS[1:])
@@ -110,6 +110,19 @@ def test_an_open_order_of_day_and_month_is_said():
 def test_whole_years_are_times_if_they_are_said_to_be(years):
     assert _read(years)[0].kind is Kind.NUMBER
     assert _read(years, time="x")[1] == [dt.datetime(1997, 1, 1), dt.datetime(2004, 1, 1)]
+
+
+@pytest.mark.parametrize(
+    "values", [["881250949", "1700000000"], [881250949, 1700000000], [881250949.0, 1.7e9]]
+)
+def test_unix_seconds_are_times_if_they_are_said_to_be(values):
+    expected = [dt.datetime(1997, 12, 4, 15, 55, 49), dt.datetime(2023, 11, 14, 22, 13, 20)]
+    assert _read(values)[0].kind is Kind.NUMBER
+    assert _read(values, time="x")[1] == expected
+    assert _read([1700000000123], time="x")[1] == [expected[1].replace(microsecond=123_000)]
+    for hour_of_a_day in (2004013110, 200401311020):
+        with pytest.raises(InputError, match="reads as a time"):
+            _read([hour_of_a_day], time="x")
 
 
 def test_a_time_column_of_two_formats_is_refused_with_the_count():
@@ -220,7 +233,7 @@ def test_few_unreadable_rows_are_said_and_many_are_refused():
     texts = ["1"] * 99 + ["1976A"]
     _, values, said = _read(texts)
     assert values == [1.0] * 99 + [None]
-    assert said == ("Column 'x': 1 of 100 rows are not a number (such as '1976A') and count as missing.",)
+    assert said == ("Column 'x': 1 of 100 rows is not a number (such as '1976A') and counts as missing.",)
     schema = infer_schema(pa.table({"x": texts}))
     with pytest.raises(
         InputError, match="should hold a number, but 2 of 3 rows hold something else, such as 'a'"

@@ -103,6 +103,8 @@ def test_what_cannot_be_recommended_is_refused(
     loans = str(folder / "loans.csv")
     assert run("fit", "recommend", loans, *BANKS, "--called", "name", "--out", str(folder / "x")) == 2
     assert "'name'" in capsys.readouterr().err
+    assert run("fit", "recommend", loans, *BANKS, "--full", "--no-benchmark", "--out", str(folder / "x")) == 2
+    assert "--full and --no-benchmark contradict" in capsys.readouterr().err
     assert run("fit", "recommend", loans, *BANKS, "--drop", "x", "--out", str(folder / "x")) == 2
 
 

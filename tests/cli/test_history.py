@@ -106,6 +106,10 @@ def test_credit_with_records_is_fitted_and_scores(
     start = ("--pretrained", model, "--adapt", "frozen")
     assert run("fit", "credit", str(rows), *fit, *how, *start, "--out", out) == 0
     assert "adapt='frozen'" in " ".join(capsys.readouterr().out.split())
+    alone = ("--adapt", "lora", "--out", str(folder / "none"))
+    assert run("fit", "credit", str(rows), *fit, *how, *alone) == 2
+    assert "give --pretrained MODEL too, or leave --adapt out" in capsys.readouterr().err
+    assert not (folder / "none").exists()
     assert run("predict", out, str(rows), *how, "--out", scores) == 0
     table = pd.read_csv(rows)
     joined = bz.with_records(
@@ -120,6 +124,11 @@ def test_credit_with_records_is_fitted_and_scores(
     for refused in (judged, ("predict", out, str(rows), "--out", scores)):
         assert run(*refused) == 2
         assert "give --records FILE, --entity COLUMN and --record-time" in capsys.readouterr().err
+    assert run("predict", model, str(folder / "events.csv"), "--out", str(folder / "none.csv")) == 2
+    assert (
+        "holds a HistoryModel, but this command takes a CreditRisk; use bezant embed or bezant surprise."
+        in (capsys.readouterr().err)
+    )
     assert run("embed", out, str(folder / "events.csv"), "--out", str(folder / "none.csv")) == 2
     assert "holds a CreditRisk, which gives no vectors" in capsys.readouterr().err
 

@@ -56,7 +56,7 @@ def test_ctrl_c_keeps_the_trials_and_writes_no_model(
     monkeypatch.setattr("bezant.cli.tune._say_trial", press)
     out = folder / "stopped"
     assert run("tune", "credit", str(folder / "loans.csv"), *HOW, "--out", str(out)) == 130
-    assert "1 trials are kept" in capsys.readouterr().err
+    assert "1 trial is kept" in capsys.readouterr().err
     assert not out.exists()
     assert (folder / "stopped.study.db").exists()
 

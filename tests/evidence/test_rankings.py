@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from bezant.evidence.rankings import LENGTHS, RankingEvaluation, judge_rankings
+from bezant.evidence.rankings import LENGTHS, RankingEvaluation, cutoff_of, judge_rankings
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +47,21 @@ def test_an_evaluation_keeps_its_curves_through_json_and_an_older_one_has_none(j
     found = judged[0]
     said = json.loads(json.dumps(found.document()))
     assert RankingEvaluation.restore(said) == found
-    del said["curves"]
-    assert RankingEvaluation.restore(said).curves == {}
+    del said["curves"], said["cutoff"]
+    assert RankingEvaluation.restore(said).curves == {} and RankingEvaluation.restore(said).cutoff == 10
+
+
+def test_figures_look_at_a_third_of_the_products_at_most():
+    assert [cutoff_of(n) for n in (2, 8, 9, 10, 14, 15, 29, 30, 1682)] == [1, 1, 3, 3, 3, 5, 5, 10, 10]
+    rng = np.random.default_rng(0)
+    scores = {"bezant": rng.random((50, 10)), "by the letter": np.tile(-np.arange(10.0), (50, 1))}
+    taken = rng.integers(0, 10, 50)
+    found = judge_rankings(scores, taken, np.ones((50, 10), bool), "bezant")
+    assert list(found.labels) == list(found.figures["bezant"]) == ["ndcg@3", "hit_rate@3", "reciprocal_rank"]
+    top = np.argsort(-scores["bezant"], axis=1)[:, :3]
+    assert found.figures["bezant"]["hit_rate@3"].value == np.mean((top == taken[:, None]).any(axis=1)) < 1
+    assert "NDCG@3" in found.verdict
+    assert RankingEvaluation.restore(json.loads(json.dumps(found.document()))) == found
 
 
 def test_two_products_make_lists_of_one():

@@ -72,7 +72,7 @@ def said(score: Callable[[dict[str, Any]], float], application: dict[str, Any]) 
         return str(error)
 
 
-@pytest.mark.filterwarnings("ignore:.* 1 of 1 rows are infinite and count as missing")
+@pytest.mark.filterwarnings("ignore:.* 1 of 1 rows is infinite and counts as missing")
 @given(st.fixed_dictionaries(dict.fromkeys(PLAIN, ODD)))
 def test_whatever_stands_in_a_column_the_table_says_the_same(application: dict[str, Any]) -> None:
     expected = said(partial(of_table, MODEL), application)

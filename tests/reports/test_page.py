@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 from markupsafe import Markup
 
-from bezant.reports.page import MOST_NOTES, Page, PageTable, Section, picture_of, render_page, write_page
+from bezant.reports.page import (
+    MOST_NOTES,
+    Page,
+    PageTable,
+    Section,
+    main,
+    picture_of,
+    render_page,
+    write_page,
+)
 from bezant.reports.pictures import Drawn
 from bezant.types import InputError
 
@@ -122,3 +131,22 @@ def test_a_picture_is_taken_out_of_a_page():
     assert svg.startswith("<svg ") and 'viewBox="0 0 1 1"><path/></svg>' in svg
     with pytest.raises(InputError, match=r"no picture 'Nothing'; it has .*'A picture'"):
         picture_of(text, "Nothing")
+
+
+def test_a_picture_is_written_by_a_command_that_says_in_one_sentence_why_not(tmp_path: Path, capsys):
+    written, svg = str(write_page(page(), tmp_path / "page.html")), tmp_path / "one.svg"
+    assert main([written, "A picture", str(svg)]) == 0
+    assert svg.read_text(encoding="utf-8").startswith("<svg ")
+    svg.unlink()
+    (tmp_path / "other.bin").write_bytes(b"\xff\xfe\x00")
+    for words, said in (
+        (["no.html", "A picture", str(svg)], "The page 'no.html' cannot be read"),
+        ([str(tmp_path / "other.bin"), "A picture", str(svg)], "is not UTF-8 text"),
+        ([written, "Nothing", str(svg)], "The page has no picture 'Nothing'; it has 'A picture'"),
+        ([written, "A picture", str(tmp_path)], "folder"),
+        ([], "Give PAGE.html, the title of a picture and OUT.svg"),
+    ):
+        assert main(words) == 2
+        found = capsys.readouterr()
+        assert said in found.err and found.err.count("\n") == 1 and not found.out
+    assert not svg.exists()

@@ -114,9 +114,12 @@ def test_a_portfolio_of_nothing_has_no_risk_and_says_no_share() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: portfolio_risk(np.zeros((5, 2)), [1.0], level=0.99), "do not fit 1 positions"),
+        (lambda: portfolio_risk(np.zeros((5, 2)), [1.0], level=0.99), "do not fit 1 position,"),
         (lambda: portfolio_risk(np.full((5, 1), np.nan), [1.0], level=0.99), "have gaps"),
-        (lambda: portfolio_risk(np.zeros((5, 1)), [1.0], level=0.99, assets=["a", "b"]), "1 assets need 1"),
+        (
+            lambda: portfolio_risk(np.zeros((5, 1)), [1.0], level=0.99, assets=["a", "b"]),
+            "1 asset needs 1 different name,",
+        ),
     ],
 )
 def test_positions_that_do_not_fit_are_refused(call: Callable[[], Any], message: str) -> None:

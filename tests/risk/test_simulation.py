@@ -116,7 +116,7 @@ def test_names_are_given_where_there_are_none() -> None:
         ),
         (lambda: VarianceRecursion(0.0, -0.1, 0.9), "at least 0"),
         (lambda: historical_scenarios([[0.1]]).at(2), r"choose one of \(1,\)"),
-        (lambda: Scenarios(("a",), (1,), np.zeros((1, 3, 2))), "1 horizons and 1 assets"),
+        (lambda: Scenarios(("a",), (1,), np.zeros((1, 3, 2))), "1 horizon and 1 asset have"),
         (lambda: Scenarios(("a",), (1,), np.full((1, 3, 1), np.nan)), "missing or infinite"),
     ],
 )

@@ -114,7 +114,7 @@ DAYS = np.array(["2020-01-01", "2020-01-02"], "datetime64[D]")
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: historical_stress(DAYS, [[1.0]], [1.0]), "2 dates and 1 positions"),
+        (lambda: historical_stress(DAYS, [[1.0]], [1.0]), "2 dates and 1 position;"),
         (lambda: historical_stress(DAYS[::-1], [[1.0], [2.0]], [1.0]), "do not rise"),
         (lambda: historical_stress(DAYS, [[1.0], [0.0]], [1.0]), "1 prices are not above 0"),
         (lambda: historical_stress(DAYS, [[1.0], [2.0]], [1.0], worst_steps=(0,)), "at least 1 step"),
@@ -127,7 +127,7 @@ DAYS = np.array(["2020-01-01", "2020-01-02"], "datetime64[D]")
             "do not fit 1",
         ),
         (lambda: hypothetical_stress([1.0, 2.0], {}, ("a",)), "2 assets need 2"),
-        (lambda: StressReport(("x",), ("a",), np.zeros((2, 1)), 1.0), "1 scenarios and 1 positions"),
+        (lambda: StressReport(("x",), ("a",), np.zeros((2, 1)), 1.0), "1 scenario and 1 position,"),
     ],
 )
 def test_stress_that_cannot_be_computed_is_refused(call: Callable[[], Any], message: str) -> None:

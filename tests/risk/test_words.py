@@ -22,6 +22,7 @@ def test_amounts_are_whole_from_100_on(value: float, text: str) -> None:
 
 def test_one_is_not_many() -> None:
     assert [counted(n, "position") for n in (0, 1, 1200)] == ["0 positions", "1 position", "1,200 positions"]
+    assert [counted(n, "pass", "passes") for n in (1, 2)] == ["1 pass", "2 passes"]
 
 
 def test_assets_have_names_and_each_its_own() -> None:

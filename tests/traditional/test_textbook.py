@@ -127,7 +127,7 @@ def test_training_ends_when_the_stopping_part_gains_nothing_more():
         table, schema, y, stopping_table=table, stopping_y=1 - y
     )
     assert model.epochs_ == 1
-    assert "for 1 epochs, the best on 300 stopping rows" in model.notes_[0]
+    assert "for 1 epoch, the best on 300 stopping rows" in model.notes_[0]
 
 
 def test_rows_beyond_the_wanted_number_are_left_out_and_told():

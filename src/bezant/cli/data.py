@@ -26,6 +26,7 @@ from bezant.cli.sources import (
     read_labelled,
 )
 from bezant.schema import Role, Schema, infer_schema
+from bezant.schema.words import counted
 from bezant.types import InputError
 
 DATASETS_HELP = "Real public data to try things on: list them, read what they are, fetch them."
@@ -131,7 +132,7 @@ def fetch_dataset(name: Name) -> None:
     from bezant.datasets.cache import home
 
     table = datasets.load_table(name)
-    show(f"{name}: {table.num_rows:,} rows, {table.num_columns} columns.")
+    show(f"{name}: {counted(table.num_rows, 'row')}, {counted(table.num_columns, 'column')}.")
     if name != "sba-sample":
         show(f"Kept in {home() / 'datasets'}")
 
@@ -212,8 +213,8 @@ def data_line(rows: Labelled, schema: Schema | None = None) -> str:
     share = about["events"] / known if known else float("nan")
     ends = f", {about['from']} to {about['to']}" if "from" in about else ""
     return (
-        f"{rows.name}: {about['rows']:,} rows, {about['events']:,} with {rows.target} = 1 ({share:.1%}), "
-        f"{rows.table.num_columns} columns{ends}"
+        f"{rows.name}: {counted(about['rows'], 'row')}, {about['events']:,} with {rows.target} = 1 "
+        f"({share:.1%}), {counted(rows.table.num_columns, 'column')}{ends}"
     )
 
 

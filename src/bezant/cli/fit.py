@@ -31,6 +31,7 @@ from bezant.cli.sources import (
 )
 from bezant.cli.tracking import Mlflow, refuse_untrackable, track
 from bezant.schema import Schema
+from bezant.schema.words import counted
 from bezant.types import InputError
 
 if TYPE_CHECKING:
@@ -171,6 +172,11 @@ def fit_credit(
     if report is not None:
         refuse_unwritable(report, source=file)
     refuse_untrackable(mlflow)
+    if pretrained is None and adapt is not AdaptName.AUTO:
+        raise InputError(
+            f"--adapt {adapt.value} says what of a pretrained model is trained further; give --pretrained "
+            "MODEL too, or leave --adapt out."
+        )
     typed = TypedRecords(records, entity, record_time)
     with_records = typed.file is not None or pretrained is not None
     if with_records and in_memory is False:
@@ -274,7 +280,7 @@ def _fit_in_pieces(file: str, typed: LargeFit, **settings: Any) -> None:
     if typed.positive is not None:
         labels = count_labels(rows, typed.target)
         event = next((label for label in labels if str(label) == typed.positive), typed.positive)
-    say(f"{len(rows):,} rows in {len(rows.files)} files are read in pieces.", "dim")
+    say(f"Read in pieces: {counted(len(rows), 'row')} in {counted(len(rows.files), 'file')}.", "dim")
     state = typed.checkpoint or typed.out.with_name(typed.out.name + ".checkpoint")
     risk = CreditRisk(time=typed.time, event=event, checkpoint=state, in_memory=False, **settings)
     risk.fit(rows, typed.target)

@@ -15,7 +15,7 @@ from bezant.cli.fit import Epochs, Seed, SizeName, training_config
 from bezant.cli.plan import Backbone, BackboneOption, Window
 from bezant.cli.sources import AsJson, Drop, read_source
 from bezant.schema import has_records, unknown_column
-from bezant.schema.words import listed
+from bezant.schema.words import counted, listed
 from bezant.types import InputError
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _write(
     if as_json:
         print_json({"out": str(out), "rows": table.num_rows, "columns": table.column_names})
     else:
-        show(f"{table.num_rows:,} rows, {table.num_columns} columns: {out}")
+        show(f"{counted(table.num_rows, 'row')}, {counted(table.num_columns, 'column')}: {out}")
 
 
 def read_events(events: str, drop: Sequence[str]) -> pa.Table:
@@ -201,6 +201,6 @@ def refuse_without(table: pa.Table, names: Mapping[str, str], hint: str) -> None
     for option, name in names.items():
         if name not in table.column_names and not has_records(table):
             raise InputError(
-                f"The {table.num_rows:,} events have no column {name!r} ({option}), only "
-                f"{listed(table.column_names)}; {hint}"
+                f"The {counted(table.num_rows, 'event')} {'has' if table.num_rows == 1 else 'have'} no "
+                f"column {name!r} ({option}), only {listed(table.column_names)}; {hint}"
             )

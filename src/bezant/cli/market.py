@@ -23,6 +23,7 @@ from bezant.cli.market_tables import (
 )
 from bezant.cli.plan import Backbone
 from bezant.cli.sources import AsJson, File, read_source
+from bezant.schema.words import counted
 from bezant.types import InputError
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def forecast(
         return
     console().print(forecast_table(found))
     if found.num_rows > MOST_SHOWN:
-        show(f"{found.num_rows - MOST_SHOWN:,} further rows are not shown.", "dim")
+        show(f"Not shown: {counted(found.num_rows - MOST_SHOWN, 'further row')}.", "dim")
     if out is not None:
         show(f"{found.num_rows:,} forecasts: {out}")
 
@@ -298,8 +299,9 @@ def load_market(model: Path, live: str | None, beside: Covariates) -> MarketFore
     missing = sorted(set(market.bars_.covariates) - set(later.covariates))
     if missing:
         raise InputError(
-            f"The model was fitted with {missing[0]!r} known at each bar, and the {len(later)} bars of "
-            f"--live are without it; give --covariates FILE --covariate {missing[0]} as for the fit."
+            f"The model was fitted with {missing[0]!r} known at each bar, and the "
+            f"{counted(len(later), 'bar')} of --live are without it; give --covariates FILE --covariate "
+            f"{missing[0]} as for the fit."
         )
     return market.update(later)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bezant.cli.console import say
+from bezant.schema.words import counted
 from bezant.types import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ def refuse_unjudged(
     known = set(map(str, bars.assets))
     for name in drawn or ():
         if name not in known:
-            raise InputError(f"--draw {name!r} is not among the {len(known)} assets of the bars; name one.")
+            raise InputError(
+                f"--draw {name!r} is not among the {counted(len(known), 'asset')} of the bars; name one."
+            )
     if not (bars.time >= first).any():
         return  # said by the backtest itself, before any fit
     for horizon in horizons:

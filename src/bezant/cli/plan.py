@@ -12,6 +12,7 @@ from bezant.cli.console import print_json, show
 from bezant.cli.data import two_columns
 from bezant.cli.fit import SizeName
 from bezant.cli.sources import AsJson
+from bezant.schema.words import counted
 from bezant.types import InputError
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ def _lines(found: PretrainingPlan) -> list[tuple[str, str]]:
         ("memory", f"{_bytes(found.total_bytes)} in all, in single precision"),
         (
             "training",
-            f"{found.flops:.3g} operations for {found.epochs:,} passes over {found.events:,} records",
+            f"{found.flops:.3g} operations for {counted(found.epochs, 'pass', 'passes')} over "
+            f"{counted(found.events, 'record')}",
         ),
     ]
 

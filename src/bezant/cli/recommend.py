@@ -13,6 +13,7 @@ from bezant.cli.console import print_json, refuse_unsavable, refuse_unwritable, 
 from bezant.cli.fit import Epochs, Seed, Size, SizeName
 from bezant.cli.sources import AsJson, Drop, File, read_source
 from bezant.schema import unknown_column
+from bezant.schema.words import counted
 from bezant.types import InputError
 
 if TYPE_CHECKING:
@@ -68,6 +69,9 @@ def fit_recommend(
     benchmark: Annotated[
         bool, typer.Option("--benchmark/--no-benchmark", help="Judge beside the traditional models.")
     ] = True,
+    full: Annotated[
+        bool, typer.Option("--full", help="Judge beside EASE, item-kNN and ALS as well.")
+    ] = False,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -76,11 +80,13 @@ def fit_recommend(
     The file has one row an event. Other columns are read as what is known of the event: leave out, with
     --drop, what is known only later.
     """
+    if full and not benchmark:
+        raise InputError("--full and --no-benchmark contradict each other; leave one of them out.")
     refuse_unsavable(out, source=file)
     if report is not None:
         refuse_unwritable(report, source=file)
-    table = _without(read_source(file, raw=True), drop or [])
-    beside = [None if f is None else read_source(f, raw=True) for f in (profiles, products)]
+    table = _without(read_source(file), drop or [])
+    beside = [None if f is None else read_source(f) for f in (profiles, products)]
     if called is not None:
         _refuse_called(called, beside[1])
     if time is not None and time not in table.column_names:
@@ -94,7 +100,7 @@ def fit_recommend(
         size=size.value,
         members=members,
         training=None if epochs is None else {"max_epochs": epochs},
-        benchmark=benchmark,
+        benchmark="full" if full else benchmark,
         random_state=seed,
     ).fit(table, beside[0], products=beside[1])
     model.save(out)
@@ -180,7 +186,7 @@ def recommend(
         page = None if report is None else str(report)
         print_json({"out": str(out), "report": page, "rows": table.num_rows})
         return
-    show(f"{table.num_rows:,} recommendations: {out}")
+    show(f"{counted(table.num_rows, 'recommendation')}: {out}")
     if report is not None:
         show(f"Report  {report}")
 
@@ -226,15 +232,15 @@ def _without(table: pa.Table, drop: list[str]) -> pa.Table:
 def _figures(judged: RankingEvaluation) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column(f"{judged.rows:,} customers, one product held out")
-    for title in ("NDCG@10 (95 %)", "hit rate@10", "mean reciprocal rank"):
+    key, *others = judged.labels
+    for title in (f"{judged.labels[key]} (95 %)", *(judged.labels[k].lower() for k in others)):
         table.add_column(title, justify="right", no_wrap=True)
     for model, own in judged.figures.items():
-        ndcg = own["ndcg@10"]
+        ndcg = own[key]
         table.add_row(
             model,
             f"{ndcg.value:.3f}  {ndcg.low:.3f}-{ndcg.high:.3f}",
-            f"{own['hit_rate@10'].value:.3f}",
-            f"{own['reciprocal_rank'].value:.3f}",
+            *(f"{own[k].value:.3f}" for k in others),
             style="bold" if model == judged.large else "",
         )
     return table

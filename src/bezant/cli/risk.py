@@ -213,11 +213,11 @@ class _Found:
             added.append(PER_POINT)
         if not beyond or self.desk.method == "historical":
             return added
-        bars = ", ".join(map(str, beyond))
+        bars = "1 bar is" if beyond == [1] else f"{', '.join(map(str, beyond))} bars are"
         return [
             *added,
-            f"{bars} bars are beyond the model's longest horizon of {longest}: volatility was taken to grow "
-            "with the root of time.",
+            f"{bars} beyond the model's longest horizon of {longest}: volatility was taken to grow with the "
+            "root of time.",
         ]
 
     def _table(self) -> Table:

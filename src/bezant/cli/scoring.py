@@ -28,6 +28,7 @@ from bezant.cli.sources import (
     split_rows,
 )
 from bezant.schema import unknown_column
+from bezant.schema.words import counted
 from bezant.types import InputError
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def predict(
     if as_json:
         print_json({"out": str(out), "rows": rows, "seconds": seconds, "rows_per_second": rows / seconds})
     else:
-        show(f"{rows:,} rows in {seconds:.1f} s ({rows / seconds:,.0f} rows a second): {out}")
+        show(f"{counted(rows, 'row')} in {seconds:.1f} s ({rows / seconds:,.0f} rows a second): {out}")
 
 
 def _score_file(
@@ -183,10 +184,19 @@ def load_scorer(path: Path) -> Scorer:
     return model
 
 
+COMMANDS = {
+    "HistoryModel": "bezant embed or bezant surprise",
+    "ProductRecommender": "bezant recommend",
+    "MarketForecaster": "bezant forecast, bezant backtest or bezant risk",
+}
+"""What takes a model that is none of credit risk, by the kind of the model."""
+
+
 def _refused(path: Path, model: object) -> InputError:
+    kind = type(model).__name__
     return InputError(
-        f"The folder {str(path)!r} holds a {type(model).__name__}, but this command takes a CreditRisk; "
-        "use it in Python, with bezant.load."
+        f"The folder {str(path)!r} holds a {kind}, but this command takes a CreditRisk; use "
+        f"{COMMANDS.get(kind, 'it in Python, with bezant.load')}."
     )
 
 

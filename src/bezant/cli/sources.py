@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import typer
 
 from bezant.schema import DEFAULT_MISSING_MARKERS, Role, Schema, infer_schema, nearest, unknown_column
+from bezant.schema.words import counted as plural
 from bezant.types import FloatArray, InputError
 
 FEWEST_ROWS = 100
@@ -297,8 +298,8 @@ def _is_number(label: str) -> bool:
 
 def _shown(counted: dict[str, int], most: int = 4) -> str:
     """Write "'good' (700 times), 'bad' (300 times) and 2 others"."""
-    parts = [f"{label!r} ({times} times)" for label, times in list(counted.items())[:most]]
-    more = f" and {len(counted) - most} others" if len(counted) > most else ""
+    parts = [f"{label!r} ({plural(times, 'time')})" for label, times in list(counted.items())[:most]]
+    more = f" and {plural(len(counted) - most, 'other')}" if len(counted) > most else ""
     return ", ".join(parts) + more
 
 

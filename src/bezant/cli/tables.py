@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bezant.cli.console import out, show
+from bezant.schema.words import counted
 
 if TYPE_CHECKING:
     from bezant.evidence.evaluation import Evaluation
@@ -42,7 +43,7 @@ def figures_table(evaluation: Evaluation) -> Table:
 
     level = f"{100 * evaluation.level:g} %"
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column(f"{evaluation.rows:,} rows, {evaluation.events:,} events")
+    table.add_column(f"{counted(evaluation.rows, 'row')}, {counted(evaluation.events, 'event')}")
     for figure, interval in COLUMNS:
         title = FIGURES[figure]
         table.add_column(f"{title} ({level})" if interval else title, justify="right", no_wrap=True)

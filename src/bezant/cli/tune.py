@@ -22,6 +22,7 @@ from bezant.cli.fit import (
 )
 from bezant.cli.sources import AsJson, Drop, File, Labelled, Positive, Target, Time, read_labelled
 from bezant.cli.tracking import Mlflow, refuse_untrackable, track
+from bezant.schema.words import counted
 
 if TYPE_CHECKING:
     from bezant.desks.credit.credit_risk import CreditRisk
@@ -102,7 +103,8 @@ def tune_credit(
     )
     if found.interrupted:
         say(
-            f"Stopped by Ctrl-C; {found.trials.num_rows} trials are kept in {kept}: the same command goes on."
+            f"Stopped by Ctrl-C; {counted(found.trials.num_rows, 'trial')} "
+            f"{'is' if found.trials.num_rows == 1 else 'are'} kept in {kept}: the same command goes on."
         )
         raise typer.Exit(EXIT_INTERRUPTED)
     judged = judge(rows.table, rows.y, found, time=rows.time, random_state=seed, **common)
@@ -152,7 +154,10 @@ def _show(risk: CreditRisk, found: Tuning, judged: Evaluation, out: Path, study:
         return
     from bezant.cli.tables import figures_table
 
-    show(f"Best of {found.trials.num_rows} trials: log loss {found.loss:.4f}, usual {found.usual_loss:.4f}.")
+    show(
+        f"Best of {counted(found.trials.num_rows, 'trial')}: log loss {found.loss:.4f}, usual "
+        f"{found.usual_loss:.4f}."
+    )
     flat = {"size": found.settings["size"], **found.settings["training"], **found.settings["network"]}
     shares = [f"{name} {share:.0%}" for name, share in found.importance.items()]
     two_columns([(name, _written(value)) for name, value in flat.items()])

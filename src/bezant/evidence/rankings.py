@@ -12,7 +12,9 @@ from bezant.metrics import ranking
 from bezant.metrics.checks import Floats
 from bezant.types import BoolArray, FloatArray, IntArray
 
-FIGURES = ("ndcg@10", "hit_rate@10", "reciprocal_rank")
+USUAL_CUTOFF, LEAST_RANGE = 10, 3
+"""Places of a list that figures look at where there are 3 times as many products, or more."""
+
 NORMAL_95 = 1.959964
 
 LENGTHS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)
@@ -65,11 +67,13 @@ class RankingEvaluation:
     large : str
         Name of the large model.
     figures : mapping of str to mapping of str to RankedFigure
-        By model, then by figure (:data:`FIGURES`).
+        By model, then by figure: ``ndcg@k``, ``hit_rate@k`` (k is the cutoff), ``reciprocal_rank``.
     differences : mapping of str to RankedFigure
-        NDCG@10 of the large model less that of each other one, customer by customer.
+        NDCG of the large model less that of each other one, customer by customer.
     curves : mapping of str to ListCurves
         By model; empty of models saved before they were kept.
+    cutoff : int, default 10
+        Places of a list that NDCG and hit rate look at; see :func:`cutoff_of`.
     """
 
     rows: int
@@ -77,6 +81,14 @@ class RankingEvaluation:
     figures: Mapping[str, Mapping[str, RankedFigure]]
     differences: Mapping[str, RankedFigure]
     curves: Mapping[str, ListCurves] = field(default_factory=dict)
+    cutoff: int = USUAL_CUTOFF
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What the figures are called, by their keys; the first is the one that models are compared by."""
+        k = self.cutoff
+        ndcg, hits = f"ndcg@{k}", f"hit_rate@{k}"
+        return {ndcg: f"NDCG@{k}", hits: f"Hit rate@{k}", "reciprocal_rank": "Mean reciprocal rank"}
 
     @property
     def verdict(self) -> str:
@@ -84,8 +96,9 @@ class RankingEvaluation:
         if not self.differences:
             return f"{self.large} was judged on {self.rows} customers, beside no other model."
         best = min(self.differences, key=lambda name: self.differences[name].value)
-        gap, own = self.differences[best], self.figures[self.large]["ndcg@10"].value
-        figures = f"NDCG@10 {own:.3f} to {self.figures[best]['ndcg@10'].value:.3f}, {self.rows} customers"
+        key = f"ndcg@{self.cutoff}"
+        gap, own, other = self.differences[best], self.figures[self.large][key], self.figures[best][key]
+        figures = f"NDCG@{self.cutoff} {own.value:.3f} to {other.value:.3f}, {self.rows} customers"
         if gap.low > 0:
             return f"{self.large} ranks better than {best}, the best of the others ({figures})."
         if gap.high < 0:
@@ -108,7 +121,16 @@ class RankingEvaluation:
             model: ListCurves(**{name: tuple(values) for name, values in own.items()})
             for model, own in document.get("curves", {}).items()
         }
-        return cls(document["rows"], document["large"], figures, differences, curves)
+        cutoff = document.get("cutoff", USUAL_CUTOFF)
+        return cls(document["rows"], document["large"], figures, differences, curves, cutoff)
+
+
+def cutoff_of(products: int) -> int:
+    """Return how many places of a list figures look at: 10, 5, 3 or 1, a third of the products at most.
+
+    Of 10 products a list of 10 holds every one: all models would have a hit rate of 1.
+    """
+    return next((k for k in (USUAL_CUTOFF, 5, 3) if LEAST_RANGE * k <= products), 1)
 
 
 def judge_rankings(
@@ -128,12 +150,13 @@ def judge_rankings(
         The model whose differences from the others are taken.
     """
     ranks = {model: ranking.ranks(s, taken, candidates) for model, s in scores.items()}
-    values = {model: _values(found) for model, found in ranks.items()}
+    cutoff = cutoff_of(candidates.shape[1])
+    values = {model: _values(found, cutoff) for model, found in ranks.items()}
     figures = {model: {name: _mean(v) for name, v in own.items()} for model, own in values.items()}
-    own = values[large]["ndcg@10"]
-    differences = {m: _mean(own - v["ndcg@10"]) for m, v in values.items() if m != large}
+    key = f"ndcg@{cutoff}"
+    differences = {m: _mean(values[large][key] - v[key]) for m, v in values.items() if m != large}
     curves = {model: _curves(found, scores[model], candidates) for model, found in ranks.items()}
-    return RankingEvaluation(len(taken), large, figures, differences, curves)
+    return RankingEvaluation(len(taken), large, figures, differences, curves, cutoff)
 
 
 def _curves(found: ranking.Ranks, scores: FloatArray, candidates: BoolArray) -> ListCurves:
@@ -159,10 +182,10 @@ def _lists(scores: FloatArray, candidates: BoolArray, k: int) -> IntArray:
     return np.concatenate([ranking.top_k(scores[p], k, candidates[p]) for p in parts])
 
 
-def _values(found: ranking.Ranks) -> dict[str, Floats]:
+def _values(found: ranking.Ranks, cutoff: int) -> dict[str, Floats]:
     return {
-        "ndcg@10": ranking.ndcg(found),
-        "hit_rate@10": ranking.hit_rate(found),
+        f"ndcg@{cutoff}": ranking.ndcg(found, cutoff),
+        f"hit_rate@{cutoff}": ranking.hit_rate(found, cutoff),
         "reciprocal_rank": ranking.reciprocal_rank(found),
     }
 

@@ -155,9 +155,12 @@ def _notes(start: AnyArray, present: BoolArray, backwards: BoolArray, cutoff: An
     notes = []
     later, undated = int((~present & ~np.isnat(start)).sum()), int(np.isnat(start).sum())
     if later:
-        notes.append(f"{later} of {len(start)} loans did not exist yet before {cutoff} and are left out.")
+        notes.append(f"{later} of {len(start)} loans did not exist yet before {cutoff}: left out.")
     if undated:
-        notes.append(f"{undated} of {len(start)} loans have no time of origination and are left out.")
+        notes.append(
+            f"{undated} of {len(start)} loans {'has' if undated == 1 else 'have'} no time of origination: "
+            "left out."
+        )
     if backwards.any():
         notes.append(f"{int(backwards.sum())} of {len(start)} loans have their event before they began and "
                      "are left out.")  # fmt: skip

@@ -11,6 +11,7 @@ import numpy as np
 from bezant.reports.canvas import WIDE, canvas, short
 from bezant.reports.palette import INK, LARGE, LARGE_LIGHT, QUIET, RULE
 from bezant.reports.parts import percent
+from bezant.schema.words import counted
 from bezant.types import AnyArray, FloatArray, InputError
 
 
@@ -203,7 +204,7 @@ def purchase_lines(lines: Sequence[PurchaseLine], start: np.datetime64, end: np.
     height, right = 0.75 + 0.52 * len(lines), 0.2 + 0.82 * len(heads)
     with canvas(
         "purchase-lines",
-        f"Purchases of {len(lines)} customers, and what is expected",
+        f"Purchases of {counted(len(lines), 'customer')}, and what is expected",
         width=WIDE,
         height=height,
     ) as picture:

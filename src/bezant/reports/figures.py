@@ -21,6 +21,7 @@ from bezant.reports.parts import (
     unit_square,
     upper_reach,
 )
+from bezant.schema.words import counted
 from bezant.types import AnyArray, FloatArray
 
 Interval = tuple[float, float, float]
@@ -41,7 +42,7 @@ def roc(
     styles : mapping of str to LineStyle
         How each model is drawn; the large one is the strong style.
     """
-    with canvas("roc", f"ROC curves of {len(curves)} models") as picture:
+    with canvas("roc", f"ROC curves of {counted(len(curves), 'model')}") as picture:
         axes = picture.axes()
         axes.plot([0, 1], [0, 1], color=RULE, linewidth=0.9, zorder=1)
         for model, curve in curves.items():
@@ -164,7 +165,7 @@ def headline(
     decimals : int, default 3
         Digits of the printed values.
     """
-    with canvas("headline", f"{label} of {len(estimates)} models with intervals") as picture:
+    with canvas("headline", f"{label} of {counted(len(estimates), 'model')} with intervals") as picture:
         axes = picture.axes(left=name_margin(estimates), right=0.62)
         for row, (model, (value, low, high)) in enumerate(estimates.items()):
             color, strong = styles[model].color, styles[model].strong

@@ -11,6 +11,7 @@ import numpy as np
 from bezant.reports.canvas import HEIGHT, WIDE, canvas, short
 from bezant.reports.palette import EVENT, INK, LARGE, QUIET, RULE
 from bezant.reports.parts import end_labels, mark_epoch
+from bezant.schema.words import counted
 from bezant.types import AnyArray, FloatArray, InputError
 
 
@@ -106,7 +107,7 @@ def surprise_lines(lines: Sequence[SurpriseLine], unusual: float) -> str:
         From here on a record is drawn in red; the greatest of a history has its field named.
     """
     height = 0.75 + 0.72 * len(lines)
-    words = f"Surprise of the records of {len(lines)} histories"
+    words = f"Surprise of the records of {counted(len(lines), 'history', 'histories')}"
     with canvas("surprise-lines", words, width=WIDE, height=height) as picture:
         axes = picture.axes(left=1.15, right=0.9, top=0.3, bottom=0.35)
         parts = [(line.surprise.min(), line.surprise.max()) for line in lines]

@@ -25,6 +25,7 @@ from bezant.reports.market_pictures import (
     part_pictures,
     score_picture,
 )
+from bezant.schema.words import counted
 from bezant.traditional.markets import MarketForecast
 from bezant.types import AnyArray, FloatArray, InputError
 
@@ -150,7 +151,7 @@ def _facts(content: MarketReportContent) -> list[tuple[str, str]]:
         ("Origins", f"{len(found):,}"),
         ("From", str(times.min())),
         ("To", str(times.max())),
-        ("Fitted anew", f"{len(content.refits)} times"),
+        ("Fitted anew", counted(len(content.refits), "time")),
         ("Bars ahead", ", ".join(map(str, found.horizons))),
     ]
 

@@ -12,6 +12,7 @@ from bezant.metrics.market import Coverage
 from bezant.reports.canvas import HEIGHT, WIDE, LineStyle, canvas, short
 from bezant.reports.palette import EVENT, GOOD, INK, QUIET
 from bezant.reports.parts import name_margin, percent
+from bezant.schema.words import counted
 from bezant.types import InputError
 
 
@@ -103,7 +104,9 @@ def score_table(
         )
     height = 1.0 + 0.27 * len(models)
     span = max(0.02, float(np.nanquantile(np.abs(table - 1), 0.9)))
-    words = f"Losses of {len(models)} models on {len(tasks)} tasks over those of {baseline}"
+    words = (
+        f"Losses of {counted(len(models), 'model')} on {counted(len(tasks), 'task')} over those of {baseline}"
+    )
     with canvas("scores-of-markets", words, width=WIDE, height=height) as picture:
         axes = picture.axes(left=name_margin(models), right=0.08, top=0.52, bottom=0.34)
         for (row, column), ratio in np.ndenumerate(table):

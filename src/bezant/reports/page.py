@@ -165,6 +165,35 @@ def _notes(notes: Sequence[str]) -> list[str]:
     return several[:MOST_NOTES] + ([f"{more:,} further notes are left off."] if more > 0 else [])
 
 
+def main(words: Sequence[str]) -> int:
+    """Write a picture of a page to a file of its own; 2, and one sentence, where that cannot be.
+
+    Parameters
+    ----------
+    words : three texts
+        The page, what stands above the picture, and the SVG file to write.
+    """
+    try:
+        if len(words) != 3:
+            raise InputError("Give PAGE.html, the title of a picture and OUT.svg, in this order.")
+        page, title, svg = words
+        write_whole(Path(svg), picture_of(_text_of(page), title).encode())
+    except (InputError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _text_of(page: str) -> str:
+    try:
+        return Path(page).read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"The page {page!r} cannot be read ({error.strerror}); name one that is there."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"The page {page!r} is not UTF-8 text; name a page that bezant wrote.") from error
+
+
 if __name__ == "__main__":
-    PAGE, TITLE, SVG = sys.argv[1:]
-    Path(SVG).write_text(picture_of(Path(PAGE).read_text(encoding="utf-8"), TITLE), encoding="utf-8")
+    raise SystemExit(main(sys.argv[1:]))

@@ -12,6 +12,7 @@ from bezant.evidence.rankings import ListCurves
 from bezant.reports.canvas import HEIGHT, WIDE, LineStyle, canvas, short
 from bezant.reports.palette import INK, LARGE, QUIET, RULE
 from bezant.reports.parts import end_labels, name_margin, percent, unit_square
+from bezant.schema.words import counted
 from bezant.types import FloatArray, InputError, IntArray
 
 MOST_RECORDS = 8
@@ -68,7 +69,7 @@ def hits_by_length(curves: Mapping[str, ListCurves], *, styles: Mapping[str, Lin
         The model whose interval is drawn too.
     """
     own = curves[large]
-    with canvas("hits", f"Hit rate by length of the list, of {len(curves)} models") as picture:
+    with canvas("hits", f"Hit rate by length of the list, of {counted(len(curves), 'model')}") as picture:
         axes = _of_lengths(picture, own.length)
         axes.fill_between(own.length, own.low, own.high, color=LARGE, alpha=0.14, linewidth=0)
         axes.plot(own.length, own.by_chance, color=RULE, linewidth=1.4, zorder=1)
@@ -92,7 +93,9 @@ def coverage_by_length(curves: Mapping[str, ListCurves], *, styles: Mapping[str,
     styles : mapping of str to LineStyle
     """
     lengths = next(iter(curves.values())).length
-    with canvas("list-coverage", f"Coverage by length of the list, of {len(curves)} models") as picture:
+    with canvas(
+        "list-coverage", f"Coverage by length of the list, of {counted(len(curves), 'model')}"
+    ) as picture:
         axes = _of_lengths(picture, lengths)
         ends = {}
         for model, curve in curves.items():

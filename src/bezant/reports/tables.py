@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from bezant.evidence.evaluation import Comparison, Estimate, Evaluation
 from bezant.metrics import CLASSIFICATION
+from bezant.schema.words import counted
 
 DECIMALS: Mapping[str, int] = {
     "log_loss": 4,
@@ -296,7 +297,12 @@ def _group_table(table: pa.Table, kind: str, evaluation: Evaluation, figure: str
             by_group[row["group"]].append(row)
     rows = tuple(_group_row(group, found, models, figure) for group, found in by_group.items())
     left = len(groups) - len(shown)
-    said = f"{left:,} more groups are not listed here; the evaluation holds them." if left else ""
+    said = (
+        f"{counted(left, 'more group')} {'is' if left == 1 else 'are'} not listed here; the evaluation "
+        "holds all."
+        if left
+        else ""
+    )
     return GroupTable(kind, label(figure), models, rows, said)
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from bezant.metrics.checks import Floats
 from bezant.metrics.market.losses import tail_of
+from bezant.schema.words import counted
 from bezant.types import InputError
 
 SMALL = 1e-9
@@ -102,8 +103,8 @@ def _probabilities(weights: npt.ArrayLike | None, rows: int) -> Floats:
     given = np.asarray(weights, dtype=np.float64)
     if given.shape != (rows,) or not np.isfinite(given).all() or (given < 0).any() or not given.sum() > 0:
         raise InputError(
-            f"The weights of {rows} scenarios have the shape {given.shape} or are no probabilities; give one "
-            "number of at least 0 each, not all 0."
+            f"The weights of {counted(rows, 'scenario')} have the shape {given.shape} or are no "
+            "probabilities; give one number of at least 0 each, not all 0."
         )
     return np.asarray(given / given.sum())
 

@@ -114,8 +114,8 @@ def position_gains(returns: npt.ArrayLike, positions: npt.ArrayLike, *, log: boo
     drawn = np.asarray(returns, dtype=np.float64)
     if drawn.ndim != 2 or drawn.shape[1] != len(held) or not len(drawn) or not np.isfinite(drawn).all():
         raise InputError(
-            f"Scenarios of shape {drawn.shape} do not fit {len(held)} positions, or have gaps; give one "
-            "column a position."
+            f"Scenarios of shape {drawn.shape} do not fit {counted(len(held), 'position')}, or have gaps; "
+            "give one column a position."
         )
     return np.asarray((np.expm1(drawn) if log else drawn) * held)
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from bezant.metrics.checks import Floats
 from bezant.risk.words import asset_names
+from bezant.schema.words import counted
 from bezant.types import InputError
 
 SCENARIOS = 10_000
@@ -39,8 +40,9 @@ class Scenarios:
         shape = self.returns.shape
         if len(shape) != 3 or shape[0] != len(self.horizons) or shape[2] != len(self.assets):
             raise InputError(
-                f"Scenarios of {len(self.horizons)} horizons and {len(self.assets)} assets have the shape "
-                f"{shape}; give (horizons, scenarios, assets)."
+                f"Scenarios of {counted(len(self.horizons), 'horizon')} and "
+                f"{counted(len(self.assets), 'asset')} have the shape {shape}; give (horizons, scenarios, "
+                "assets)."
             )
         if not shape[1] or not np.isfinite(self.returns).all():
             raise InputError("Scenarios are missing or infinite; give at least one, without gaps.")
@@ -189,8 +191,8 @@ def _volatility_path(
         return np.broadcast_to(given, (steps, count))
     if recursion is not None or given.shape != (steps, count):
         raise InputError(
-            f"Volatility of shape {given.shape} does not fit {count} assets and {steps} steps; give "
-            f"({count},){'' if recursion else f' or ({steps}, {count})'}."
+            f"Volatility of shape {given.shape} does not fit {counted(count, 'asset')} and "
+            f"{counted(steps, 'step')}; give ({count},){'' if recursion else f' or ({steps}, {count})'}."
         )
     return given
 

@@ -13,6 +13,7 @@ from bezant.metrics.checks import Floats
 from bezant.risk.measures import expected_shortfall, value_at_risk
 from bezant.risk.portfolio import position_gains
 from bezant.risk.words import amount, asset_names
+from bezant.schema.words import counted
 from bezant.types import InputError
 
 if TYPE_CHECKING:
@@ -217,7 +218,8 @@ def _in_lots(
 ) -> Floats:
     if lots.shape != wanted.shape or not (lots > 0).all():
         raise InputError(
-            f"{wanted.size} positions need as many lots above 0, not {lots.size}; give each one."
+            f"{counted(wanted.size, 'position')} {'needs' if wanted.size == 1 else 'need'} as many lots "
+            f"above 0, not {lots.size}; give each one."
         )
     for scale in np.linspace(1, 0, 200, endpoint=False):
         whole = np.trunc(wanted * scale / lots * (1 + 1e-12)) * lots

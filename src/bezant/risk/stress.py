@@ -54,8 +54,8 @@ class StressReport:
     def __post_init__(self) -> None:
         if self.gains.shape != (len(self.scenarios), len(self.assets)) or not np.isfinite(self.gains).all():
             raise InputError(
-                f"Gains of shape {self.gains.shape} do not fit {len(self.scenarios)} scenarios and "
-                f"{len(self.assets)} positions, or have gaps; give one of each."
+                f"Gains of shape {self.gains.shape} do not fit {counted(len(self.scenarios), 'scenario')} "
+                f"and {counted(len(self.assets), 'position')}, or have gaps; give one of each."
             )
 
     @property
@@ -145,7 +145,10 @@ def historical_stress(
         if steps < 1:
             raise InputError(f"A stretch has at least 1 step, not {steps}; write worst_steps=(1, 10).")
         if int(whole.sum()) <= steps:
-            notes.append(f"The worst {steps} steps are left out: all prices are there on {whole.sum()} days.")
+            notes.append(
+                f"The worst {steps} steps are left out: all prices are there on "
+                f"{counted(int(whole.sum()), 'day')}."
+            )
             continue
         label, gains = _worst_stretch(days[whole], table[whole], held, steps)
         found[label] = gains
@@ -235,8 +238,8 @@ def _history(
     held = as_vector(positions, "The position")
     if table.shape != (len(days), len(held)) or not len(days):
         raise InputError(
-            f"Prices of shape {table.shape} do not fit {len(days)} dates and {len(held)} positions; give one "
-            "row a date and one column a position."
+            f"Prices of shape {table.shape} do not fit {counted(len(days), 'date')} and "
+            f"{counted(len(held), 'position')}; give one row a date and one column a position."
         )
     if not (np.diff(days) > np.timedelta64(0)).all():
         raise InputError("The dates do not rise from row to row; sort the prices and drop doubles.")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bezant.schema.words import counted
 from bezant.types import InputError
+
+__all__ = ["amount", "asset_names", "counted"]
 
 
 def asset_names(assets: Sequence[str] | None, count: int) -> tuple[str, ...]:
@@ -17,15 +20,14 @@ def asset_names(assets: Sequence[str] | None, count: int) -> tuple[str, ...]:
     """
     names = tuple(assets) if assets is not None else tuple(f"asset {i + 1}" for i in range(count))
     if len(names) != count or len(set(names)) != count:
-        raise InputError(f"{count} assets need {count} different names, not {len(set(names))}; name each.")
+        need = "needs" if count == 1 else "need"
+        raise InputError(
+            f"{counted(count, 'asset')} {need} {counted(count, 'different name')}, not {len(set(names))}; "
+            "name each."
+        )
     return names
 
 
 def amount(value: float) -> str:
     """Return an amount as text: whole from 100 on, else with three digits that count."""
     return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:z.3g}"
-
-
-def counted(number: int, one: str) -> str:
-    """Return how many there are of a thing: "1 position", "2 positions"."""
-    return f"{number:,} {one}{'' if number == 1 else 's'}"

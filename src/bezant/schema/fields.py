@@ -19,6 +19,9 @@ ISO_8601 = "iso8601"
 YEAR = "year"
 """Whole years such as 1997; tried only for a column that is said to be a time."""
 
+UNIX_SECONDS, UNIX_MILLISECONDS = "unix seconds", "unix milliseconds"
+"""Time since 1970 such as 881250949; tried last, only for a column that is said to be a time."""
+
 TIME_FORMATS = (
     ISO_8601, "%Y/%m/%d", "%d-%b-%y", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%d.%m.%Y", "%m/%d/%Y",
     "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M",
@@ -75,7 +78,8 @@ class Field(BaseModel):
     number_format : NumberFormat, default PLAIN
         How a NUMBER is read where it comes as text.
     time_format : str, optional
-        How a TIME that comes as text is read: a ``strptime`` format, :data:`ISO_8601` or :data:`YEAR`.
+        How a TIME that comes as text is read: a ``strptime`` format, :data:`ISO_8601`, :data:`YEAR`,
+        :data:`UNIX_SECONDS` or :data:`UNIX_MILLISECONDS`.
     century_pivot : int, default 2030
         Two-digit years that would lie after this year belong to the century before.
     note : str, default ""

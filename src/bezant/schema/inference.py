@@ -16,6 +16,8 @@ from bezant.schema.fields import (
     HIGH_CARDINALITY,
     ISO_8601,
     TIME_FORMATS,
+    UNIX_MILLISECONDS,
+    UNIX_SECONDS,
     UNREADABLE_TOLERANCE,
     YEAR,
     Field,
@@ -133,7 +135,8 @@ def _infer_time(column: pa.ChunkedArray, name: str, markers: tuple[str, ...], *,
     if is_instant(column.type):
         return _infer_typed(column, name, Kind.TIME)
     counted = _Counted.of(as_text(column, markers), markers)
-    time_format, share = _best(counted, [YEAR, *TIME_FORMATS], _parse_any_time)
+    formats = [YEAR, *TIME_FORMATS, UNIX_SECONDS, UNIX_MILLISECONDS]
+    time_format, share = _best(counted, formats, _parse_any_time)
     if share == 0:
         example = f"such as {counted.values[0].as_py()!r}" if counted.rows else "all of them are empty"
         raise InputError(
@@ -144,11 +147,12 @@ def _infer_time(column: pa.ChunkedArray, name: str, markers: tuple[str, ...], *,
         unread = pc.is_null(_parse_any_time(counted.values, time_format))
         lost, other = total(counted.counts.filter(unread)), counted.values.filter(unread)[0]
         first = pc.index(trimmed(as_text(column, markers), markers), other).as_py() + 1
+        read = counted.rows - lost
         does = "does" if lost == 1 else "do"
         raise InputError(
-            f"Column {name!r} holds times in more than one format: {counted.rows - lost} rows read as "
-            f"{time_format!r}, but {lost} {does} not, such as {other.as_py()!r} in row {first}; write all of "
-            "them in one format."
+            f"Column {name!r} holds times in more than one format: {read} "
+            f"{'row reads' if read == 1 else 'rows read'} as {time_format!r}, but {lost} {does} not, such "
+            f"as {other.as_py()!r} in row {first}; write all of them in one format."
         )
     if required and time_format == ISO_8601:
         _refuse_some_zones(counted, name)

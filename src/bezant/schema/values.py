@@ -8,7 +8,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bezant.schema.fields import ISO_8601, UNREADABLE_TOLERANCE, YEAR, Field, Kind, NumberFormat
+from bezant.schema.fields import (
+    ISO_8601,
+    UNIX_MILLISECONDS,
+    UNIX_SECONDS,
+    UNREADABLE_TOLERANCE,
+    YEAR,
+    Field,
+    Kind,
+    NumberFormat,
+)
 from bezant.types import InputError
 
 
@@ -92,8 +101,8 @@ def _judge_lost(field: Field, lost: int, example: object, *, rows: int, filled: 
             f"something else, such as {example!r}; mend those rows or leave them empty."
         )
     return [
-        f"Column {field.name!r}: {lost} of {rows} rows are not {word} (such as {example!r}) "
-        "and count as missing."
+        f"Column {field.name!r}: {lost} of {rows} rows {'is' if lost == 1 else 'are'} not {word} (such as "
+        f"{example!r}) and {'counts' if lost == 1 else 'count'} as missing."
     ]
 
 
@@ -103,7 +112,10 @@ def _said_of_infinities(column: pa.ChunkedArray, name: str) -> list[str]:
     infinite = total(pc.fill_null(pc.is_inf(column), False))
     if not infinite:
         return []
-    return [f"Column {name!r}: {infinite} of {len(column)} rows are infinite and count as missing."]
+    verbs = ("is", "counts") if infinite == 1 else ("are", "count")
+    return [
+        f"Column {name!r}: {infinite} of {len(column)} rows {verbs[0]} infinite and {verbs[1]} as missing."
+    ]
 
 
 def without_infinities(table: pa.Table) -> tuple[pa.Table, tuple[str, ...]]:
@@ -243,10 +255,19 @@ _ISO_PATTERN = (
 )
 
 
+_UNIX = {UNIX_SECONDS: (r"^([1-9]\d{8}|1[0-8]\d{8})$", 10**6), UNIX_MILLISECONDS: (r"^1[0-8]\d{11}$", 10**3)}
+"""Shape and microseconds of a unit; from 1.9 thousand million on 2004013110 may be an hour of a day."""
+
+
 def parse_times(text: pa.Array, time_format: str, century_pivot: int) -> pa.Array:
     """Read times from text; a day that its month does not have (30 February) is null."""
     if time_format == ISO_8601:
         return _parse_iso(text)
+    if time_format in _UNIX:
+        pattern, unit = _UNIX[time_format]
+        sound = pc.match_substring_regex(text, pattern)
+        whole = pc.if_else(sound, text, pa.scalar(None, pa.string())).cast(pa.int64())
+        return pc.multiply(whole, unit).cast(pa.timestamp("us"))
     if time_format == YEAR:
         sound = pc.match_substring_regex(text, r"^(18|19|20|21)\d\d$")
         text = pc.binary_join_element_wise(pc.if_else(sound, text, None), "01-01", "-")

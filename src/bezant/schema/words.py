@@ -1,4 +1,4 @@
-"""Column names in sentences."""
+"""Column names and numbers in sentences."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ def brief(value: object) -> str:
 def columns_named(names: list[str]) -> str:
     """Return "Column 'a'" or "Columns 'a', 'b'"."""
     return f"Column{'s' if len(names) > 1 else ''} {listed(names)}"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Return how many there are of a thing: "1 position", "2 positions", "3 histories"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def are(names: list[str]) -> str:

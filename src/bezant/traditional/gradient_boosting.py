@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bezant.schema import Schema
+from bezant.schema.words import counted
 from bezant.traditional.boosting_rows import FOLDS, MOST_ROUNDS, LabelledRows, answers_out_of_fold
 from bezant.traditional.boosting_search import SEARCH, BoostingConfiguration
 from bezant.traditional.category_codes import CategoryCodes
@@ -339,11 +340,14 @@ class GradientBoosting:
         codes = self._codes
         losses = ", ".join(f"{loss:.4f}" for _, loss, _ in self.search_)
         notes = [
-            f"LightGBM: {self.configuration_}; {self._chosen_how} (log loss {losses}); {self.rounds_} trees "
-            f"at learning rate {self.learning_rate}, grown on {len(rows.labels)} rows."
+            f"LightGBM: {self.configuration_}; {self._chosen_how} (log loss {losses}); "
+            f"{counted(self.rounds_, 'tree')} at learning rate {self.learning_rate}, grown on "
+            f"{len(rows.labels)} rows."
         ]
         if codes.merged:
-            kept = ", ".join(f"{c} keeps {len(codes.values[c])} values" for c in sorted(codes.merged))
+            kept = ", ".join(
+                f"{c} keeps {counted(len(codes.values[c]), 'value')}" for c in sorted(codes.merged)
+            )
             notes.append(f"LightGBM: rare and new values of high-cardinality columns share one code: {kept}.")
         left = sorted(set(rows.inputs.names) - set(codes.names))
         if left:

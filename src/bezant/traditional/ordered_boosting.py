@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from bezant.metrics.target_statistics import stratified_folds
 from bezant.schema import Schema
+from bezant.schema.words import counted
 from bezant.traditional.inputs import Inputs, checked_target, read_inputs
 from bezant.traditional.model import (
     checked_stopping_target,
@@ -253,8 +254,8 @@ class OrderedBoosting:
     def _told(self, rows: int) -> tuple[str, ...]:
         losses = ", ".join(f"{loss:.4f}" for _, loss, _ in self.search_)
         return (
-            f"CatBoost: {self.configuration_}; {self._chosen_how} (log loss {losses}); {self.rounds_} trees "
-            f"at learning rate {self._rate(rows)}, grown on {rows} rows.",
+            f"CatBoost: {self.configuration_}; {self._chosen_how} (log loss {losses}); "
+            f"{counted(self.rounds_, 'tree')} at learning rate {self._rate(rows)}, grown on {rows} rows.",
         )
 
 

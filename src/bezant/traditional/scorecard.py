@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bezant.schema import Schema
+from bezant.schema.words import counted
 from bezant.traditional.binning import (
     BinnedColumn,
     Column,
@@ -224,7 +225,10 @@ class Scorecard:
             groups, rare = optimal_groups(name, column.take(pa.array(sample)), labels[sample], fewest)
             if rare is not None:
                 many = len(groups[rare])
-                notes.append(f"Scorecard: {name} has {many} values in under {fewest} rows; they share a bin.")
+                notes.append(
+                    f"Scorecard: {name} has {counted(many, 'value')} in under {fewest} rows, in a bin of "
+                    "their own."
+                )
         size = (len(edges) + 1 if edges is not None else len(groups or ())) + 1
         empty = np.zeros(size, dtype=np.int64)
         found = BinnedColumn(name, edges, groups, rare, empty, empty).assign(column)

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from bezant.schema import Schema
+from bezant.schema.words import counted
 from bezant.traditional.category_codes import CategoryCodes
 from bezant.traditional.design_matrix import DesignMatrix
 from bezant.traditional.inputs import MINIMUM_ROWS, read_inputs
@@ -106,7 +107,7 @@ class SeverityBoosting:
         self.schema_ = schema
         self.notes_ = (
             f"LightGBM: {self.configuration_}, the best of {len(self.search)} on {len(stopping_values)} "
-            f"stopping rows (mean squared error {error:.4f}); {self.rounds_} trees.",
+            f"stopping rows (mean squared error {error:.4f}); {counted(self.rounds_, 'tree')}.",
         )
         return self
 
@@ -223,7 +224,7 @@ class FractionalLogit:
         self._learn(table, schema, values, self.penalty_)
         self.notes_ = (
             f"Fractional logit: ridge penalty {self.penalty_:g}, mean squared error {error:.4f} on the "
-            f"stopping rows; {self.design_.width} columns.",
+            f"stopping rows; {counted(self.design_.width, 'column')}.",
         )
         return self
 

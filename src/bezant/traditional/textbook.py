@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from bezant.network.batch import Batch
 from bezant.schema import Schema
+from bezant.schema.words import counted
 from bezant.traditional.design_matrix import DesignMatrix
 from bezant.traditional.inputs import checked_target, read_inputs
 from bezant.traditional.model import (
@@ -239,8 +240,8 @@ class TextbookNetwork(ABC):
         parameters = sum(p.numel() for p in self.network_.parameters())
         drawn = f"{rows} of {given} rows, drawn at random," if rows < given else f"{rows} rows"
         notes = [
-            f"{self.name}: {parameters} parameters on {design.width} columns, trained on {drawn} "
-            f"for {self.epochs_} epochs, {why}."
+            f"{self.name}: {parameters} parameters on {design.width} columns, trained on {drawn} for "
+            f"{counted(self.epochs_, 'epoch')}, {why}."
         ]
         if design.merged:
             notes.append(

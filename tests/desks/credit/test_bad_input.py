@@ -34,6 +34,7 @@ BAD: list[tuple[str, Any, dict[str, Any], str]] = [
     ("nothing to learn", lambda X, y: (empty_column(X), y), {}, "2 columns can be learned from"),
     ("holdout of 1", lambda X, y: (X, y), {"holdout": 1.0}, "holdout is a share"),
     ("seed of text", lambda X, y: (X, y), {"random_state": "x"}, "random_state is a whole number"),
+    ("adapt alone", lambda X, y: (X, y), {"adapt": "lora"}, "adapt='lora' says .* but pretrained is None"),
     ("negative seed", lambda X, y: (X, y), {"random_state": -1}, "random_state is a whole number"),
     (
         "a time that is missing",

@@ -43,7 +43,7 @@ def test_unreadable_and_infinite_values_are_counted() -> None:
     amount[:3] = np.inf
     spoiled = replaced(X, "staff", pa.array(["about 5", *staff[1:]]))
     said = noted(replaced(spoiled, "amount", pa.array(amount)), y)
-    assert "Column 'staff': 1 of 480 rows are not a number (such as 'about 5') and count as missing." in said
+    assert "Column 'staff': 1 of 480 rows is not a number (such as 'about 5') and counts as missing." in said
     assert "Column 'amount': 3 of 480 rows are infinite and count as missing." in said
 
 

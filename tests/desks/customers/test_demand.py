@@ -123,6 +123,13 @@ def test_unknown_customers_get_no_number_and_later_moments_lower_ones(fitted):
     assert later["expected_count"].sum() < 0.8 * fitted.predict()["expected_count"].sum()
 
 
+def test_one_name_is_one_customer(events, fitted):
+    assert fitted.predict(3).equals(fitted.predict([3]))
+    named = desk().fit(events.assign(customer=events["customer"].map("c{:03d}".format)), until=UNTIL)
+    assert named.predict("c003").equals(named.predict(["c003"]))
+    assert named.predict("c003")["customer"].tolist() == ["c003"]
+
+
 def test_an_earlier_moment_reads_earlier_purchases_alone_and_new_events_can_be_read(events, fitted):
     early = np.datetime64("2020-08-01")
     found = fitted.predict(at=early)

@@ -10,9 +10,17 @@ import pandas as pd
 import pytest
 
 import bezant as bz
+from bezant.histories.readers import read_table
 from bezant.metrics.counts import activity_auc, total_error
+from bezant.traditional.demand import DemandBoosting, Purchases
+from bezant.traditional.demand import purchases as read_purchases
 from bezant.types import InputError
 from real_customers import UNTIL, purchases
+
+
+def bought(events: pd.DataFrame) -> Purchases:
+    return read_purchases(read_table(events), amount="amount")
+
 
 CREATED = "2026-01-31T12:00:00"
 
@@ -52,12 +60,34 @@ def test_figures_of_what_came_are_those_of_all_customers(fitted):
     assert own["total_error"].value == pytest.approx(total_error(count, said["expected_count"].to_numpy()))
     assert own["activity_auc"].value == pytest.approx(activity_auc(count, said["p_active"].to_numpy()))
     assert later.curves.totals[""][0] == count.sum()
-    assert set(later.figures) == {"bezant", "BG/NBD + Gamma-Gamma", "Pareto/NBD + Gamma-Gamma"}
+    assert set(later.figures) == {
+        "bezant",
+        "BG/NBD + Gamma-Gamma",
+        "Pareto/NBD + Gamma-Gamma",
+        "LightGBM on recency, frequency, money",
+    }
+    boosting = DemandBoosting().fit(bought(events[events["time"] < UNTIL]), np.datetime64(UNTIL), 39)
+    expected = boosting.predict(bought(events), np.datetime64(UNTIL), 39)
+    assert later.figures[boosting.name]["total_error"].value == pytest.approx(
+        total_error(count, expected.count)
+    )
+
+
+def test_lightgbm_takes_no_part_where_it_has_nobody_to_learn_from(fitted):
+    events = purchases()
+    late = events.sort_values("time")["customer"].iloc[-1]
+    some = [*events["customer"].unique()[:30], late]
+    judged = fitted.evaluate(events[events["customer"].isin(some)])
+    assert set(judged.figures) == {"bezant", "BG/NBD + Gamma-Gamma", "Pareto/NBD + Gamma-Gamma"}
+    assert any(
+        n.startswith("LightGBM on recency, frequency, money takes no part: Only") for n in judged.notes
+    )
 
 
 def test_each_page_shows_its_own_evaluation(fitted, pages):
     held_out, later = pages
-    assert fitted.evaluation_.verdict in held_out and "LightGBM" in held_out
+    assert fitted.evaluation_.verdict in held_out
+    assert all('<th scope="row">LightGBM on recency' in page for page in pages)
     judged = fitted.evaluate(purchases())
     assert judged.verdict in later
     assert f"{judged.curves.totals[''][0]:,.0f}" in later
@@ -89,6 +119,12 @@ def test_named_customers_are_drawn_with_what_is_expected(fitted, tmp_path):
         f"{said['expected_spend']:,.0f}",
     ):
         assert f">{cell}<" in section
+
+
+def test_one_name_draws_one_customer(fitted, tmp_path):
+    one = int(fitted.predict()["customer"].iloc[0])
+    pages = [fitted.report(tmp_path / "c.html", customers=c, created=CREATED) for c in (one, [one])]
+    assert len({page.read_text(encoding="utf-8") for page in pages}) == 1
 
 
 def test_a_loaded_model_makes_the_same_page(fitted, pages, tmp_path):

@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 import bezant as bz
-from bezant.desks.customers import recommender, recommending
+from bezant.desks.customers import recommender, recommending, rivals
+from bezant.traditional.recommendation import Popularity, SequentialRules
 from bezant.types import InputError
 
 PRODUCTS = 10
@@ -85,6 +86,13 @@ def test_everyone_gets_a_list_and_it_says_on_what_ground(fitted):
     assert alone["product"].tolist() == lists[lists.customer == "stranger"]["product"].tolist()
 
 
+def test_one_name_is_one_customer(fitted, tmp_path):
+    assert fitted.recommend("c00", k=2).equals(fitted.recommend(["c00"], k=2))
+    assert fitted.because("c00", k=1).equals(fitted.because(["c00"], k=1))
+    page = fitted.report(tmp_path / "one.html", "c00").read_text(encoding="utf-8")
+    assert "Customer c00" in page and "Customer c01" not in page
+
+
 def test_a_product_that_nobody_took_has_the_scores_of_those_like_it(fitted):
     lists = fitted.recommend(["c00"], k=11, exclude_owned=False).set_index("product")["score"]
     alike = [f"p{i}" for i in range(0, 10, 2)]
@@ -115,7 +123,8 @@ def test_rules_families_and_variety_hold(fitted):
     lists = fitted.recommend(k=4, filters=[lambda c, p: c != "c01" or p != "p3", {"p4": False}])
     assert "p4" not in set(lists["product"])
     assert not ((lists.customer == "c01") & (lists["product"] == "p3")).any()
-    assert set(fitted.recommend(k=4, filters={"p1", "p2"})["product"]) <= {"p1", "p2"}
+    with pytest.warns(UserWarning, match=r"leave 13 of 62 customers none"):  # they have both already
+        assert set(fitted.recommend(k=4, filters={"p1", "p2"})["product"]) <= {"p1", "p2"}
     kinds = dict(zip(ATTRIBUTES["product"], ATTRIBUTES["kind"], strict=True))
     one = fitted.recommend(k=4, family="kind")
     assert one.assign(kind=one["product"].map(kinds)).groupby(["customer", "kind"]).size().max() == 1
@@ -125,6 +134,30 @@ def test_rules_families_and_variety_hold(fitted):
     assert pd.Series(mixed["product"].map(kinds)).groupby(mixed.customer).nunique().mean() > (
         plain["product"].map(kinds).groupby(plain.customer).nunique().mean()
     )
+
+
+def test_filters_that_leave_nothing_are_said(fitted):
+    with pytest.warns(UserWarning, match=r"leave 2 of 2 customers none of the 11 products that they do not"):
+        assert not len(fitted.recommend(["c00", "c61"], filters=lambda c, p: False))
+    with pytest.warns(UserWarning, match=r"leave 1 of 1 customer none of the 11 products: they are") as said:
+        fitted.recommend("c00", filters=[], exclude_owned=False)
+    assert said[0].filename == __file__
+    with pytest.warns(UserWarning, match="leave 1 of 2 customers"):
+        lists = fitted.recommend(["c00", "c61"], filters=lambda c, p: c == "c61")
+    assert set(lists.customer) == {"c61"}
+
+
+def test_a_filter_of_one_text_is_one_product_and_an_unknown_one_is_named(fitted):
+    assert set(fitted.recommend(["c61"], filters="p10")["product"]) == {"p10"}
+    assert len(fitted.recommend(["c61"], k=11, filters={"p10": True})) == 11  # others stay allowed
+    with pytest.raises(
+        InputError, match=r"names 'p99', which is none of the 11 products .*leave it out, or fit"
+    ):
+        fitted.recommend(filters={"p99"})
+    with pytest.raises(InputError, match=r"names 'p1O', which is .*did you mean 'p1\d?'\? Else leave it out"):
+        fitted.recommend(filters={"p1O": True})
+    with pytest.raises(InputError, match=r"names 'x' and 2 others, which are none .*leave them out"):
+        fitted.recommend(filters=["x", "y", "z"])
 
 
 def test_the_record_before_is_the_reason(fitted):
@@ -185,6 +218,33 @@ def test_events_without_times_are_sets():
     assert lists["basis"].tolist() == ["events", "events", "profile", "profile"]
 
 
+@pytest.mark.parametrize("order", [True, False])
+def test_all_traditional_models_take_part_where_that_is_asked_for(order, tmp_path):
+    events = circle() if order else circle().drop(columns=["time", "amount"])
+    model = bz.ProductRecommender(training={"max_epochs": 1}, benchmark="full").fit(events)
+    usual = {"Popularity", "Sequential rules" if order else "LightGBM one-vs-rest"}
+    assert set(model.evaluation_.differences) >= usual | {"EASE", "Item-kNN"}
+    missing = any(n.startswith("ALS (implicit) takes no part: ") and "install" in n for n in model.notes_)
+    assert missing != ("ALS (implicit)" in model.evaluation_.differences)
+    assert any(n.startswith("The settings of Item-kNN, EASE") for n in model.notes_) == order
+    page = model.report(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert all(f'<th scope="row">{name}' in page for name in model.evaluation_.differences)
+
+
+def test_models_of_all_pairs_take_no_part_where_products_are_many(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rivals, "MOST_PAIRED", PRODUCTS - 1)
+    data = bz.ProductRecommender(training={"max_epochs": 1}, benchmark=False).fit(circle()).data_
+    found, notes = rivals.rival_scores(data, data, "full", in_time=True)
+    assert not {"EASE", "Item-kNN"} & set(found)
+    assert "EASE takes no part: 10 products are too many for all their pairs." in notes
+
+
+def test_settings_of_a_rival_are_chosen_on_the_event_before(fitted):
+    data = fitted.data_.only(np.arange(11) < PRODUCTS)
+    good, bad = SequentialRules(steps=1, half_life=0.5), Popularity()
+    assert rivals._chosen([bad, good], data) is good and rivals._chosen([good, bad], data) is good
+
+
 def test_the_same_seed_gives_the_same_lists():
     events = circle(20)
     one, two = (
@@ -208,8 +268,26 @@ def test_events_that_cannot_be_used_are_refused_in_a_sentence(change, said):
         bz.ProductRecommender().fit(change(circle(5)))
 
 
+@pytest.mark.parametrize("kind", [int, str])
+def test_seconds_since_1970_are_the_dates_that_they_are(kind):
+    dated = circle(20)
+    counted = dated.assign(time=(dated["time"].astype("datetime64[s]").astype("int64")).astype(kind))
+    one, two = (
+        bz.ProductRecommender(training={"max_epochs": 1}, benchmark=False).fit(events)
+        for events in (dated, counted)
+    )
+    np.testing.assert_allclose(one.data_.events.day, two.data_.events.day)
+    assert one.recommend(k=3).equals(two.recommend(k=3))
+
+
 def test_settings_and_questions_that_cannot_be_used_are_refused(fitted):
-    for wrong in ({"size": "huge"}, {"backbone": "lstm"}, {"members": 0}, {"random_state": -1}):
+    for wrong in (
+        {"size": "huge"},
+        {"backbone": "lstm"},
+        {"random_state": -1},
+        {"members": 0},
+        {"benchmark": "all"},
+    ):
         with pytest.raises(InputError):
             bz.ProductRecommender(**wrong).fit(circle(5))
     for wrong in (

@@ -39,7 +39,8 @@ def test_the_page_stands_alone_and_is_small(page):
 def test_the_verdict_and_the_figures_are_those_of_the_fit(page, fitted):
     assert fitted.evaluation_.verdict in page
     for model, own in fitted.evaluation_.figures.items():
-        assert model in page and f"{own['ndcg@10'].value:.3f}" in page
+        assert model in page and f"{own['ndcg@5'].value:.3f}" in page
+    assert all(f">{title}</th>" in page for title in ("NDCG@5", "Hit rate@5"))
     curve = fitted.evaluation_.curves["bezant"]
     lift = curve.hit_rate[curve.length.index(5)] / curve.by_chance[curve.length.index(5)]
     assert f"{lift:.1f}×" in page

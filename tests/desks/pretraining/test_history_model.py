@@ -166,7 +166,7 @@ def test_histories_longer_than_the_window_give_one_surprise_a_record(events: pd.
     training = {"max_epochs": 1, "batch_size": 32}
     small = bz.HistoryModel(size="tiny", window=4, training=training).pretrain(events)
     assert len(small.surprise(events)) == len(events)
-    assert any("longer than the window" in note for note in small.notes_)
+    assert any("Longer than the window of 4 records: " in note for note in small.notes_)
 
 
 @pytest.mark.parametrize("how", ["frozen", "lora", "full"])

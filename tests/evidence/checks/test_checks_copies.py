@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -51,6 +53,25 @@ def test_repeated_rows_are_counted_as_a_group_by_counts_them(loans, checked):
     assert finding.evidence["conflicting_rows"] == pc.sum(clash["count_all"]).as_py() >= 100
     assert finding.severity == "warn"
     assert "of 6,250 rows" in finding.sentence
+
+
+def test_rows_whose_records_differ_are_no_repeats(loans, checked):
+    rows = pa.concat_tables([loans.slice(0, 300)] * 2)
+    days = [dt.datetime(2000, 1, 1 + i % 28) for i in range(600)]
+    own = [[{"day": days[i], "paid": 1.0 * i}, {"day": days[i], "paid": 2.0}] for i in range(600)]
+    own[300:310] = own[:10]  # these ten rows do repeat, and of these three the records change places
+    own[310:313] = [list(reversed(records)) for records in own[10:13]]
+    own[13:15], own[313:315] = [None, []], [[], None]  # no records, in both ways of saying so
+    alone = {f.code: f for f in checked(rows).findings}["duplicate-rows"]
+    assert alone.evidence["repeats"] >= 300
+    (finding,) = [
+        f
+        for f in checked(rows.append_column("records", pa.array(own))).findings
+        if f.code == "duplicate-rows"
+    ]
+    assert finding.evidence["repeats"] == 12
+    assert "12 of 600 rows repeat an earlier row in all" in finding.sentence
+    assert "input columns and all records" in finding.sentence
 
 
 def test_an_identifier_does_not_hide_repeated_rows(loans, checked):

@@ -44,7 +44,7 @@ def test_an_infinite_covariate_is_a_missing_one_and_that_is_said(days):
     joined = with_covariates(days, given, columns=["cpi"], lag=timedelta(0))
     assert joined.covariates["cpi"][0] == 1.0
     assert np.isnan(joined.covariates["cpi"][1:]).all()
-    assert joined.notes[0] == "Column 'cpi': 1 of 2 rows are infinite and count as missing."
+    assert joined.notes[0] == "Column 'cpi': 1 of 2 rows is infinite and counts as missing."
 
 
 def test_nothing_is_guessed(days):

@@ -57,7 +57,7 @@ def test_rows_out_of_order_are_sorted_and_that_is_said():
 def test_rows_without_a_price_are_left_out_and_counted():
     bars = read_bars(small(close=[11.0, None, 11.5]))
     assert len(bars) == 2
-    assert bars.notes == ("1 of 3 rows have no number in 'close' and were left out.",)
+    assert bars.notes == ("1 of 3 rows has no number in 'close': left out.",)
 
 
 @pytest.mark.parametrize("name", ["close", "high", "volume"])
@@ -71,7 +71,7 @@ def test_an_infinite_value_of_a_bar_is_a_missing_one_and_that_is_said(name, text
     missing = read_bars(given | {name: [given[name][0], None, given[name][2]]})
     for part in ("open", "high", "low", "close", "volume"):
         np.testing.assert_array_equal(getattr(bars, part), getattr(missing, part))
-    said = f"Column {name!r}: 1 of 3 rows are infinite and count as missing."
+    said = f"Column {name!r}: 1 of 3 rows is infinite and counts as missing."
     assert bars.notes == (() if text else (said,)) + missing.notes
 
 

@@ -61,7 +61,7 @@ def test_a_latin_letter_far_behind_the_start_is_still_read(tmp_path):
 
 def test_a_ragged_line_is_named(tmp_path):
     path = _file(tmp_path, 'a,b\n1,"two\nlines"\n3\n')
-    with pytest.raises(InputError, match=r"Line 4 of .* has 1 values but the header names 2 columns"):
+    with pytest.raises(InputError, match=r"Line 4 of .* has 1 value but the header names 2 columns"):
         read_csv(path)
     with pytest.raises(InputError, match=r"Line 3 of .* has 3 values"):
         read_csv(_file(tmp_path, "a,b\n1,2\n1,2,3\n"))

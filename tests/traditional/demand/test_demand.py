@@ -197,7 +197,7 @@ def test_impossible_customers_purchases_and_answers_are_refused():
         purchases(pa.table({"customer": [1], "time": [datetime.datetime(2000, 1, 1)]})).until(CUT)
     with pytest.raises(InputError, match="finite number"):
         Demand(np.array([1]), np.array([np.nan]), np.ones(1), np.ones(1))
-    with pytest.raises(InputError, match="Only 1 customers"):
+    with pytest.raises(InputError, match="Only 1 customer "):
         DemandBoosting().fit(
             purchases(pa.table({"customer": [1], "time": [datetime.datetime(1997, 1, 1)]})), CUT, 39
         )

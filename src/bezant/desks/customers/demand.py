@@ -32,7 +32,7 @@ from bezant.desks.customers.demand_settings import (
     read_horizon,
     typed_times,
 )
-from bezant.desks.estimators.settings import seed_of
+from bezant.desks.estimators.settings import names_given, seed_of
 from bezant.evidence.demand import DemandEvaluation, Outlook
 from bezant.histories.readers import like_input, read_table
 from bezant.network.model import TrunkName
@@ -198,7 +198,7 @@ class CustomerDemand(BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        customers : sequence of k customers, optional
+        customers : sequence of k customers or one, optional
             All who bought before ``at`` if not given. Of one who did not, nothing can be expected: NaN.
         at : date, optional
             The day from which the horizon counts; ``until_`` if not given. Purchases from it on are not
@@ -218,7 +218,7 @@ class CustomerDemand(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "fitted_")
         _, _, names, outlook = self._outlook(at, events)
-        asked = names if customers is None else np.asarray(customers)
+        asked = names if customers is None else np.asarray(names_given(customers))
         place, known = _places(names, asked)
         columns = {"customer": asked}
         for name, values in self._columns(outlook).items():
@@ -274,7 +274,8 @@ class CustomerDemand(BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         DemandEvaluation
-            Of all customers who had bought before, beside BG/NBD and Pareto/NBD as fitted at ``until_``.
+            Of all customers who had bought before, beside BG/NBD and Pareto/NBD as fitted at ``until_``, and
+            LightGBM, which is fitted to what this log held then.
 
         Raises
         ------
@@ -327,7 +328,7 @@ class CustomerDemand(BaseEstimator):  # type: ignore[misc]
             self.evaluation_ if events is None else self.evaluate(events),
             later=None if events is None else self._read(events),
             amounts=self.amount is not None,
-            customers=customers,
+            customers=names_given(customers),
             notes=self.notes_,
             title=title,
             created=created,

@@ -10,9 +10,10 @@ import numpy as np
 from bezant.desks.customers.events import CustomerEvents
 from bezant.desks.customers.next_product import NextProduct
 from bezant.desks.customers.owned_product import OwnedProduct
+from bezant.desks.customers.rivals import RivalChoice, rival_scores
 from bezant.evidence.rankings import RankingEvaluation, judge_rankings
-from bezant.traditional.recommendation import OwnedSetBoosting, Popularity, SequentialRules
-from bezant.types import AnyArray, FloatArray
+from bezant.schema.words import counted
+from bezant.types import AnyArray
 
 FEWEST_JUDGED = 30
 MOST_JUDGED = 20_000
@@ -22,7 +23,13 @@ Model = NextProduct | OwnedProduct
 Judged = tuple[Model | None, RankingEvaluation | None, list[str]]
 
 
-def judge(make: Callable[[], Model], data: CustomerEvents, cards: tuple[Any, Any], seed: int) -> Judged:
+def judge(
+    make: Callable[[], Model],
+    data: CustomerEvents,
+    cards: tuple[Any, Any],
+    seed: int,
+    rivals: RivalChoice = True,
+) -> Judged:
     """Fit to all but one product of each customer and rank that one.
 
     Parameters
@@ -36,6 +43,8 @@ def judge(make: Callable[[], Model], data: CustomerEvents, cards: tuple[Any, Any
         Codes of each code column of the fields, and of the profiles.
     seed : int
         Of the draws.
+    rivals : True or "full", default True
+        Which traditional models are judged too.
 
     Returns
     -------
@@ -45,16 +54,20 @@ def judge(make: Callable[[], Model], data: CustomerEvents, cards: tuple[Any, Any
     model = make()
     before, taken, chosen = _held_out(data, seed, in_time=isinstance(model, NextProduct))
     if len(taken) < FEWEST_JUDGED:
-        note = f"Only {len(taken)} customers have a product to hold out; the model was not judged."
+        has = "has" if len(taken) == 1 else "have"
+        note = (
+            f"Only {counted(len(taken), 'customer')} {has} a product to hold out; the model was not judged."
+        )
         return None, None, [note]
     model.fit_customers(before, *cards)
     if len(chosen) > MOST_JUDGED:
         some = np.sort(np.random.default_rng(seed).choice(len(chosen), MOST_JUDGED, replace=False))
         chosen, taken = chosen[some], taken[some]
     asked = before.rows(chosen)
-    scores = {model.name: model.scores_of(asked), **_rivals(before, asked, isinstance(model, NextProduct))}
+    others, notes = rival_scores(before, asked, rivals, in_time=isinstance(model, NextProduct))
+    scores = {model.name: model.scores_of(asked), **others}
     found = judge_rankings(scores, taken, ~asked.events.owned(), model.name)
-    return model, found, [found.verdict]
+    return model, found, [found.verdict, *notes]
 
 
 def _held_out(data: CustomerEvents, seed: int, *, in_time: bool) -> tuple[CustomerEvents, AnyArray, AnyArray]:
@@ -71,15 +84,3 @@ def _held_out(data: CustomerEvents, seed: int, *, in_time: bool) -> tuple[Custom
     kept[hidden] = False
     twice = data.kept(kept).rows(enough).events.owned()[np.arange(len(enough)), taken]
     return data.kept(kept), taken[~twice], enough[~twice]
-
-
-def _rivals(before: CustomerEvents, asked: CustomerEvents, in_time: bool) -> dict[str, FloatArray]:
-    """Return the scores of the traditional models."""
-    own = before.events
-    popular = Popularity().fit(own).scores(asked.events)
-    if in_time:
-        rules = SequentialRules(fade=1.0, half_life=2.0, popularity=0.25)
-        return {Popularity.name: popular, SequentialRules.name: rules.fit(own).scores(asked.events)}
-    profile = [np.hstack([d.profile.numbers, d.profile.codes]).astype(np.float64) for d in (before, asked)]
-    boosted = OwnedSetBoosting().fit(own.owned(), profile[0]).scores(asked.events.owned(), profile[1])
-    return {Popularity.name: popular, OwnedSetBoosting.name: boosted}

@@ -13,9 +13,11 @@ import pyarrow.compute as pc
 from bezant.desks.customers.events import CustomerEvents
 from bezant.desks.customers.recommending import attribute_vectors, borrowed
 from bezant.desks.customers.tables import plain_names
+from bezant.desks.estimators.settings import names_given
 from bezant.histories.readers import like_input
 from bezant.histories.readers.frames import is_pandas
 from bezant.network.fields.encoding import Encoded
+from bezant.schema.words import counted
 from bezant.traditional.recommendation import Interactions
 from bezant.types import AnyArray, BoolArray, FloatArray, Frame, InputError, IntArray
 
@@ -72,6 +74,7 @@ def asked_names(customers: Any, known: pa.Array) -> pa.Array:
     InputError
         If a name is missing or the types differ.
     """
+    customers = names_given(customers)
     given = isinstance(customers, pa.Array | pa.ChunkedArray)
     column = customers if given else pa.array(list(customers), from_pandas=True)
     names = plain_names(column) if len(column) else known.slice(0, 0)
@@ -79,8 +82,8 @@ def asked_names(customers: Any, known: pa.Array) -> pa.Array:
         raise InputError(f"{names.null_count} of {len(names)} customers asked for have no name.")
     if names.type != known.type:
         raise InputError(
-            f"The {len(names)} customers asked for are {names.type}, but those of the fit are "
-            f"{known.type}; turn one into the other."
+            f"The names of the {counted(len(names), 'customer')} asked for are {names.type}, but those of "
+            f"the fit are {known.type}; turn one into the other."
         )
     return names
 

@@ -35,12 +35,15 @@ from bezant.desks.customers.recommending import (
     ListRules,
     attribute_vectors,
     eligible,
+    warn_of_nothing,
 )
+from bezant.desks.customers.rivals import RivalChoice
 from bezant.desks.customers.saved import documents_of, restored
 from bezant.desks.customers.tables import Intake, read_customers
-from bezant.desks.estimators.settings import seed_of
+from bezant.desks.estimators.settings import names_given, seed_of
 from bezant.network.backbones import BackboneConfig, BackboneKind
 from bezant.network.sizes import SizeName
+from bezant.schema.words import counted
 from bezant.training.config import TrainingConfig, read_config
 from bezant.training.progress import DrawnProgress, ProgressChoice, shown
 from bezant.types import FloatArray, Frame, InputError, IntArray
@@ -71,9 +74,10 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
         Networks over events that are averaged; each is trained by itself.
     training : TrainingConfig or mapping, optional
         How to train.
-    benchmark : bool, default True
+    benchmark : bool or "full", default True
         Hold out each customer's last new product (of sets: one at random), and judge the model beside
-        popularity, sequential rules (of sets: LightGBM, one model a product) before the final fit.
+        popularity, sequential rules (of sets: LightGBM, one model a product) before the final fit; with
+        "full" beside EASE, item-kNN and ALS too.
     progress : {"auto", True, False}, default "auto"
         Show a progress bar on standard error; "auto" does if that is a terminal.
     random_state : int, optional
@@ -108,7 +112,7 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
         window: int = 100,
         members: int = 1,
         training: TrainingConfig | Mapping[str, Any] | None = None,
-        benchmark: bool = True,
+        benchmark: RivalChoice = True,
         progress: ProgressChoice = "auto",
         random_state: int | None = None,
     ) -> None:
@@ -145,8 +149,8 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
         )
         if len(intake.products) < 2:
             raise InputError(
-                f"The {len(intake.data.events.product)} events name {len(intake.products)} product; give two "
-                "at least, for there is nothing to rank."
+                f"The events name {counted(len(intake.products), 'product')} alone; give two at least, for "
+                "there is nothing to rank."
             )
         self._take(intake, kind_of_frame(events))
         taken = np.bincount(intake.data.events.product, minlength=len(intake.products)) > 0
@@ -156,7 +160,7 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
         with shown("Training", self.progress) as observe:
             if self.benchmark:
                 model, self.evaluation_, said = judge(
-                    lambda: self._model(observe), known, cards, seed_of(self)
+                    lambda: self._model(observe), known, cards, seed_of(self), self.benchmark
                 )
                 notes += said
             else:
@@ -207,7 +211,7 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        customers : sequence, optional
+        customers : sequence or one name, optional
             Names; all of the fit if not given.
         k : int, default 10
             Products a customer; fewer where fewer are allowed.
@@ -215,7 +219,8 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
             Leave out what a customer has taken before.
         filters : callable, mapping, collection, or a list of these, optional
             Rules, all of which must allow a product: ``rule(customer, product)``, a mapping of products to
-            whether they may be recommended (those not in it may), or the only products that may.
+            whether they may be recommended (those not in it may), or the only products that may. Where they
+            leave a customer nothing, a warning says so.
         family : str or mapping, optional
             A column of the products' attributes, or a mapping of products to their families.
         most_per_family : int, default 1
@@ -325,7 +330,7 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
         def lists(some: Any) -> Lists:
             return Lists(*self._lists(some, ListRules(k)))
 
-        how = Look(customers, called, created, title)
+        how = Look(names_given(customers), called, created, title)
         return write_recommender_page(path, self, lists, self._scores, how, seed=seed_of(self))
 
     def _lists(self, customers: Any, rules: ListRules) -> tuple[Asked, IntArray, FloatArray]:
@@ -335,6 +340,7 @@ class ProductRecommender(BaseEstimator):  # type: ignore[misc]
         allowed = eligible(rules.filters, asked.names.to_pylist(), self.products_.to_pylist())
         if rules.exclude_owned:
             allowed &= ~asked.data.events.owned()
+        warn_of_nothing(allowed, rules)
         scores = self._scores(asked.data)
         vectors = self._vectors() if rules.diversity else None
         return asked, rules.lists(scores, allowed, self.products_, self.attributes_, vectors), scores

@@ -19,6 +19,7 @@ from bezant.reports import products as pictures
 from bezant.reports.canvas import line_styles
 from bezant.reports.page import Page, PageTable, Section, now, write_page
 from bezant.reports.pictures import Drawn
+from bezant.schema.words import counted as plural
 from bezant.types import BoolArray, FloatArray, InputError, IntArray
 
 MOST_COUNTED = 2_000
@@ -36,15 +37,12 @@ USUAL_DRAWN = 4
 MOST_LISTED, REASONS, LATEST = 5, 2, 30
 """Products that a drawn customer is shown with; records that led to each, of so many of the latest."""
 
-SHOWN = {"ndcg@10": "NDCG@10", "hit_rate@10": "Hit rate@10", "reciprocal_rank": "Mean reciprocal rank"}
-"""Figures, and what they are called."""
-
 GLOSSARY = {
     "Held out": "The last product that each customer took, where it was a new one; of sets, one drawn at "
     "random. The models that are judged learned without it.",
     "Hit rate@k": "Share of the customers in whose list of k products the held-out one stands.",
-    "NDCG@10": "As the hit rate of 10, but a hit counts less the further down it stands: 1 at the top, 0.29 "
-    "at place 10.",
+    "NDCG@k": "As the hit rate, but a hit counts less the further down it stands: 1 at the top, 0.5 at place "
+    "3, 0.29 at place 10.",
     "Mean reciprocal rank": "Mean of 1 over the place at which the held-out product stands.",
     "Coverage": "Share of all products that stand in somebody's list of k; low where all get the same list.",
     "Lift": "Hit rate over that of a list drawn at random.",
@@ -171,7 +169,8 @@ NOT_JUDGED = "The model was not judged on products held out: its lists are shown
 
 def _ordered(evaluation: RankingEvaluation) -> list[str]:
     others = [m for m in evaluation.figures if m != evaluation.large]
-    others.sort(key=lambda model: (-evaluation.figures[model]["ndcg@10"].value, model))
+    key = next(iter(evaluation.labels))
+    others.sort(key=lambda model: (-evaluation.figures[model][key].value, model))
     return [evaluation.large, *others]
 
 
@@ -194,10 +193,13 @@ def _comparison(evaluation: RankingEvaluation) -> Section:
         return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
     models = _ordered(evaluation)
-    rows = tuple((m, *(cell(evaluation.figures[m][name]) for name in SHOWN)) for m in models)
+    rows = tuple((m, *(cell(evaluation.figures[m][name]) for name in evaluation.labels)) for m in models)
     tables = [
         PageTable(
-            ("Model", *SHOWN.values()), rows, large=evaluation.large, caption="In brackets: 95% intervals."
+            ("Model", *evaluation.labels.values()),
+            rows,
+            large=evaluation.large,
+            caption="In brackets: 95% intervals.",
         )
     ]
     gaps = []
@@ -231,8 +233,8 @@ def _most(counted: Lists, names: Sequence[str]) -> Section:
     owned = events.owned().mean(axis=0) if customers else np.zeros(len(names))
     shown = int((places > 0).sum())
     lead = (
-        f"The {k} best of what each of {customers:,} customers has not taken; {shown:,} of {len(names):,} "
-        "products stand in a list."
+        f"The {k} best of what each of {plural(customers, 'customer')} has not taken; {shown:,} of "
+        f"{len(names):,} products stand in a list."
     )
     if not shown:
         return Section("most", "What is recommended", lead, gaps=("Nothing may be recommended.",))

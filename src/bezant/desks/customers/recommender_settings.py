@@ -18,6 +18,8 @@ def refuse_unknown_settings(model: Any) -> None:
         raise InputError(f"size is one of {', '.join(map(repr, SIZES))}, not {model.size!r}.")
     if model.backbone not in ("transformer", "cnn", "rnn"):
         raise InputError(f"backbone is 'transformer', 'cnn' or 'rnn', not {model.backbone!r}.")
+    if not isinstance(model.benchmark, bool) and model.benchmark != "full":
+        raise InputError(f"benchmark is True, False or 'full', not {model.benchmark!r}.")
     for name in ("window", "members"):
         given = getattr(model, name)
         if isinstance(given, bool) or not isinstance(given, int) or given < 1:
@@ -38,11 +40,14 @@ def cold_notes(data: CustomerEvents, taken: BoolArray) -> list[str]:
     cold, empty = int((~taken).sum()), int((np.diff(data.events.offsets) == 0).sum())
     if cold:
         notes.append(
-            f"{cold:,} of {len(taken):,} products have no event: each has the mean score of the most similar "
-            "others by attributes."
+            f"{cold:,} of {len(taken):,} products {'has' if cold == 1 else 'have'} no event: the score is "
+            "the mean of the most similar others by attributes."
         )
     if empty:
-        notes.append(f"{empty} of {len(data)} customers have no event: they are judged by profile.")
+        notes.append(
+            f"{empty} of {len(data)} customers "
+            f"{'has no event and is' if empty == 1 else 'have no event and are'} judged by profile."
+        )
     notes.append(
         "Customers who are not known, or have neither events nor a profile, are recommended what most "
         "customers took; the column 'basis' says so."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_array
 
+from bezant.desks.estimators.settings import names_given
 from bezant.schema import unknown_column
+from bezant.schema.words import counted, nearest
 from bezant.types import AnyArray, BoolArray, FloatArray, InputError, IntArray
 
 AT_ONCE = 512
@@ -119,6 +122,7 @@ def eligible(
             rows = [[bool(rule(c, p)) for p in products] for c in customers]
             allowed &= np.array(rows, bool).reshape(allowed.shape)
             continue
+        rule = names_given(rule)
         _refuse_unknown(rule, products)
         if isinstance(rule, Mapping):
             allowed &= np.array([bool(rule.get(p, True)) for p in products])
@@ -138,12 +142,40 @@ def _rules(filters: Any) -> list[Any]:
 
 
 def _refuse_unknown(named: Any, products: Sequence[Any]) -> None:
-    unknown = [p for p in named if p not in set(products)]
+    known = set(products)
+    unknown = [p for p in named if p not in known]
     if unknown:
+        near = nearest(str(unknown[0]), map(str, products))
+        hint = f"did you mean {near!r}? Else leave" if near else "leave"
+        others = f" and {counted(len(unknown) - 1, 'other')}" if len(unknown) > 1 else ""
+        are, them = ("are", "them") if others else ("is", "it")
         raise InputError(
-            f"A filter names {unknown[0]!r} and {len(unknown) - 1} more that are none of the {len(products)} "
-            "products of the fit; leave them out or fit with them in products=."
+            f"A filter names {unknown[0]!r}{others}, which {are} none of the {len(products)} products of "
+            f"the fit; {hint} {them} out, or fit with {them} in products=."
         )
+
+
+def warn_of_nothing(allowed: BoolArray, rules: ListRules, stacklevel: int = 4) -> None:
+    """Warn that filters leave some customers without any product, if they do.
+
+    Parameters
+    ----------
+    allowed : bool array of shape (n, p)
+        Which products may be recommended to whom, all rules heeded.
+    rules : ListRules
+    stacklevel : int
+        Of :func:`warnings.warn`: whose line is named.
+    """
+    empty = int((~allowed.any(axis=1)).sum())
+    if rules.filters is None or not empty:
+        return
+    owned = " that they do not have" if rules.exclude_owned else ""
+    warnings.warn(
+        f"The filters leave {empty:,} of {counted(len(allowed), 'customer')} none of the "
+        f"{allowed.shape[1]:,} products{owned}: they are recommended nothing.",
+        UserWarning,
+        stacklevel=stacklevel,
+    )
 
 
 def choose(

@@ -18,6 +18,8 @@ from bezant.traditional.recommendation import Interactions
 from bezant.types import Frame, InputError, IntArray
 
 MICROSECONDS_A_DAY = 86_400e6
+LEAST_SECONDS = 100_000_000
+"""Times given as numbers are days since 1970, or from here on, in 1973, seconds since then."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,13 +154,20 @@ def _places(column: Any, names: pa.Array) -> IntArray:
 
 
 def _days(column: pa.ChunkedArray, name: str) -> Any:
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or _is_unix(column):
         table = pa.table({name: column})
         column = infer_schema(table, time=name).conform(table, roles=[Role.TIME]).table[name]
     if pa.types.is_temporal(column.type):
         micro = column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
         return np.asarray(micro, np.float64) / MICROSECONDS_A_DAY
     return np.asarray(column.cast(pa.float64()).to_numpy(), np.float64)
+
+
+def _is_unix(column: pa.ChunkedArray) -> bool:
+    """Tell whether numbers are too large to be days: they are seconds or milliseconds since 1970."""
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        return False
+    return bool(pc.min(column).as_py() >= LEAST_SECONDS)
 
 
 def _encoded(table: pa.Table, rows: int, what: str) -> tuple[Encoding, Encoded, tuple[str, ...]]:
@@ -190,7 +199,10 @@ def _of_people(
     encoding, encoded, notes = _encoded(known, len(people), "profiles")
     lost = len(people) - profiles.num_rows
     if lost:
-        notes += (f"{lost} of {len(people)} customers have no profile; its fields are missing for them.",)
+        notes += (
+            f"{lost} of {len(people)} customers {'has' if lost == 1 else 'have'} no profile; its fields are "
+            "missing there.",
+        )
     return encoding, encoded, notes
 
 

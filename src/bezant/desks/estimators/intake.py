@@ -164,7 +164,8 @@ def take_in(
 
 def _said_of_rows_without_records(column: pa.ChunkedArray) -> list[str]:
     without = int(pc.sum(pc.equal(pc.fill_null(pc.list_value_length(column), 0), 0)).as_py() or 0)
-    return [f"{without:,} of {len(column):,} rows have no record."] if without else []
+    has = "has" if without == 1 else "have"
+    return [f"{without:,} of {len(column):,} rows {has} no record."] if without else []
 
 
 def held_out_rows(y: FloatArray, times: AnyArray | None, share: float, seed: int) -> IntArray:

@@ -30,12 +30,23 @@ def seed_of(estimator: Any) -> int:
     return int(given)
 
 
+def names_given(names: Any) -> Any:
+    """Return names as they were given, or one name as a list of it: a text is no list of letters."""
+    one = isinstance(names, str | bytes | bool | int | float | np.generic)
+    return [names] if one else names
+
+
 def refuse_unknown_settings(estimator: Any, benchmark: tuple[Any, ...] = (True, False)) -> None:
     """Say in one sentence what a setting may be, before any work."""
     choices = {"size": tuple(SIZES), "trunk": get_args(TrunkName), "leaks": get_args(Leaks)}
     choices |= {"benchmark": benchmark, "progress": ("auto", True, False)}
     if hasattr(estimator, "adapt"):
         choices["adapt"] = ("auto", *get_args(Adapt))
+        if estimator.pretrained is None and estimator.adapt in get_args(Adapt):
+            raise InputError(
+                f"adapt={estimator.adapt!r} says what of a pretrained model is trained further, but "
+                "pretrained is None; give pretrained= too, or leave adapt out."
+            )
     if hasattr(estimator, "in_memory"):
         choices["in_memory"] = ("auto", True, False)
     for name, allowed in choices.items():

@@ -30,6 +30,7 @@ from bezant.network.heads.hazard import hazard_targets
 from bezant.network.model import TrunkName
 from bezant.network.sizes import SizeName
 from bezant.schema import Schema
+from bezant.schema.words import counted
 from bezant.splits import stratified
 from bezant.training.config import TrainingConfig
 from bezant.training.progress import ProgressChoice, shown
@@ -201,7 +202,10 @@ class PDTermStructure(TableEstimator):
         self.evaluation_ = self._judged({LARGE: fitted.judged} | rivals.judged, months, seen, fitted.parts)
         levels = self._set_levels(intake, targets, months)
         later = int((seen & (events == 0)).sum())
-        beyond = (f"{later} defaults came after the horizon of {self.horizon} months and count as not seen.",)
+        beyond = (
+            f"{counted(later, 'default')} came after the horizon of {self.horizon} months and "
+            f"{'counts' if later == 1 else 'count'} as not seen.",
+        )
         self.notes_ = (*intake.notes, *fitted.notes, *(beyond if later else ()), *rivals.notes, levels)
         self.record_ = fit_record(
             configuration=configuration_of(self, plan),

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from bezant.artifacts import load_folder, save_folder
-from bezant.desks.estimators.settings import seed_of
+from bezant.desks.estimators.settings import names_given, seed_of
 from bezant.desks.pretraining.history_fit import HistoryPlan, fit_histories
 from bezant.desks.pretraining.history_report import write_history_page
 from bezant.desks.pretraining.history_rows import (
@@ -250,7 +250,7 @@ class HistoryModel(BaseEstimator):  # type: ignore[misc]
             found,
             entity=self.entity,
             time=self.schema_.time,
-            entities=entities,
+            entities=names_given(entities),
             notes=self.notes_,
             title=title,
             created=created,

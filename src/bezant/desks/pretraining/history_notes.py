@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
@@ -9,6 +11,7 @@ from bezant.network.history import HistoryNetwork
 from bezant.network.marginal import marginal_surprise
 from bezant.network.records import Records
 from bezant.schema import flattened
+from bezant.schema.words import counted
 from bezant.training.config import TrainingConfig
 from bezant.training.rows import RowsInMemory, real_share
 
@@ -23,25 +26,31 @@ def copies_note(table: pa.Table) -> tuple[str, ...]:
     if not copies:
         return ()
     return (
-        f"{copies:,} of {flat.num_rows:,} records are the same in every column as another of their history; "
-        "they were learned from as they are: leave them out if a file was read twice.",
+        f"{copies:,} of {counted(flat.num_rows, 'record')} {'is' if copies == 1 else 'are'} the same in "
+        "every column as another of the same history and learned from all the same: leave copies out if a "
+        "file was read twice.",
     )
 
 
 def read_notes(records: Records, known: Records, window: int) -> tuple[str, ...]:
     """Say what was learned from, of all records and of those that were known to training."""
     said = [
-        f"Learned from {int(known.lengths.sum()):,} records of {len(known):,} histories; "
-        f"{len(records) - len(known):,} others chose the epoch."
+        f"Learned from {counted(int(known.lengths.sum()), 'record')} of "
+        f"{counted(len(known), 'history', 'histories')}; {counted(len(records) - len(known), 'other')} "
+        "chose the epoch."
     ]
     none = int((records.lengths == 0).sum())
     if none:
-        said.append(f"{none:,} of {len(records):,} histories have no record and taught nothing.")
+        said.append(
+            f"{none:,} of {len(records):,} histories {'has' if none == 1 else 'have'} no record and taught "
+            "nothing."
+        )
     longer = int((records.lengths > window).sum())
     if longer:
         said.append(
-            f"{longer:,} histories are longer than the window of {window} records: they were "
-            "learned from in windows, and their vectors are of the latest one."
+            f"Longer than the window of {counted(window, 'record')}: "
+            f"{counted(longer, 'history', 'histories')}, learned from in windows; a vector is of the latest "
+            "one."
         )
     return tuple(said)
 
@@ -55,6 +64,15 @@ def positions_note(network: HistoryNetwork, rows: RowsInMemory, training: Traini
     return f"{said} ({attended:.1%} in attention)." if kind == "transformer" else f"{said}."
 
 
+ALONE = "from the frequencies of values alone"
+"""Stands in the note of :func:`quality_note`, and in no other."""
+
+
+def quality_of(notes: Sequence[str]) -> str | None:
+    """Return the note that :func:`quality_note` gave, if it gave one."""
+    return next((note for note in notes if ALONE in note), None)
+
+
 def quality_note(network: HistoryNetwork, known: Records, judged: Records) -> tuple[str, ...]:
     """Say how surprising held-out records are, beside what the frequencies of their values alone say."""
     if "next" not in network.config.terms or not len(judged):
@@ -63,8 +81,8 @@ def quality_note(network: HistoryNetwork, known: Records, judged: Records) -> tu
     own = round(float(network.surprise(judged).sum(1).mean()), 2)
     alone = round(float(marginal_surprise(network, known, judged).sum(1).mean()), 2)
     said = (
-        f"A record of the {len(judged):,} histories that chose the epoch is surprising by {own:.2f} nats "
-        f"given those before it, by {alone:.2f} from the frequencies of values alone"
+        f"A record of the {counted(len(judged), 'history', 'histories')} that chose the epoch is surprising "
+        f"by {own:.2f} nats given those before it, by {alone:.2f} {ALONE}"
     )
     if own < alone:
         return (f"{said}: what came before tells {alone - own:.2f}.",)

@@ -10,9 +10,11 @@ import numpy as np
 import pyarrow as pa
 from markupsafe import Markup
 
+from bezant.desks.pretraining.history_notes import quality_of
 from bezant.reports import histories as pictures
 from bezant.reports.page import Page, PageTable, Section, now, write_page
 from bezant.reports.pictures import Drawn
+from bezant.schema.words import counted
 from bezant.training.loop import TrainingRun
 from bezant.types import AnyArray, FloatArray, InputError, IntArray
 
@@ -84,7 +86,7 @@ def write_history_page(
     page = Page(
         title=title,
         created=created or now(),
-        verdict=_verdict(run),
+        verdict=quality_of(notes) or _losses(run),
         facts={
             "Histories": f"{len(begins) - 1:,}",
             "Records": f"{len(row):,}",
@@ -99,10 +101,11 @@ def write_history_page(
     return write_page(page, path)
 
 
-def _verdict(run: TrainingRun) -> str:
+def _losses(run: TrainingRun) -> str:
     held_out = {e.number: e.held_out_loss for e in run.epochs if e.held_out_loss is not None}
     if run.best_epoch not in held_out:
-        return f"Learned in {len(run.epochs)} epochs, without histories held out to choose among them."
+        epochs = counted(len(run.epochs), "epoch")
+        return f"Learned in {epochs}, without histories held out to choose among them."
     first, best = next(iter(held_out.values())), held_out[run.best_epoch]
     return (
         f"On histories held out the loss was {first:.3f} after the first epoch and {best:.3f} after epoch "
@@ -118,7 +121,8 @@ def _opening(run: TrainingRun, total: FloatArray, unusual: float) -> tuple[Drawn
         if np.isfinite(held_out).any():
             losses["held out"] = [float(v) for v in held_out]
         svg = pictures.learning([e.number for e in run.epochs], losses, run.best_epoch)
-        said = "Above, mean loss of the steps; below, on histories held out, which choose the epoch."
+        said = "Above, mean loss of the steps; below, on histories held out, which choose the epoch. "
+        said += _losses(run)
         drawn.append(Drawn("How it learned", said, Markup(svg)))
     svg = pictures.spread(total, unusual)
     said = "Records by how unlikely they were, given those before; the last bar holds all that are beyond it."
@@ -142,8 +146,8 @@ def _chosen(
         unknown = [e for e in entities if e not in place]
         if unknown or not 0 < len(entities) <= MOST_DRAWN:
             raise InputError(
-                f"{len(unknown)} of the {len(entities)} histories to draw have no records, such as "
-                f"{unknown[:1]}; name 1 to {MOST_DRAWN} of the {len(names):,} that have."
+                f"{len(unknown)} of the {counted(len(entities), 'history', 'histories')} to draw have no "
+                f"records, such as {unknown[:1]}; name 1 to {MOST_DRAWN} of the {len(names):,} that have."
             )
         return [place[e] for e in entities]
     lengths = np.diff(begins)

@@ -13,6 +13,7 @@ from bezant.network.batch import Batch
 from bezant.network.fields.encoding import Encoding
 from bezant.network.records import Records
 from bezant.schema import RECORDS, Role, has_records, infer_schema, listed_again, unknown_column
+from bezant.schema.words import counted
 from bezant.types import Frame, InputError
 
 
@@ -26,7 +27,10 @@ def rows_of(histories: Frame | Histories, entity: str, time: str) -> tuple[pa.Ta
     """
     if isinstance(histories, Histories):
         if histories.records is None or histories.records_schema is None:
-            raise InputError(f"The {len(histories)} histories have no records; give some to learn from.")
+            raise InputError(
+                f"The {counted(len(histories), 'history', 'histories')} given "
+                f"{'has' if len(histories) == 1 else 'have'} no records; give some to learn from."
+            )
         name = histories.records_schema.time
         assert name is not None
         inputs = [f.name for f in histories.records_schema.inputs]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bezant.evidence.checks.finding import Finding, named, of_rows
-from bezant.evidence.checks.view import Column, View
+from bezant.evidence.checks.view import Column, View, mixed
 
 FEWEST_ROWS = 20
 """With fewer rows than this, columns agree by chance."""
@@ -100,22 +100,20 @@ def duplicate_row_findings(view: View) -> Iterator[Finding]:
     labels = np.bincount(place[known], minlength=len(counts))
     conflicting = int(labels[(events > 0) & (events < labels)].sum())
     clash = f", and {conflicting:,} such rows disagree about the outcome" if conflicting else ""
+    records = "" if view.records is None else " and all records"
     yield Finding(
         "duplicate-rows", "warn" if repeats >= 0.005 * view.rows else "note", (),
         f"{repeats:,} of {view.rows:,} rows {'repeat' if repeats > 1 else 'repeats'} an earlier row in all "
-        f"{len(view.inputs)} input columns{clash}; drop the repeats, or keep them on one side of every "
-        "split.",
+        f"{len(view.inputs)} input columns{records}{clash}; drop the repeats, or keep them on one side of "
+        "every split.",
         {"rows": view.rows, "repeats": repeats, "conflicting_rows": conflicting},
     )  # fmt: skip
 
 
 def _row_digests(view: View) -> npt.NDArray[np.uint64]:
-    """(n,) 64-bit digest of each row: the sum over columns of mixed codes (splitmix64's finaliser)."""
+    """(n,) 64-bit digest of each row: the sum over columns of mixed codes, and its records'."""
     digests = np.zeros(view.rows, np.uint64)
     time = () if view.time is None else (view.time,)
     for place, column in enumerate((*view.inputs, *time)):
-        x = (column.codes + 2).astype(np.uint64) + np.uint64((place + 1) << 40)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        digests += x ^ (x >> np.uint64(31))
-    return digests
+        digests += mixed(column.codes, place)
+    return digests if view.records is None else digests ^ view.records

@@ -8,6 +8,7 @@ import numpy as np
 
 from bezant.evidence.checks.finding import Finding, of_rows
 from bezant.evidence.checks.view import View
+from bezant.schema.words import counted
 
 EVENTS_AN_INPUT = 10
 """Events an input needs at least: Peduzzi et al. (1996), Journal of Clinical Epidemiology 49(12)."""
@@ -33,8 +34,8 @@ def target_findings(view: View) -> Iterator[Finding]:
     if rarer == 0:
         yield Finding(
             "one-class", "refuse", (),
-            f"The target has only one class ({events:,} events in {labelled:,} labelled rows); name another "
-            "target or add rows of the other outcome.",
+            f"The target has only one class ({counted(events, 'event')} in {labelled:,} labelled rows); "
+            "name another target or add rows of the other outcome.",
             counts,
         )  # fmt: skip
         return

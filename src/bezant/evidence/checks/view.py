@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bezant.metrics.target_statistics import stratified_folds
-from bezant.schema import Kind, Role, Schema
+from bezant.schema import Kind, Role, Schema, flattened, has_records
 from bezant.types import AnyArray, BoolArray, InputError, IntArray
 
 MICROSECONDS_A_DAY = 86_400_000_000
@@ -87,6 +87,8 @@ class View:
         Labelled rows, ascending, that the costly statistics are computed on.
     folds : (m,) int64 array
         Their fold.
+    records : (n,) uint64 array, optional
+        Digest of each row's records, equal where these are; None where rows have none.
     """
 
     columns: tuple[Column, ...]
@@ -94,6 +96,7 @@ class View:
     y: npt.NDArray[np.float64]
     sample: npt.NDArray[np.int64]
     folds: npt.NDArray[np.int64]
+    records: npt.NDArray[np.uint64] | None = None
 
     def __post_init__(self) -> None:
         for column in self.columns:
@@ -152,7 +155,8 @@ def view_of(
         rng = np.random.default_rng(random_state)
         sample = np.sort(rng.choice(labelled, max_rows, replace=False))
     folds = stratified_folds(y[sample], random_state=random_state)
-    return View(tuple(c for c in columns if c.role is not Role.TIME), time, y, sample, folds)
+    records = _record_digests(table) if has_records(table) else None
+    return View(tuple(c for c in columns if c.role is not Role.TIME), time, y, sample, folds, records)
 
 
 def _target(y: AnyArray, rows: int) -> npt.NDArray[np.float64]:
@@ -199,6 +203,29 @@ def _as_days_or_numbers(values: pa.Array, kind: Kind) -> npt.NDArray[np.float64]
         return days
     numbers: npt.NDArray[np.float64] = values.to_numpy(zero_copy_only=False).astype(np.float64)
     return numbers
+
+
+def mixed(codes: IntArray, place: int) -> npt.NDArray[np.uint64]:
+    """Digest codes from -2 on, those of each place in another way (splitmix64's finaliser)."""
+    x = (codes + 2).astype(np.uint64) + np.uint64((place + 1) << 40)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(x ^ (x >> np.uint64(31)))
+
+
+def _record_digests(table: pa.Table) -> npt.NDArray[np.uint64]:
+    """(n,) 64-bit digest of each row's records: the sum over records and columns of mixed codes."""
+    offsets, flat = flattened(table)
+    lengths = np.diff(offsets)
+    nth = np.arange(flat.num_rows) - np.repeat(offsets[:-1], lengths)
+    digests = np.zeros(flat.num_rows + 1, np.uint64)
+    for place, name in enumerate(flat.column_names):
+        column = _column(flat[name], name, Kind.CATEGORY, Role.INPUT)
+        # the value and where in its history it stands, as one number
+        both = np.unique(nth * (len(column.values) + 1) + column.codes, return_inverse=True)[1]
+        digests[1:] += mixed(both.ravel(), place)
+    total = np.cumsum(digests, dtype=np.uint64)  # wraps around, as do the differences
+    return np.asarray(total[offsets[1:]] - total[offsets[:-1]])
 
 
 def _places(order: IntArray) -> npt.NDArray[np.int64]:

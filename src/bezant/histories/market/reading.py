@@ -139,7 +139,8 @@ def _columns(
     lost = table.num_rows - (pc.sum(filled).as_py() or 0)
     if lost:
         notes.append(
-            f"{lost} of {table.num_rows} rows have no number in {wanted['close']!r} and were left out."
+            f"{lost} of {table.num_rows} rows {'has' if lost == 1 else 'have'} no number in "
+            f"{wanted['close']!r}: left out."
         )
     return whole.filter(filled)
 
@@ -226,7 +227,8 @@ def _order(owner: IntArray, time: AnyArray, notes: list[str]) -> IntArray:
     moved = int(np.sum(time[1:][owner[1:] == owner[:-1]] < time[:-1][owner[1:] == owner[:-1]]))
     if moved:
         notes.append(
-            f"{moved} of {len(time)} rows were earlier than the row before; rows were sorted by time."
+            f"{moved} of {len(time)} rows {'was' if moved == 1 else 'were'} earlier than the row before; "
+            "rows were sorted by time."
         )
     return order
 
@@ -235,9 +237,9 @@ def _refuse_repeated(assets: AnyArray, owner: IntArray, time: AnyArray) -> None:
     same = np.flatnonzero((np.diff(owner) == 0) & (time[1:] == time[:-1])) + 1
     if len(same):
         raise InputError(
-            f"{len(same)} of {len(time)} rows repeat a time of their asset, such as "
-            f"{str(assets[owner[same[0]]])!r} at {time[same[0]].astype('datetime64[s]')}; keep one bar "
-            f"each, or name the column that tells assets apart."
+            f"{len(same)} of {len(time)} rows {'repeats' if len(same) == 1 else 'repeat'} a time of their "
+            f"asset, such as {str(assets[owner[same[0]]])!r} at {time[same[0]].astype('datetime64[s]')}; "
+            "keep one bar each, or name the column that tells assets apart."
         )
 
 
@@ -260,7 +262,8 @@ def _widened(series: dict[str, FloatArray], notes: list[str]) -> dict[str, Any]:
     partial = ~np.isfinite(series["open"] + series["high"] + series["low"])
     if partial.any():
         notes.append(
-            f"{int(partial.sum())} of {len(partial)} bars lack an open, high or low: no range there."
+            f"{int(partial.sum())} of {len(partial)} bars {'lacks' if partial.sum() == 1 else 'lack'} an "
+            "open, high or low: no range there."
         )
         series |= {name: np.where(partial, np.nan, series[name]) for name in parts}
     sound = ~(series["high"] < series["low"])  # the container refuses the others

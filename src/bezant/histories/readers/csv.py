@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from bezant.schema import refuse_duplicate_names
+from bezant.schema.words import counted
 from bezant.types import InputError
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -173,9 +174,9 @@ def _ragged(path: str | Path, dialect: Dialect) -> InputError | None:
         for record in records:
             if record and len(record) != len(dialect.names):
                 return InputError(
-                    f"Line {start} of {str(path)!r} has {len(record)} values but the header names "
-                    f"{len(dialect.names)} columns (delimiter {dialect.delimiter!r}); mend that line or put "
-                    "quotes around values that hold the delimiter."
+                    f"Line {start} of {str(path)!r} has {counted(len(record), 'value')} but the header "
+                    f"names {counted(len(dialect.names), 'column')} (delimiter {dialect.delimiter!r}); mend "
+                    "that line or put quotes around values that hold the delimiter."
                 )
             start = records.line_num + 1
     return None

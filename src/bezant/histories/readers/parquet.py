@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bezant.schema import refuse_duplicate_names, unknown_column
+from bezant.schema.words import counted
 from bezant.types import InputError
 
 SUFFIXES = (".parquet", ".pq")
@@ -145,7 +146,8 @@ def _dataset(source: PathsLike) -> Any:
         if odd:
             raise InputError(
                 f"The Parquet file {str(file)!r} has other columns than {str(files[0])!r}: {odd[0]!r} "
-                f"stands in only one of them, as do {len(odd) - 1} others; give files with the same columns."
+                f"stands in only one of them, as do {counted(len(odd) - 1, 'other')}; give files with the "
+                "same columns."
             )
     paths, keyed = [str(f) for f in files], ds.partitioning(flavor="hive")
     found = ds.dataset(paths, format="parquet", partitioning=keyed)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from bezant.schema.words import counted
 from bezant.traditional.demand.model import Demand
 from bezant.traditional.demand.purchases import DAYS, Purchases, Summary, summarise
 from bezant.traditional.model import refuse_unfitted, threads_for
@@ -56,8 +57,8 @@ class DemandBoosting:
         summary = summarise(known, earlier)
         if len(summary) < FEWEST_CUSTOMERS:
             raise InputError(
-                f"Only {len(summary)} customers bought before {earlier}; give at least {FEWEST_CUSTOMERS}, "
-                "or a later cut."
+                f"Only {counted(len(summary), 'customer')} bought before {earlier}; give at least "
+                f"{FEWEST_CUSTOMERS}, or a later cut."
             )
         count, spend = known.between(earlier, cut.astype(DAYS), summary.names)
         outcomes = {"count": count, "spend": np.maximum(spend, 0.0), "active": count > 0}

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from bezant.histories.market import Bars, Features, best_variance, market_features, sum_ahead
+from bezant.schema.words import counted
 from bezant.traditional.markets.forecast import HORIZONS, LEVELS, MarketForecast
 from bezant.traditional.markets.model import refuse_short
 from bezant.traditional.markets.pooled import (
@@ -85,7 +86,9 @@ class MarketBoosting:
             share = np.concatenate(parts) / unit**2
             of_variance = self._grown(seen.values[kept], share[kept], {"objective": "gamma"})
             self.models_.append((of_variance, self._quantiles(seen.values[kept], ahead[kept])))
-        self.notes_: tuple[str, ...] = (f"Learned from {len(kept)} origins of {len(bars.assets)} assets.",)
+        self.notes_: tuple[str, ...] = (
+            f"Learned from {counted(len(kept), 'origin')} of {counted(len(bars.assets), 'asset')}.",
+        )
         return self
 
     def _beside_linear(self, bars: Bars, seen: Features) -> Self:
@@ -102,7 +105,9 @@ class MarketBoosting:
         means = self._means(seen, np.arange(len(bars)))
         means[~usable] = np.nan
         self.models_, self.shapes_ = [], past_shapes(bars, means, self.horizons_, self.levels_)
-        self.notes_ = (f"Learned from {len(kept)} origins of {len(bars.assets)} assets.",)
+        self.notes_ = (
+            f"Learned from {counted(len(kept), 'origin')} of {counted(len(bars.assets), 'asset')}.",
+        )
         return self
 
     def _means(self, seen: Features, rows: IntArray) -> FloatArray:

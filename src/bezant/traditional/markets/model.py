@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 
 from bezant.histories.market import Bars
+from bezant.schema.words import counted
 from bezant.traditional.markets.forecast import HORIZONS, LEVELS, MarketForecast, stacked
 from bezant.types import InputError, IntArray
 
@@ -92,7 +93,7 @@ def last_origins(bars: Bars, count: int, horizon: int = 1) -> IntArray:
         short = int(np.argmin(sizes))
         raise InputError(
             f"Asset {str(bars.assets[short])!r} has {sizes[short]} bars, too few for {count} origins with "
-            f"{horizon} bars ahead."
+            f"{counted(horizon, 'bar')} ahead."
         )
     ends = bars.offsets[1:, None] - horizon
     rows: IntArray = (ends + np.arange(-count, 0)).ravel()

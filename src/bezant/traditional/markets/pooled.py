@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bezant.histories.market import Bars, Features, best_variance, market_features, sum_ahead
+from bezant.schema.words import counted
 from bezant.traditional.markets.forecast import HORIZONS, LEVELS, MarketForecast
 from bezant.traditional.markets.har import MOST, gamma_regression
 from bezant.traditional.markets.model import fitted_for, refuse_short
@@ -159,7 +160,8 @@ class PooledGamma:
         means[~usable] = np.nan
         self.shapes_ = past_shapes(bars, means, self.horizons_, self.levels_)
         self.notes_: tuple[str, ...] = (
-            f"Learned from {int(np.isfinite(targets[:, 0]).sum())} origins of {len(bars.assets)} assets.",
+            f"Learned from {counted(int(np.isfinite(targets[:, 0]).sum()), 'origin')} of "
+            f"{counted(len(bars.assets), 'asset')}.",
         )
         return self
 
