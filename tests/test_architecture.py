@@ -13,9 +13,9 @@ SOURCE = Path(__file__).parents[1] / "src"
 PACKAGE = SOURCE / "bezant"
 
 ORDER = (
-    "types", "schema", "histories", "datasets", "splits", "metrics", "risk", "network", "artifacts",
-    "training", "traditional", "evidence", "reports", "desks", "benchmarks", "cluster", "service",
-    "__init__", "cli", "__main__",
+    "types", "solvers", "schema", "histories", "datasets", "splits", "metrics", "risk", "network",
+    "artifacts", "training", "traditional", "evidence", "reports", "desks", "benchmarks", "cluster",
+    "service", "__init__", "cli", "__main__",
 )  # fmt: skip
 """A part imports only from the parts before it; ``bezant`` itself hands out names of all desks."""
 

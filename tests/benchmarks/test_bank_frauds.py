@@ -41,6 +41,8 @@ def test_what_the_forest_reads_is_known_by_hand() -> None:
     rare = bank_frauds.rarities(table.drop_columns(["user_id"]))
     found = bank_frauds.told(table, np.array([True, False, False]), rare)
     np.testing.assert_allclose(found["amount"], np.log([10, 100, 10]))
+    np.testing.assert_allclose(found["amount beside those before"], [0, np.log(10), np.log(10) / 2])
+    np.testing.assert_array_equal(found["new country"], [1, 0, 1])
     day = 86_400.0
     np.testing.assert_allclose(found["time since the one before"], -np.log1p([2 * day, day, 3 * day]))
     np.testing.assert_allclose(found["country"], -np.log([2 / 3, 2 / 3, 1 / 3]))

@@ -42,14 +42,20 @@ def test_the_table_has_a_row_for_every_model(monkeypatch: pytest.MonkeyPatch) ->
     drawn = partial(pretraining.draw_customers, "cdnow-sample", 600)
     lines = list(pretraining.compare(drawn, "tiny", range(2)))
     rows = [line for line in lines if line.startswith("| ") and "±" in line]
-    assert len(rows) == 6 + 2 * len(TERMS)
+    assert len(rows) == 7 + 2 * len(TERMS)
     assert any(pretraining.LOGISTIC in row for row in rows)
-    assert "0.700 ± 0.000" in rows[-2]
+    assert "0.700 ± 0.000" in rows[-3]
+    assert rows[-1].count("0.000 ± 0.000") == 3 and "less" in rows[-1]
 
 
 def test_the_interval_is_students() -> None:
     assert pretraining.interval([0.7, 0.8]) == f"0.750 ± {12.7062 * 0.0707107 / 2**0.5:.3f}"
     assert pretraining.interval([0.7]) == "0.700"
+
+
+def test_figures_of_splits_of_the_same_rows_are_less_sure() -> None:
+    wider = f"0.750 ± {12.7062 * 0.0707107 * (1 / 2 + 3 / 7) ** 0.5:.3f}"
+    assert pretraining.interval([0.7, 0.8], 3 / 7) == wider
 
 
 def test_only_the_latest_records_are_read_where_a_window_is_given(

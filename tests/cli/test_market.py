@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import bezant as bz
@@ -51,7 +52,9 @@ def test_forecasts_are_those_of_the_model(folder: Path, capsys: pytest.CaptureFi
     assert "median" in capsys.readouterr().out
     wanted, written = bz.load(folder / "model").forecast(), pd.read_csv(out)
     np.testing.assert_allclose(written["q0.05"], wanted["q0.05"])
+    assert set(written["origin"]) == {"2002-05-31"}
     assert len(written) == 4
+    assert isinstance(wanted, pa.Table)  # the kind that a command reads and fits
 
 
 def test_live_bars_move_the_origin(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,6 +129,24 @@ def test_nothing_at_risk_has_no_sign_and_one_position_is_one(
     printed = capsys.readouterr().out
     assert "0.00" in printed and not re.search(r"(?<!\d)-0\b", printed)
     assert "of 1 position." in printed
+
+
+def test_money_in_rates_is_said_to_be_per_one_of_the_value(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = drawn_bars(330, assets=("y10",)).to_pandas()
+    frame[["time"]].assign(y10=frame["close"] - 50).to_csv(tmp_path / "rates.csv", index=False)
+    (tmp_path / "held.csv").write_text("asset,amount\ny10,-45000\n")
+    asked = ("--value", "y10", "--change", "difference", *FIT[:-4], "--horizon", "1")
+    assert run("fit", "market", str(tmp_path / "rates.csv"), *asked, "--out", str(tmp_path / "m")) == 0
+    capsys.readouterr()
+    assert run("risk", str(tmp_path / "m"), str(tmp_path / "held.csv"), "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert "money gained where the value rises by 1.0" in said["notes"][0]
+    (tmp_path / "unit.csv").write_text("asset,amount\ny10,-1\n")
+    assert run("risk", str(tmp_path / "m"), str(tmp_path / "unit.csv"), "--json") == 0
+    unit = json.loads(capsys.readouterr().out)
+    assert said["figures"][0]["var"] == pytest.approx(45000 * unit["figures"][0]["var"])
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from bezant.network.batch import Batch
 from bezant.network.fields.embedding import FieldConfig
 from bezant.network.fields.numbers import quantile_edges
 from bezant.network.model import Network, NetworkConfig
+from bezant.network.record_encoder import RecordsConfig, record_fields
 from drawn import drawn_model
 
 FIELDS = FieldConfig(n_bins=(4, 4), cardinalities=(5, 9, 3), embedded=(0, 2))
@@ -78,6 +79,35 @@ def test_further_numbers_may_rise_by_more_for_the_same_penalty() -> None:
     truth = LogisticRegression(C=1 / solved.penalty, tol=1e-10, max_iter=10_000).fit(design, y.numpy())
     found = torch.sigmoid(member(numbers, codes))
     np.testing.assert_allclose(found, truth.predict_proba(design)[:, 1], atol=1e-5)
+
+
+def test_rounding_of_a_further_number_is_not_learned_from() -> None:
+    numbers, codes, y = rows()
+    draw = torch.Generator().manual_seed(1)
+    noise = 1e-7 * torch.randn(300, generator=draw)
+    numbers[:120, 1] = torch.where(y[:120] > 0, noise[:120].abs(), -noise[:120].abs())  # no records, say
+    numbers[120:, 1] = numbers[120:, 1].nan_to_num(1.0)
+    member = AdditiveMember(FIELDS.model_copy(update={"n_bins": (4,)}), further=1)
+    member.learn(numbers, codes, y)
+    again = numbers.clone()
+    again[:120, 1] = 0.0
+    torch.testing.assert_close(member(again, codes), member(numbers, codes), atol=1e-4, rtol=0)
+    level = AdditiveMember(FIELDS.model_copy(update={"n_bins": (4,)}), further=1)
+    numbers[:, 1] = noise  # of one value
+    level.learn(numbers, codes, y)
+    assert torch.isfinite(level(numbers, codes)).all()
+
+
+def test_a_configuration_of_before_further_numbers_were_read_has_none() -> None:
+    network = drawn_model(additive=True)[0].network
+    document = network.config.model_dump(mode="json")
+    document.pop("further")
+    document["records"] = RecordsConfig(fields=record_fields((4,), ()), components=3, kept=2).model_dump()
+    document["records"].pop("forecast_first")
+    old = NetworkConfig.model_validate(document)
+    assert old.records is not None and not old.records.forecast_first
+    member = Network(old).additive
+    assert member is not None and member.further == 0
 
 
 def test_numbers_outside_the_training_rows_count_as_their_ends() -> None:

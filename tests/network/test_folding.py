@@ -28,7 +28,7 @@ def test_answers_are_those_of_the_network(trunk: str, kind: str) -> None:
     assert model.network.config.fields.ratios
     found, expected = compared(model, table)
     assert float(expected.logit().std()) > 0.2
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(found, expected, rtol=0, atol=3e-6)  # float32, by another order of sums
 
 
 @pytest.mark.parametrize("shape", SHAPES)

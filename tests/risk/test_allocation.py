@@ -1,4 +1,6 @@
 import builtins
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -92,3 +94,14 @@ def test_without_skfolio_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtraError, match=r"pip install 'bezant\[markets\]'"):
         allocate_under_es(returns(), 0.05)
+
+
+def test_a_scorecard_can_be_fitted_after_an_allocation() -> None:
+    code = (
+        "import numpy as np; from bezant.risk import allocate_under_es; "
+        "allocate_under_es(np.random.default_rng(0).normal(0.001, 0.01, (300, 3)), 0.05); "
+        "from optbinning import OptimalBinning"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "HIGHS" not in done.stderr

@@ -68,14 +68,15 @@ def test_a_table_with_few_events_is_answered_so() -> None:
 
 
 def test_with_records_it_is_larger_unless_a_frozen_summary_is_read_and_taught() -> None:
-    network = drawn_model(additive=True)[0].network
-    network.records = RecordSummary(RecordEncoder(RecordsConfig(fields=record_fields((4,), ()))))
-    assert network.additive is not None
     few, many = np.arange(1499) % 2, np.arange(1500) % 2
-    assert usual_share(few, network) == usual_share(many, network) == SHARE_WITH_RECORDS
-    network.additive.further = 1  # a component of a pretrained summary
-    assert usual_share(few, network) == SHARE_WITH_RECORDS
-    assert usual_share(many, network) == SHARE
+    of = RecordsConfig(fields=record_fields((4,), ()), components=1)
+    for kept, share in ((None, SHARE_WITH_RECORDS), (1, SHARE)):
+        network = drawn_model(additive=True)[0].network
+        config = of.model_copy(update={"kept": kept})
+        network.config = network.config.model_copy(update={"records": config})
+        network.records = RecordSummary(RecordEncoder(config))
+        assert usual_share(few, network) == SHARE_WITH_RECORDS
+        assert usual_share(many, network) == share
 
 
 def test_with_records_and_nothing_held_out_nearly_all_is_the_additive_members() -> None:

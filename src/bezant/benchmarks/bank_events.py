@@ -262,11 +262,14 @@ def foreseen(
     yield f"\nAUC, {seeds} seeds: " + "; ".join(f"{k}: {v}" for k, v in sizes.items()) + "\n"
     yield "| | " + " | ".join(labels) + " |"
     yield "|---|" + "---|" * len(labels)
+    overlap = JUDGING / (1 - JUDGING)
     for name in dict.fromkeys(name for name, _ in figures):
-        yield f"| {name} | " + " | ".join(interval(figures[name, label]) for label in labels) + " |"
+        cells = (interval(figures[name, label], overlap) for label in labels)
+        yield f"| {name} | " + " | ".join(cells) + " |"
     for name in (BOTH, STARTED):
         ahead = (
-            interval(list(np.subtract(figures[name, label], figures[BOOSTED, label]))) for label in labels
+            interval(list(np.subtract(figures[name, label], figures[BOOSTED, label])), overlap)
+            for label in labels
         )
         yield f"| {name}, less {BOOSTED} | " + " | ".join(ahead) + " |"
 

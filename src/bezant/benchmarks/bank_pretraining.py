@@ -60,7 +60,8 @@ def main() -> None:
         told = told_of(rows)
         rows = rows.rename_columns({"eval_ts": "cut"})
         draw = partial(draw_users, rows, told, y, given.window, given.epochs)
-        for line in compare(draw, given.size, range(given.seeds), ablation=given.ablation):
+        overlap = HELD_OUT / (1 - HELD_OUT)
+        for line in compare(draw, given.size, range(given.seeds), ablation=given.ablation, overlap=overlap):
             print(line, flush=True)
     except InputError as error:
         parser.exit(2, f"{error}\n")

@@ -93,7 +93,7 @@ MODELS: dict[str, Entrant] = {
 """Models of daily prices by name; those of the GARCH kind and EWMA draw filtered residuals (FHS)."""
 
 UNSEEN: dict[str, Entrant] = MODELS | {BEZANT: Entrant(Recorded)}
-"""The same for markets that nothing was chosen on, the forecaster fitted as often as ``backtest`` does unless
+"""The same for markets that were looked at last, the forecaster fitted as often as ``backtest`` does unless
 told otherwise."""
 
 VIX_MODELS: dict[str, Entrant] = {

@@ -134,7 +134,7 @@ def open_days(table: pa.Table) -> Bars:
 
 
 def europe_part(days: int, chosen: Sequence[str] = ()) -> Iterator[str]:
-    """Yield the same lines of four European indices, on which nothing was chosen."""
+    """Yield the same lines of four European indices, which were looked at last."""
     bars = open_days(load_table("european-indices"))
     yield from _closes_table(bars, min(days, EUROPEAN_DAYS), _of(UNSEEN, chosen))
 

@@ -218,26 +218,46 @@ def one_seed(
             yield f"pretrained without {term!r}: {VECTORS}", ABLATED, regression(both, customers, places)
 
 
-def interval(values: Sequence[float]) -> str:
-    """Return the mean with its 95 % interval over seeds, by Student's t."""
+def interval(values: Sequence[float], overlap: float = 0.0) -> str:
+    """Return the mean with its 95 % interval over seeds, by Student's t.
+
+    Parameters
+    ----------
+    values : sequence of float
+    overlap : float, default 0.0
+        Rows that judge for each that is learned from, where every seed splits the same rows: the figures of
+        such splits are alike (Nadeau and Bengio 2003, "Inference for the generalization error", Machine
+        Learning 52).
+    """
     mean = float(np.mean(values))
     if len(values) < 2:
         return f"{mean:.3f}"
-    half = students_t.ppf(0.975, len(values) - 1) * float(np.std(values, ddof=1)) / np.sqrt(len(values))
+    spread = float(np.std(values, ddof=1)) * np.sqrt(1 / len(values) + overlap)
+    half = students_t.ppf(0.975, len(values) - 1) * spread
     return f"{mean:.3f} ± {half:.3f}"
 
 
-def table(figures: Figures) -> Iterator[str]:
-    """Yield the lines of the table."""
+def table(figures: Figures, overlap: float = 0.0) -> Iterator[str]:
+    """Yield the lines of the table; see :func:`interval`."""
     yield "| AUC | " + " | ".join(f"{share:.0%} of the labels" for share in SHARES) + " |"
     yield "|---|" + "---|" * len(SHARES)
     for name in dict.fromkeys(name for name, _ in figures):
         cells = (figures.get((name, share)) for share in SHARES)
-        yield f"| {name} | " + " | ".join(interval(c) if c else "" for c in cells) + " |"
+        yield f"| {name} | " + " | ".join(interval(c, overlap) if c else "" for c in cells) + " |"
+    gains = (
+        interval(list(np.subtract(figures[STARTED, share], figures[BARE, share])), overlap)
+        for share in SHARES
+    )
+    yield "| pretrained less not pretrained | " + " | ".join(gains) + " |"
 
 
 def compare(
-    draw: Callable[[int], Customers], size: SizeName, seeds: Sequence[int], *, ablation: bool = True
+    draw: Callable[[int], Customers],
+    size: SizeName,
+    seeds: Sequence[int],
+    *,
+    ablation: bool = True,
+    overlap: float = 0.0,
 ) -> Iterator[str]:
     """Yield each figure when it is known, then the table.
 
@@ -245,6 +265,8 @@ def compare(
     ----------
     draw : callable
         Gives the customers of a seed.
+    overlap : float, default 0.0
+        As of :func:`interval`.
     """
     figures: Figures = {}
     drawn = ""
@@ -255,7 +277,7 @@ def compare(
             figures.setdefault((name, share), []).append(auc)
             yield f"seed {seed}, {share:.0%} of the labels, {name}: {auc:.4f}"
     yield f"\n{drawn}; size {size!r}, {len(seeds)} seeds\n"
-    yield from table(figures)
+    yield from table(figures, overlap)
 
 
 def main() -> None:

@@ -95,6 +95,9 @@ def backtest_document(walked: MarketBacktest) -> dict[str, Any]:
                 "could_be_best": list(t.confidence_set.included) if t.confidence_set else None,
                 "difference": float((t.losses[scores.large] - t.losses[t.baseline]).mean()),
                 "p_value": tested.p_value if (tested := t.against(scores.large, t.baseline)) else None,
+                "adjusted_p_value": t.adjusted(scores.large).get(t.baseline),
+                "best_other": (best := t.best_but(scores.large)),
+                "against_best_other": t.lead(scores.large, best) if best is not None else None,
             }
             for t in scores.tasks
         ],

@@ -31,6 +31,11 @@ EXAMPLE = (
 )
 
 
+PER_POINT = (
+    "The differences of these values count, so that an amount is money gained where the value rises by 1.0, "
+    "and lost where it falls: a bond that loses 450 when its yield, in per cent, rises by 0.01 is -45,000."
+)
+"""What money means for rates and spreads."""
 NOTHING = 5e-7
 """Amounts and shares below it are what rounding left of 0."""
 
@@ -48,7 +53,9 @@ class MethodName(StrEnum):
 Positions = Annotated[
     str,
     typer.Argument(
-        metavar="POSITIONS", help="CSV or Parquet: a row an asset, money held in it; short below 0."
+        metavar="POSITIONS",
+        help="CSV or Parquet: a row an asset, money held in it; short below 0. Of rates (--change "
+        "difference): money gained where the value rises by 1.0.",
     ),
 ]
 
@@ -202,6 +209,8 @@ class _Found:
         longest = max(self.desk.forecaster.models_.horizons_)  # type: ignore[attr-defined]
         beyond = sorted(h for h in self.horizons if h > longest)
         added = [self.added] if self.added is not None else []
+        if self.desk.forecaster.bars_.change == "difference":
+            added.append(PER_POINT)
         if not beyond or self.desk.method == "historical":
             return added
         bars = "1 bar is" if beyond == [1] else f"{', '.join(map(str, beyond))} bars are"

@@ -72,6 +72,8 @@ def refuse_missing(column: pa.ChunkedArray, name: str, what: str) -> None:
 
 def without_blanks(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return a column without the texts that are empty, as the empty cells of a CSV file are."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return column
     blank = pc.equal(pc.utf8_trim_whitespace(column), "")

@@ -33,8 +33,12 @@ MOST_ROWS = 100_000
 """Of more rows, so many taken evenly are solved for."""
 
 TRUSTED = 3.0
-"""A further number's curve may rise by so many times as much for the same penalty: it was learned from more
-rows than those with an outcome, if not of what is asked (docs/log.md)."""
+"""The first further number's curve may rise by so many times as much for the same penalty: it was learned
+from more rows than those with an outcome, if not of what is asked (docs/log.md)."""
+
+NARROWEST = 1e-3
+"""Least width of a bin of a further number. The same records give a component that differs by a ten-millionth
+with what is computed beside them; a bin of that width would make an answer of it."""
 
 SHARE = 0.25
 """Of the answer, where nothing else was found to be better (docs/log.md)."""
@@ -48,7 +52,8 @@ class AdditiveMember(nn.Module):
     fields : FieldConfig
         Of the network's fields.
     further : int, default 0
-        Numbers of the row beside those of its fields, such as components of a pretrained summary.
+        Numbers of the row beside those of its fields: components of a pretrained summary, of variance 1 and
+        that of what is forecast first.
 
     Notes
     -----
@@ -130,11 +135,11 @@ class AdditiveMember(nn.Module):
             target[thin],
             None if weight is None else weight[thin],
         )
-        curves = [
-            _Steps.of(x, e)
-            for x, e in zip(numbers.T, quantile_edges(numbers, self.bins, "tails"), strict=True)
-        ]
-        counts = [TRUSTED if j >= len(curves) - self.further else 1.0 for j in range(len(curves))]
+        edges = quantile_edges(numbers, self.bins, "tails")
+        first = len(edges) - self.further
+        edges = [*edges[:first], *(_apart(own) for own in edges[first:])]
+        curves = [_Steps.of(x, e) for x, e in zip(numbers.T, edges, strict=True)]
+        counts = [TRUSTED if self.further and j == first else 1.0 for j in range(len(curves))]
         centred = [count * curve.centred for count, curve in zip(counts, curves, strict=True)]
         design = [*centred, torch.isnan(numbers).double(), self._hot(codes)]
         solved = fit_ridge_logistic(
@@ -171,6 +176,15 @@ class AdditiveMember(nn.Module):
             return torch.empty(len(codes), 0, dtype=torch.float64)
         hot = torch.zeros(len(codes), len(self.categories.vectors.weight), dtype=torch.float64)
         return hot.scatter_(1, codes + self.categories.starts, 1.0)
+
+
+def _apart(edges: Tensor) -> Tensor:
+    """Return edges (E,) without those that make a bin narrower than :data:`NARROWEST`; at least two."""
+    kept = [edges[0]]
+    for edge in edges[1:]:
+        if edge - kept[-1] >= NARROWEST:
+            kept.append(edge)
+    return torch.stack(kept if len(kept) > 1 else [kept[0] - 0.5, kept[0] + 0.5])
 
 
 @dataclass(frozen=True)

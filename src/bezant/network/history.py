@@ -374,7 +374,8 @@ def learn_history(records: Records, config: HistoryConfig) -> HistoryNetwork:
     assert config.records.fields is not None
     sizes = config.records.fields.cardinalities
     horizons = HORIZONS if "later" in config.terms else 0
-    wished = config.records.model_copy(update={"horizons": horizons, "components": COMPONENTS})
+    learned = {"horizons": horizons, "components": COMPONENTS, "forecast_first": horizons > 0}
+    wished = config.records.model_copy(update=learned)
     encoder = learn_records(records, wished, sizes, config.classes)
     network = HistoryNetwork(config.model_copy(update={"records": encoder.config}), encoder)
     near = encoder.near(records)

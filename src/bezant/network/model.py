@@ -77,8 +77,10 @@ class NetworkConfig(BaseModel):
     additive : bool, default False
         Of the binary head: whether an additive logistic regression of the same fields has a share of the
         answer; see :mod:`bezant.network.additive`.
+    further : int, default 0
+        Numbers that the additive member reads beside those of the fields: components of a frozen summary.
     fields : FieldConfig, optional
-        Filled in by :func:`learn_network`.
+        Filled in by :func:`learn_network`, as ``further`` is.
     records : RecordsConfig, optional
         Of rows that have records: how these are read; its fields are filled in too.
     """
@@ -97,6 +99,7 @@ class NetworkConfig(BaseModel):
     bins: int | None = Field(default=None, ge=1)
     spacing: EdgeSpacing = "even"
     additive: bool = False
+    further: int = Field(default=0, ge=0)
     fields: FieldConfig | None = None
     records: RecordsConfig | None = None
 
@@ -151,8 +154,7 @@ class Network(nn.Module):
             )
         self.head = make_head(config, self.trunk.members, self.trunk.width)
         # Drawn after all others, so that their weights are those of a network without it.
-        further = config.records.kept or 0 if config.records is not None else 0
-        self.additive = AdditiveMember(self.fields.config, further) if config.additive else None
+        self.additive = AdditiveMember(self.fields.config, config.further) if config.additive else None
         self._dtype = torch.float32
 
     def forward(self, batch: Batch) -> Tensor:
@@ -323,7 +325,9 @@ def learn_network(
         encoder = learn_records(batch.records, wish, wish.fields.cardinalities, config.bins or size.bins)
         records = RecordSummary(encoder)
     if batch.records is not None and records is not None:
-        config = config.model_copy(update={"records": records.encoder.config})
+        read = records.encoder.config
+        further = read.kept or 0 if read.forecast_first else 0
+        config = config.model_copy(update={"records": read, "further": further})
         records.standardise(batch.records.rows(slice(0, STANDARDISED_ON)))
         if not any(p.requires_grad for p in records.parameters()):
             rows = replace(rows, summary=summaries(records, batch.records))

@@ -65,6 +65,8 @@ class RecordsConfig(BaseModel):
         So many principal components of the summary are known; pretraining learns them.
     kept : int, optional
         So many of them are the summary; if not given, all of its numbers are.
+    forecast_first : bool, default False
+        Whether the first component is that of what is forecast, as of all summaries since it is learned so.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,6 +77,7 @@ class RecordsConfig(BaseModel):
     horizons: int = Field(default=0, ge=0)
     components: int = Field(default=0, ge=0)
     kept: int | None = Field(default=None, ge=1)
+    forecast_first: bool = False
 
 
 class RecordEncoder(nn.Module):

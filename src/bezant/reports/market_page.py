@@ -196,8 +196,7 @@ def _significance(scores: MarketScores) -> list[dict[str, str]]:
             tested = task.against(scores.large, other)
             if tested is None:
                 continue
-            sure = tested.p_value < 0.05
-            outcome = ("better" if tested.difference < 0 else "worse") if sure else "same"
+            outcome = task.lead(scores.large, other)
             words = {"better": "better", "worse": "worse", "same": "cannot be told apart"}[outcome]
             rows.append(
                 {
@@ -206,6 +205,7 @@ def _significance(scores: MarketScores) -> list[dict[str, str]]:
                     "difference": _spaced(_difference(task, other, tested.difference)),
                     "statistic": _spaced(signed(tested.statistic, ".2f")),
                     "p_value": _p(tested.p_value),
+                    "adjusted": _p(task.adjusted(scores.large)[other]),
                     "outcome": outcome,
                     "words": words,
                 }

@@ -13,6 +13,7 @@ from bezant.metrics.checks import Floats, as_vector
 from bezant.metrics.market.losses import tail_of
 from bezant.risk.measures import expected_shortfall
 from bezant.risk.words import asset_names
+from bezant.solvers import import_binning, quiet_cvxpy
 from bezant.types import InputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -162,9 +163,11 @@ def _shifted(returns: npt.ArrayLike, expected: npt.ArrayLike | None) -> Floats:
 
 def _solve(drawn: Floats, settings: dict[str, Any], *, es_limit: float | None) -> Floats:
     """Return the weights of most return within the limit, or of the least ES without one."""
+    import_binning()  # before skfolio, or no scorecard could be fitted any more
     try:
-        from skfolio import RiskMeasure
-        from skfolio.optimization import MeanRisk, ObjectiveFunction
+        with quiet_cvxpy():
+            from skfolio import RiskMeasure
+            from skfolio.optimization import MeanRisk, ObjectiveFunction
     except ImportError as error:
         raise MissingExtraError("skfolio", "markets", "Allocation under a limit of ES") from error
     if es_limit is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bezant.solvers import import_binning
 from bezant.traditional.inputs import Inputs
 from bezant.types import IntArray
 
@@ -148,21 +148,6 @@ def is_constant(column: Column) -> bool:
     return len(pc.unique(column)) < 2
 
 
-def _optimal_binning() -> Any:
-    """Import OptimalBinning (a second or two) when it is first needed.
-
-    OptBinning imports cvxpy, which logs to stderr each solver it cannot load; none of them is used here.
-    """
-    log = logging.getLogger("__cvxpy__")
-    silence = logging.Filter("nothing")  # passes only the records of a logger of this name
-    log.addFilter(silence)
-    try:
-        from optbinning import OptimalBinning
-    finally:
-        log.removeFilter(silence)
-    return OptimalBinning
-
-
 def optimal_edges(
     name: str, values: npt.NDArray[np.float64], labels: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
@@ -170,7 +155,7 @@ def optimal_edges(
     known = ~np.isnan(values)
     if len(np.unique(values[known])) < 2 or len(np.unique(labels[known])) < 2:
         return np.empty(0)  # one bin of known values beside the missing ones
-    found = _optimal_binning()(name=name, dtype="numerical").fit(values[known], labels[known])
+    found = import_binning().OptimalBinning(name=name, dtype="numerical").fit(values[known], labels[known])
     return np.asarray(found.splits, dtype=np.float64)
 
 
@@ -191,7 +176,7 @@ def optimal_groups(
         groups: tuple[tuple[str, ...], ...] = (tuple(sorted(common.to_pylist())),) if len(common) else ()
     else:
         texts = np.array(values.filter(pa.array(rows)).to_pylist(), dtype=object)
-        found = _optimal_binning()(name=name, dtype="categorical").fit(texts, labels[rows])
+        found = import_binning().OptimalBinning(name=name, dtype="categorical").fit(texts, labels[rows])
         groups = tuple(tuple(str(v) for v in group) for group in found.splits)
     return (groups, None) if not seldom else ((*groups, seldom), len(groups))
 

@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 
 from bezant.schema import Schema
-from bezant.schema.words import counted
 from bezant.traditional.category_codes import CategoryCodes
 from bezant.traditional.design_matrix import DesignMatrix
 from bezant.traditional.inputs import MINIMUM_ROWS, read_inputs
@@ -107,7 +106,7 @@ class SeverityBoosting:
         self.schema_ = schema
         self.notes_ = (
             f"LightGBM: {self.configuration_}, the best of {len(self.search)} on {len(stopping_values)} "
-            f"stopping rows (mean squared error {error:.4f}); {counted(self.rounds_, 'tree')}.",
+            f"stopping rows (mean squared error {error:.4f}); {self.rounds_} trees.",
         )
         return self
 
@@ -224,7 +223,7 @@ class FractionalLogit:
         self._learn(table, schema, values, self.penalty_)
         self.notes_ = (
             f"Fractional logit: ridge penalty {self.penalty_:g}, mean squared error {error:.4f} on the "
-            f"stopping rows; {counted(self.design_.width, 'column')}.",
+            f"stopping rows; {self.design_.width} columns.",
         )
         return self
 

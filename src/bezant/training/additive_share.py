@@ -35,7 +35,7 @@ def usual_share(outcomes: FloatArray, network: Network) -> float:
     It is larger with very few of them, and largest where the network reads records.
     """
     if network.records is not None:
-        frozen = network.additive is not None and network.additive.further > 0
+        frozen = network.config.records is not None and network.config.records.kept is not None
         return SHARE if frozen and len(outcomes) >= TAUGHT_FROM else SHARE_WITH_RECORDS
     rarer = min(outcomes.sum(), len(outcomes) - outcomes.sum())
     return SHARE_OF_FEW if rarer < FEW else SHARE

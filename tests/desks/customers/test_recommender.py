@@ -290,7 +290,14 @@ def test_settings_and_questions_that_cannot_be_used_are_refused(fitted):
     ):
         with pytest.raises(InputError):
             bz.ProductRecommender(**wrong).fit(circle(5))
-    for wrong in ({"k": 0}, {"diversity": 2}, {"filters": {"p99"}}, {"family": "colour"}, {"customers": [1]}):
+    for wrong in (
+        {"k": 0},
+        {"diversity": 2},
+        {"diversity": None},
+        {"filters": {"p99"}},
+        {"family": "colour"},
+        {"customers": [1]},
+    ):
         with pytest.raises(InputError):
             fitted.recommend(**wrong)
     with pytest.raises(InputError, match="repeat"):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bezant.desks.markets import backtest
+from bezant.desks.markets import backtest, parts
 from bezant.desks.markets.backtest import MarketBacktest, walk_market
 from bezant.desks.markets.forecaster import MarketForecaster
 from bezant.desks.markets.parts import MarketModels
@@ -196,7 +196,7 @@ def test_the_description_names_the_version_the_parts_and_the_rivals(
 ) -> None:
     said = json.loads((whole[1] / "backtest.json").read_text(encoding="utf-8"))
     assert said["version"] and said["parts"]["large model"] == 10.0 and "GARCH-t" in said["rivals"]
-    monkeypatch.setitem(backtest.PRIOR, "large model", 5.0)
+    monkeypatch.setitem(parts.PRIOR, "large model", 5.0)
     with pytest.raises(InputError, match="other settings"):
         walked(folder=shutil.copytree(whole[1], tmp_path / "kept"))
 

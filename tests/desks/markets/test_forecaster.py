@@ -97,7 +97,8 @@ def test_a_split_between_the_known_bars_and_live_ones_is_said(
     later.loc[later["asset"] == "B", ["open", "high", "low", "close"]] /= 4
     live.update(later)
     said = [note for note in live.notes_ if "like a split" in note]
-    assert len(said) == 1 and said[0].startswith("'B' changes by a factor of 0.2")
+    assert len(said) == 1 and said[0].startswith("1 move looks like a split")
+    assert "('B' by a factor of 0.2" in said[0]
 
 
 def test_a_saved_forecaster_answers_the_same(market: bz.MarketForecaster, tmp_path: Path) -> None:
@@ -211,10 +212,10 @@ def test_directions_are_shares_of_days_where_assets_come_and_go() -> None:
     assert found.advantage == pytest.approx(found.hits - found.always_up)
 
 
-def test_a_past_that_is_too_short_is_refused_with_what_to_use_instead() -> None:
+def test_the_large_model_alone_refuses_a_past_that_is_too_short_for_it() -> None:
     quarters = drawn_bars(200)
-    with pytest.raises(bz.InputError, match=r"needs 255 .* that of 'A', has 200; .*WeighedMeans"):
-        bz.MarketForecaster(horizons=(1, 5)).fit(quarters)
+    with pytest.raises(bz.InputError, match=r"needs 255 .* that of 'A', has 200; .*combine=False"):
+        bz.MarketForecaster(horizons=(1, 5), combine=False).fit(quarters)
 
 
 def test_assets_without_a_bar_at_the_last_time_are_said(whole: pd.DataFrame) -> None:
@@ -267,8 +268,10 @@ def test_a_wrong_setting_is_refused_in_one_sentence(
 
 
 def test_short_histories_are_refused(whole: pd.DataFrame) -> None:
-    with pytest.raises(bz.InputError, match="needs 271 bars"):
-        bz.MarketForecaster().fit(whole.head(100))
+    with pytest.raises(bz.InputError, match=r"needs 97 bars of each .* 'A' has 70; .* at most 13 bars"):
+        bz.MarketForecaster().fit(whole.head(70))
+    with pytest.raises(bz.InputError, match=r"needs 60 bars .* 'A' has 59; .*60 bars are least"):
+        bz.MarketForecaster(horizons=(1,)).fit(whole.head(59))
 
 
 def test_a_new_asset_is_refused_by_update(market: bz.MarketForecaster, whole: pd.DataFrame) -> None:

@@ -139,6 +139,14 @@ def test_an_unknown_asset_is_named(forecaster: SimpleNamespace) -> None:
         MarketRisk(forecaster).var({"GE": 1.0})
 
 
+def test_an_asset_that_is_nearly_one_of_the_bars_is_named_with_it(forecaster: SimpleNamespace) -> None:
+    risk = MarketRisk(forecaster)
+    with pytest.raises(InputError, match=r"among the 3 assets of .*; name it 'JPM' if that is meant"):
+        risk.var({"JPMX": 1.0})
+    with pytest.raises(InputError, match="name it as one of 'AAPL', 'JPM', 'XOM', leave it out"):
+        risk.var({"gold": 1.0})
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_risk_over_any_horizon_lies_between_those_that_were_forecast(
     forecaster: SimpleNamespace, method: str

@@ -199,7 +199,21 @@ def test_a_desk_starts_from_it(
     assert bool(moved) is (how != "frozen")
     risk.save(tmp_path / "risk")
     loaded = bz.load(tmp_path / "risk")
-    np.testing.assert_allclose(loaded.predict_proba(table), risk.predict_proba(table), atol=1e-6)
+    found = risk.predict_proba(table)
+    np.testing.assert_allclose(loaded.predict_proba(table), found, atol=1e-6)
+    pieces = [loaded.predict_proba(table.iloc[k : k + 37]) for k in range(0, len(table), 37)]
+    np.testing.assert_allclose(np.concatenate(pieces), found, atol=2e-5)
+
+
+def test_components_that_are_not_of_a_forecast_are_read_by_the_network_alone(events: pd.DataFrame) -> None:
+    training = {"max_epochs": 1, "batch_size": 128}
+    plain = bz.HistoryModel(size="tiny", terms=("fields",), training=training).pretrain(events)
+    assert not plain.network_.config.records.forecast_first
+    rows = pd.DataFrame({"customer": events["customer"].unique()})
+    table = bz.with_records(rows, events, entity="customer", time="time").drop(columns="customer")
+    risk = bz.CreditRisk(pretrained=plain, adapt="frozen", benchmark=False, training=training)
+    network = risk.fit(table, np.arange(len(table)) % 2).model_.network
+    assert network.config.records.kept and network.additive.further == 0
 
 
 def test_events_without_a_second_record_are_refused() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from bezant.evidence.markets import MarketScores, judge_forecasts, realised_variance
+from bezant.evidence.markets import MarketScores, MarketTask, judge_forecasts, realised_variance
 from bezant.evidence.markets.judging import regimes_by_asset
 from bezant.histories.market import Bars, best_variance, read_bars
 from bezant.metrics.market import diebold_mariano
@@ -128,6 +128,43 @@ def test_what_was_not_predictable_is_said(scores: MarketScores) -> None:
     assert "EWMA" not in scores.unpredictable
     assert "loss of quantiles against random walk: " in scores.verdict
     assert scores.verdict.endswith("%.")
+
+
+def judged_of(**losses: np.ndarray) -> MarketScores:
+    tasks = [MarketTask("variance, 1 bar", "QLIKE", 1, losses, "GARCH-t", relative=True)]
+    return MarketScores("forecaster", tuple(tasks), {}, {}, (), {})
+
+
+def test_a_verdict_says_where_another_model_is_better() -> None:
+    random = np.random.default_rng(0)
+    base = random.gamma(2.0, size=500)
+    noise = random.normal(0, 0.1, 500)
+    named = {"GARCH-t": base, "forecaster": base - 0.1 + noise}
+    lost = judged_of(**named, **{"log-HAR": base - 0.2})
+    assert lost.tasks[0].lead("forecaster", "GARCH-t") == "better"
+    gap = 100 * (lost.tasks[0].losses["forecaster"].mean() / lost.tasks[0].losses["log-HAR"].mean() - 1)
+    assert f"; worse than log-HAR in loss of variance over 1 bar (+{gap:.1f} %); " in lost.verdict
+    near = judged_of(**named, **{"log-HAR": base - 0.101 + random.permutation(noise)})
+    assert "; behind log-HAR in loss of variance over 1 bar (+" in near.verdict
+    assert "which may be chance" in near.verdict and "worse" not in near.verdict
+    led = judged_of(**named, **{"log-HAR": base})
+    assert "behind" not in led.verdict and "worse" not in led.verdict
+    garch = judged_of(**{"GARCH-t": base - 0.001 * noise, "forecaster": base + noise})
+    assert "variance over 1 bar (no better than GARCH-t foretells it)" in garch.unpredictable
+
+
+def test_tests_are_corrected_for_the_number_of_models() -> None:
+    random = np.random.default_rng(3)
+    base = random.normal(5, 1, 400)
+    losses = {f"m{k}": base + random.normal(0, 1, 400) for k in range(8)}
+    gap = random.normal(0, 1, 400)
+    losses |= {"GARCH-t": base, "forecaster": base + gap - gap.mean() - 0.12}
+    task = judged_of(**losses).tasks[0]
+    alone = task.against("forecaster", "GARCH-t")
+    assert alone is not None and 0.005 < alone.p_value < 0.05
+    assert task.adjusted("forecaster")["GARCH-t"] > 0.05
+    assert task.lead("forecaster", "GARCH-t") == "same"
+    assert "(not significant)" in judged_of(**losses).verdict
 
 
 def test_a_forecast_that_knows_the_future_is_better_for_sure(

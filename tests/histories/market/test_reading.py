@@ -131,6 +131,7 @@ def test_other_names_are_taken_when_given():
         ({"time": [1, 2, 3]}, "'time' of 3 rows holds int64 instead of times"),
         ({"time": [None, "2020-01-02", "2020-01-03"]}, "'time' is missing in 1 of 3"),
         ({"asset": ["A", None, "A"]}, "'asset' is missing in 1 of 3"),
+        ({"asset": pd.Categorical(["A", "", "A"])}, "'asset' is missing in 1 of 3"),
         ({"close": pa.array([None] * 3, pa.float64())}, "0 bars with a price"),
         ({"adjusted_close": [1.0, None, 1.0]}, "adjusted close is missing or not positive in 1 of 3"),
     ],

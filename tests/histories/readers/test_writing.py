@@ -1,6 +1,7 @@
 import errno
 import os
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -40,6 +41,44 @@ def test_an_error_in_the_block_leaves_what_was_there(tmp_path, name):
         interrupted()
     assert (tmp_path / name).read_text() == "before"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+TIMES = [
+    (["2023-09-01", "1969-12-31", None], "2023-09-01"),
+    (["2023-09-01T16:00:00", "2023-09-02", None], "2023-09-01 16:00:00"),
+    (["1969-12-31T23:59:59", "2023-09-02", None], "1969-12-31 23:59:59"),
+    (["2023-09-01T16:00:00.250", "2023-09-02", None], "2023-09-01 16:00:00.250"),
+]
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+@pytest.mark.parametrize(("times", "first"), TIMES)
+def test_times_of_a_table_are_written_as_short_as_they_are_and_read_back(tmp_path, unit, times, first):
+    column = pa.array(np.array([t or "NaT" for t in times], f"datetime64[{unit}]"))
+    write_table(pa.table({"t": column, "x": [1, 2, 3]}), tmp_path / "out.csv")
+    written = (tmp_path / "out.csv").read_text().splitlines()[1].split(",")[0].strip('"')
+    assert written == first or (written.rstrip("0") == first.rstrip("0") and "." in first)
+    back = read_table(tmp_path / "out.csv")
+    assert [np.datetime64(t or "NaT", "ms") for t in back["t"].to_pylist()[:2]] == [
+        np.datetime64(t, "ms") for t in times[:2]
+    ]
+    assert not back["t"].to_pylist()[2]
+    write_table(pa.table({"t": column}), tmp_path / "out.parquet")
+    assert pq.read_table(tmp_path / "out.parquet").schema.field("t").type == column.type
+
+
+def test_times_with_a_zone_stay_moments(tmp_path):
+    noon = pa.array([1_700_006_400_000_000], pa.timestamp("us", "UTC"))  # a midnight of Greenwich
+    write_table(pa.table({"t": noon, "x": [1]}), tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text().splitlines()[1].startswith("2023-11-15 00:00:00Z")
+
+
+def test_no_times_are_written_as_before(tmp_path):
+    none = pa.table({"t": pa.array([None], pa.timestamp("us")), "x": [1]})
+    write_table(none, tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text().splitlines()[1] == ",1"
+    write_table(none.slice(0, 0), tmp_path / "out.csv")
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 1
 
 
 def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):

@@ -82,7 +82,16 @@ def test_the_test_keeps_its_size_under_overlapping_horizons() -> None:
     gaps = sum(noise[:, k : k + 1000] for k in range(5))  # moving averages, as of a horizon of 5
     rejected = np.mean([diebold_mariano(g, np.zeros(1000), horizon=5).p_value < 0.05 for g in gaps])
     ignored = np.mean([diebold_mariano(g, np.zeros(1000), lags=0).p_value < 0.05 for g in gaps])
-    assert rejected < 0.10 < 0.25 < ignored
+    assert rejected < 0.07 < 0.25 < ignored
+
+
+def test_few_days_of_a_long_horizon_are_as_many_as_do_not_overlap() -> None:
+    rng = np.random.default_rng(1)
+    noise = rng.standard_t(5, size=(400, 237))
+    gaps = sum(noise[:, k : k + 217] for k in range(21))
+    found = [diebold_mariano(g, np.zeros(217), horizon=21) for g in gaps]
+    assert np.mean([test.p_value < 0.05 for test in found]) < 0.09
+    assert found[0].p_value == pytest.approx(2 * t.sf(abs(found[0].statistic), 9))
 
 
 @pytest.mark.parametrize(

@@ -94,3 +94,16 @@ def test_columns_that_read_alike_keep_names_of_their_own() -> None:
     names = Glance.of(learn_encoding(schema.conform(table).table, schema, min_count=1, aggregates=True)).names
     assert len(set(names)) == len(names)
     assert {"records: share with a b c", "records: share with a b c again"} <= set(names)
+
+
+def test_a_column_of_the_row_keeps_its_name(rows: tuple[pa.Table, Schema, Encoding]) -> None:
+    table, _, _ = rows
+    table = table.append_column("records: number", pa.array(np.arange(float(len(table)))))
+    schema = infer_schema(table)
+    typed = schema.conform(table).table
+    glance = Glance.of(learn_encoding(typed, schema, aggregates=True))
+    told = glance.told(typed)
+    assert "records: number again" in glance.names
+    assert {field.name for field in glance.told_schema(schema).fields} >= set(told.column_names)
+    assert told["records: number"].equals(typed["records: number"])
+    assert Glance.model_validate(glance.model_dump(mode="json")) == glance

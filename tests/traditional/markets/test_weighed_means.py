@@ -8,7 +8,7 @@ import pytest
 
 from bezant.histories.market import Bars, read_bars
 from bezant.traditional.markets import Autoregression, WeighedMeans
-from bezant.traditional.markets.weighed_means import CHANCE, _weights, shrunk_share
+from bezant.traditional.markets.weighed_means import CHANCE, _Believed, _said, _weights, shrunk_share
 from bezant.types import InputError
 from market_support import cached
 
@@ -43,7 +43,7 @@ def test_a_rate_without_memory_stays_where_it_is_and_that_is_said() -> None:
     found = model.forecast(bars, bars.offsets[1:] - 1)
     assert np.all(found.mean == 0.0)
     np.testing.assert_allclose(found.variance[:, 0], 1.0, rtol=0.5)
-    assert "nothing for s0, s1" in model.notes_[0]
+    assert "nothing of it held, so that no change is forecast" in model.notes_[0]
 
 
 def test_a_rate_that_remembers_is_foreseen_nearly_as_its_law_says() -> None:
@@ -97,6 +97,21 @@ def test_an_asset_alone_is_answered_without_the_vector_autoregressions() -> None
     assert found == pytest.approx(expected * model.believed_["s1"].share[0])
 
 
+def test_the_note_says_in_plain_words_how_much_of_the_mean_is_forecast() -> None:
+    one = np.array([0.5])
+    sure, half, none = (_Believed(one[None], np.array([a, b]), one) for a, b in ((1, 0.9), (0.55, 0), (0, 0)))
+    assert _said({"a": sure}, (1, 4)) == "100% of it is forecast over 1 bar, 90% over 4 bars"
+    both = "55% to 100% of it is forecast over 1 bar, 0% to 90% over 4 bars"
+    assert _said({"a": sure, "b": half}, (1, 4)) == both
+    assert _said({"a": sure, "b": half, "c": none}, (1, 4)) == (
+        f"{both}; nothing of it held for c, where no change is forecast"
+    )
+    told = WeighedMeans().fit(values(remembering(200, 0.8)), horizons=(1,)).notes_[0]
+    assert "VAR" not in told and "two of all series together" in told
+    apart = WeighedMeans().fit(values(remembering(200, 0.8), later=1), horizons=(1,)).notes_[0]
+    assert "average of an autoregression, no change and the last change again" in apart
+
+
 def test_short_series_are_refused() -> None:
     with pytest.raises(InputError, match="Weighed means needs 60 bars"):
         WeighedMeans().fit(values(remembering(55, 0.5)), horizons=(1, 4))
@@ -106,3 +121,4 @@ def test_the_bill_rate_is_left_where_it_is() -> None:
     bars = read_bars(cached("us-macro"), asset=None, value="tbilrate", change="difference")
     model = WeighedMeans().fit(bars, horizons=(1, 4))
     assert not model.believed_["tbilrate"].share.any()
+    assert model.notes_[0].endswith("were not foretold: nothing of it held, so that no change is forecast.")

@@ -53,7 +53,7 @@ class ListRules:
         for name, given in (("k", self.k), ("most_per_family", self.most_per_family)):
             if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1:
                 raise InputError(f"{name} is a whole number from 1 on, not {given!r}.")
-        if not 0 <= self.diversity <= 1:
+        if not isinstance(self.diversity, int | float) or not 0 <= self.diversity <= 1:
             raise InputError(f"diversity is from 0 to 1, not {self.diversity!r}; 0.3 is usual.")
 
     def lists(

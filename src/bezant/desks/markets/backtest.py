@@ -23,9 +23,9 @@ from torch import Tensor
 from bezant.desks.markets.backtest_folder import BacktestFolder, Refit
 from bezant.desks.markets.evaluation import COMBINED
 from bezant.desks.markets.frames import bars_document, bars_from_tensors, bars_to_tensors, tidy
-from bezant.desks.markets.network import FEWEST
-from bezant.desks.markets.parts import LARGE, MEANS, PRIOR, TOLD, TRADITIONAL, MarketModels
+from bezant.desks.markets.parts import MEANS, MarketModels
 from bezant.desks.markets.report import write_backtest_report
+from bezant.desks.markets.short import ShortMarketModels
 from bezant.evidence.markets import (
     MarketScores,
     SurpriseSignal,
@@ -41,6 +41,8 @@ from bezant.types import AnyArray, FloatArray, Frame, InputError, IntArray, Miss
 
 RIVALS: dict[str, Callable[[], MarketModel]] = {"random walk": RollingQuantiles, "GARCH-t": Garch}
 """What the forecaster is judged against besides its own parts."""
+
+Models = MarketModels | ShortMarketModels
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +144,7 @@ class MarketBacktest:
 
 
 def walk_market(
-    models: MarketModels,
+    models: Models,
     bars: Bars,
     first_origin: Any,
     refit_every: int,
@@ -156,7 +158,7 @@ def walk_market(
 
     Parameters
     ----------
-    models : MarketModels
+    models : MarketModels or ShortMarketModels
         Not fitted; a copy of it is fitted each time.
     bars : Bars
     first_origin : date, datetime or text
@@ -169,7 +171,7 @@ def walk_market(
         Fits that run at once, each in a process of its own.
     """
     first = read_moment(first_origin, "first_origin")
-    rows, fit_times, notes = _origins(bars, first, refit_every, processes, max(horizons))
+    rows, fit_times, notes = _origins(bars, first, refit_every, processes, models.fewest(horizons))
     kept = BacktestFolder.begin(folder, _identity(models, bars, first, refit_every, horizons, levels))
     fits = {
         k: _Fit(time, rows[fit_times == time], tuple(horizons), tuple(levels))
@@ -194,10 +196,10 @@ class _Fit:
     horizons: tuple[int, ...]
     levels: tuple[float, ...]
 
-    def make(self, models: MarketModels, bars: Bars) -> Refit:
+    def make(self, models: Models, bars: Bars) -> Refit:
         """Fit on what was known at the time and answer at the origins until the next fit."""
         last = bars.time[self.rows].max()
-        old = _known(bars, self.time) >= FEWEST + max(self.horizons)
+        old = _known(bars, self.time) >= models.fewest(self.horizons)
         kept = np.flatnonzero((bars.time <= last) & old[bars.owner])
         near, places = bars.take(kept), np.searchsorted(kept, self.rows)
         assert np.array_equal(kept[np.minimum(places, len(kept) - 1)], self.rows)
@@ -225,7 +227,7 @@ class _Fit:
 
 
 def _made(
-    models: MarketModels, bars: Bars, fits: Mapping[int, _Fit], folder: BacktestFolder, processes: int
+    models: Models, bars: Bars, fits: Mapping[int, _Fit], folder: BacktestFolder, processes: int
 ) -> Iterator[tuple[int, Refit]]:
     """Yield fits as they are made, in this process or in several."""
     if processes == 1 or len(fits) < 2:
@@ -242,7 +244,7 @@ def _made(
 
 
 def _in_process(
-    models: MarketModels,
+    models: Models,
     sent: tuple[Mapping[str, Tensor], Mapping[str, Any]],
     place: int,
     fit: _Fit,
@@ -255,7 +257,7 @@ def _in_process(
 
 
 def _origins(
-    bars: Bars, first: np.datetime64, refit_every: int, processes: int, longest: int
+    bars: Bars, first: np.datetime64, refit_every: int, processes: int, fewest: int
 ) -> tuple[IntArray, AnyArray, list[str]]:
     """Return the rows to forecast from and the time of each one's fit, a grid that all assets share.
 
@@ -278,16 +280,16 @@ def _origins(
     for k, span in enumerate(bars.spans()):
         own = bars.owner[rows] == k
         known[own] = np.searchsorted(bars.time[span], fit_times[own], side="right")
-    old = known >= FEWEST + longest
+    old = known >= fewest
     if not old.any():
         raise InputError(
-            f"No asset has {FEWEST + longest} bars before first_origin {_day(first)}; name a later time or "
+            f"No asset has {fewest} bars before first_origin {_day(first)}; name a later time or "
             "give a longer past."
         )
     lost = sorted({str(bars.assets[k]) for k in bars.owner[rows[~old]]})
     named = f"{', '.join(lost[:3])}{' and others' if len(lost) > 3 else ''}"
     said = [
-        f"{int((~old).sum())} of {len(rows)} origins are left out, where fewer than {FEWEST + longest} bars "
+        f"{int((~old).sum())} of {len(rows)} origins are left out, where fewer than {fewest} bars "
         f"of their asset were known at the fit: {named}."
     ]
     return rows[old], fit_times[old], said if lost else []
@@ -299,7 +301,7 @@ def _known(bars: Bars, time: np.datetime64) -> IntArray:
 
 
 def _identity(
-    models: MarketModels,
+    models: Models,
     bars: Bars,
     first: np.datetime64,
     refit_every: int,
@@ -311,7 +313,7 @@ def _identity(
         digest.update(name.encode() + values.numpy().tobytes())
     return {
         "version": version("bezant"),
-        "parts": {name: PRIOR.get(name, 1.0) for name in (LARGE, *TRADITIONAL, TOLD)},
+        "parts": models.made_of(),
         "rivals": list(RIVALS),
         "means": MEANS if bars.change == "difference" else None,
         "model": {k: str(v) for k, v in sorted(vars(models).items())},

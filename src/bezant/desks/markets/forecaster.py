@@ -14,13 +14,15 @@ from torch import Tensor
 
 from bezant.artifacts import save_folder
 from bezant.desks.estimators.settings import seed_of
-from bezant.desks.markets.backtest import walk_market
+from bezant.desks.markets.backtest import Models, walk_market
 from bezant.desks.markets.evaluation import MarketEvaluation
 from bezant.desks.markets.frames import bars_document, bars_from_tensors, bars_to_tensors, kind_of_bars, tidy
 from bezant.desks.markets.network import MARKET_SIZES
 from bezant.desks.markets.parts import MarketModels
+from bezant.desks.markets.short import ShortMarketModels, is_short
 from bezant.evidence.markets.judging import BAND
 from bezant.histories.market import Bars, Change, read_bars, said_of_splits
+from bezant.histories.moments import read_moment
 from bezant.network.backbones import FORMS, BackboneKind
 from bezant.network.sizes import SizeName
 from bezant.traditional.markets import LEVELS
@@ -36,7 +38,8 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
 
     A large model of all assets, gamma regressions, two GARCH models and LightGBM, averaged with weights that
     held-out times give and corrected by what came then. The mean change of a market is hardly ever to be
-    foreseen; its spread is.
+    foreseen; its spread is. Where no asset has 250 bars and the longest horizon, as of months and quarters,
+    weighed means, an autoregression, a random walk and EWMA answer instead, from 60 bars of each asset on.
 
     Parameters
     ----------
@@ -66,7 +69,7 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
 
     Attributes
     ----------
-    models_ : MarketModels
+    models_ : MarketModels or ShortMarketModels
         The fitted parts.
     parts_ : dict
         For each part its weights (of variance and of quantiles) and its held-out figures a horizon.
@@ -121,7 +124,7 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
         """
         self._refuse_unknown_settings()
         read = self._read(bars)
-        models = self._models().fit(read, horizons=self._horizons, levels=tuple(self.levels))
+        models = self._models(read).fit(read, horizons=self._horizons, levels=tuple(self.levels))
         self.models_, self.bars_, self.kind_ = models, read, kind_of_bars(bars)
         self.fitted_until_ = read.time.max()
         self.evaluation_ = MarketEvaluation.of(
@@ -245,9 +248,10 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
             is not known yet.
         """
         self._refuse_unknown_settings()
+        read = self._read(bars)
         self.backtest_ = walk_market(
-            self._models(),
-            self._read(bars),
+            self._models(read.until(read_moment(first_origin, "first_origin"))),
+            read,
             first_origin,
             refit_every,
             horizons=self._horizons,
@@ -298,7 +302,7 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
         model.bars_ = bars_from_tensors(parts[BARS], stored)
         model.fitted_until_, model.kind_ = np.datetime64(stored["fitted_until"]), stored["kind"]
         past = model.bars_.until(model.fitted_until_)
-        model.models_ = model._models().read(parts[NETWORK], documents["model"], past)
+        model.models_ = model._models(past).read(parts[NETWORK], documents["model"], past)
         model.evaluation_ = MarketEvaluation.restore(documents["evidence"]["evaluation"])
         model.notes_ = tuple(documents["evidence"]["notes"])
         model.parts_ = model._parts()
@@ -313,7 +317,10 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
             return bars
         return read_bars(bars, asset=self.asset, time=self.time, value=self.value, change=self.change)
 
-    def _models(self) -> MarketModels:
+    def _models(self, bars: Bars) -> Models:
+        """Return what is fitted to these bars, not fitted: without the large model where they are few."""
+        if self.combine and len(bars) and is_short(bars, self._horizons):
+            return ShortMarketModels()
         training = self.training
         if training is not None and not isinstance(training, TrainingConfig):
             training = read_config(training)

@@ -305,8 +305,7 @@ class MarketDeep:
         lost = int((~np.isfinite(examples.scale[rows])).sum())
         if lost:
             raise InputError(
-                f"The volatility is not known at {lost} of {len(rows)} origins; give them more bars of their "
-                "past."
+                f"The volatility is not known at {lost} of {len(rows)} origins; give more bars before them."
             )
 
 
@@ -320,11 +319,16 @@ def refuse_unlearnable(bars: Bars, horizons: Sequence[int]) -> None:
     """Raise an :class:`~bezant.types.InputError` if the longest history is too short or nothing moves."""
     sizes, fewest = np.diff(bars.offsets), FEWEST + max(horizons)
     if sizes.max() < fewest:
+        longest = str(bars.assets[int(np.argmax(sizes))])
         raise InputError(
-            f"The large model needs {fewest} bars of an asset but the longest history, that of "
-            f"{str(bars.assets[int(np.argmax(sizes))])!r}, has {sizes.max()}; give a longer past, or "
-            "forecast months and quarters with bezant.traditional.markets.WeighedMeans."
+            f"The large model needs {fewest} bars of an asset but the longest history, of {longest!r}, has "
+            f"{sizes.max()}; leave combine=False (--alone) out: traditional models then answer without it."
         )
+    refuse_still(bars)
+
+
+def refuse_still(bars: Bars) -> None:
+    """Raise an :class:`~bezant.types.InputError` if nothing moves."""
     if not np.nan_to_num(bars.returns).any():
         raise InputError(
             f"Nothing moves in the {len(bars)} bars of {listed(map(str, bars.assets))}: each close is the "

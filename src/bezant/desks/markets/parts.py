@@ -218,6 +218,16 @@ class MarketModels:
     def _means(self, bars: Bars) -> WeighedMeans:
         return WeighedMeans().fit(bars, horizons=self.horizons_, levels=self.levels_)
 
+    @staticmethod
+    def fewest(horizons: Sequence[int]) -> int:
+        """Return the bars that one asset at least must have, and others to be walked forward."""
+        return FEWEST + max(horizons)
+
+    @staticmethod
+    def made_of() -> dict[str, float]:
+        """Return the parts and their weights before anything is seen, with many times."""
+        return {name: PRIOR.get(name, 1.0) for name in (LARGE, *TRADITIONAL, TOLD)}
+
     @property
     def _deep(self) -> MarketDeep:
         model = self.models_[LARGE]

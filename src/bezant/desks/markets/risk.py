@@ -24,6 +24,7 @@ from bezant.risk import (
 )
 from bezant.risk.portfolio import position_gains
 from bezant.risk.words import counted
+from bezant.schema.words import listed, nearest
 from bezant.traditional.markets import Garch, MarketForecast, MarketModel, at_horizon
 from bezant.types import FloatArray, InputError, IntArray
 
@@ -92,7 +93,8 @@ class MarketRisk:
         Parameters
         ----------
         positions : mapping of str to float
-            Money in each asset; short positions are negative.
+            Money in each asset; short positions are negative. Where the bars' differences count (rates),
+            money gained where the value rises by 1.0: a bond's DV01 times -100, for a yield in per cent.
         level : float, default 0.99
         horizon : int, default 1
             Bars ahead. Between the forecaster's horizons its distributions go over into each other; beyond
@@ -380,7 +382,13 @@ def _places(bars: Bars, names: list[str]) -> list[int]:
     missing = [name for name in names if name not in known]
     if missing:
         raise InputError(
-            f"There is a position in {missing[0]!r}, which is not among the {len(known)} assets of the "
-            "forecaster; leave it out or fit with its bars."
+            f"There is a position in {missing[0]!r}, which is not among the "
+            f"{counted(len(known), 'asset')} of the forecaster; {_meant(missing[0], list(known))}, leave it "
+            "out or fit with its bars."
         )
     return [known[name] for name in names]
+
+
+def _meant(name: str, known: list[str]) -> str:
+    near = nearest(name, known)
+    return f"name it {near!r} if that is meant" if near else f"name it as one of {listed(known)}"

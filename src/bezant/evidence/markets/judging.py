@@ -28,7 +28,7 @@ from bezant.types import AnyArray, BoolArray, FloatArray, InputError, IntArray
 BAND = (0.05, 0.95)
 """Ends of the band whose coverage is counted."""
 TAILS = (0.01, 0.05)
-VARIANCE_BASELINES = ("GARCH-t", "GJR-GARCH-t")
+VARIANCE_BASELINES = ("GARCH-t", "GJR-GARCH-t", "random walk")
 QUANTILE_BASELINES = ("random walk",)
 FEWEST_ENDED = 10
 """Origins whose horizon has ended, in horizons: fewer say nothing of it."""

@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
+from bezant.evidence.comparison import holm
 from bezant.evidence.markets.direction import Direction
 from bezant.evidence.markets.words import bars_in_words, signed
 from bezant.evidence.var_backtests import RiskBacktest
@@ -22,6 +24,7 @@ from bezant.types import FloatArray, InputError, MissingExtraError
 SIZE = 0.1
 """The confidence set holds the best model with 90 %."""
 SIGNIFICANT = 0.05
+Lead = Literal["better", "worse", "same"]
 WORDS = {"QLIKE": "loss of variance", "pinball loss": "loss of quantiles", "FZ0": "FZ0 of VaR and ES"}
 
 
@@ -65,6 +68,19 @@ class MarketTask:
         if model == other or len(self.losses[model]) < max(3 * self.horizon, 3):
             return None
         return diebold_mariano(self.losses[model], self.losses[other], horizon=self.horizon)
+
+    def adjusted(self, model: str) -> dict[str, float]:
+        """Return the p-value of a model against each other one, corrected for their number by Holm."""
+        tests = {other: self.against(model, other) for other in self.losses if other != model}
+        found = {other: test.p_value for other, test in tests.items() if test is not None}
+        return dict(zip(found, holm(list(found.values())), strict=True))
+
+    def lead(self, model: str, other: str) -> Lead:
+        """Return whether a model is better than another, worse, or neither for sure."""
+        p_value = self.adjusted(model).get(other)
+        if p_value is None or not p_value < SIGNIFICANT:
+            return "same"
+        return "better" if self.figure(model) < self.figure(other) else "worse"
 
     def best_but(self, model: str) -> str | None:
         """Return the best of the other models; None if there is none."""
@@ -116,7 +132,7 @@ class MarketScores:
 
     @property
     def verdict(self) -> str:
-        """Where the judged model is better than the baselines, and where not, in one sentence."""
+        """Where the judged model is better than the baselines, and where another one is better than it."""
         groups: dict[tuple[str, str], list[MarketTask]] = {}
         for task in self.tasks:
             groups.setdefault((task.measure, task.baseline), []).append(task)
@@ -125,20 +141,29 @@ class MarketScores:
             for (measure, baseline), tasks in groups.items()
         ]
         held = ", ".join(f"{c.rate[-1]:.1%}" for c in self.by_asset.values())
-        text = f"{'; '.join(said)}; the 90 % bands held {held}."
+        text = f"{'; '.join([*said, *self._lost()])}; the 90 % bands held {held}."
         return text[0].upper() + text[1:]
 
     def _said(self, task: MarketTask) -> str:
         """Return how a task went: in per cent or as a difference, and whether that is more than chance."""
-        figure, tested = task.figure(self.large), task.against(self.large, task.baseline)
-        gap = f"{signed(100 * (figure - 1), '.1f')} %" if task.relative else signed(figure, ".3f")
-        sure = "" if tested is not None and tested.p_value < SIGNIFICANT else " (not significant)"
-        where = (
-            f"at {task.name.split(', ')[-1]}"
-            if task.measure == "FZ0"
-            else f"over {bars_in_words(task.horizon)}"
-        )
-        return f"{gap} {where}{sure}"
+        sure = " (not significant)" if task.lead(self.large, task.baseline) == "same" else ""
+        return f"{_gap(task, self.large, task.baseline)} {_where(task)}{sure}"
+
+    def _lost(self) -> list[str]:
+        """Return where another model is better, by how much, and whether that is more than chance."""
+        worse, behind = [], []
+        for task in self.tasks:
+            order = sorted(
+                (m for m in task.losses if m != self.large), key=lambda m: float(task.losses[m].mean())
+            )
+            better = [m for m in order if task.lead(self.large, m) == "worse"]
+            what = f"in {WORDS[task.measure]} {_where(task)}"
+            if better:
+                worse.append(f"than {better[0]} {what} ({_gap(task, self.large, better[0])})")
+            elif order and task.figure(order[0]) < task.figure(self.large):
+                behind.append(f"{order[0]} {what} ({_gap(task, self.large, order[0])})")
+        said = [f"worse {', '.join(worse)}"] if worse else []
+        return said + ([f"behind {', '.join(behind)}, which may be chance"] if behind else [])
 
     @property
     def unpredictable(self) -> str:
@@ -147,13 +172,24 @@ class MarketScores:
         lost = [f"the direction over {_listed(up)} {'bar' if up == ['1'] else 'bars'}"] if up else []
         for task in self.tasks:
             tested = task.against(self.large, task.baseline)
-            if tested is not None and not (tested.difference < 0 and tested.p_value < SIGNIFICANT):
-                what, where = task.name.split(", ")
-                joined = "at" if task.measure == "FZ0" else "over"
-                lost.append(f"{what} {joined} {where} (no better than {task.baseline})")
+            if tested is not None and task.lead(self.large, task.baseline) != "better":
+                what = task.name.split(", ")[0]
+                lost.append(f"{what} {_where(task)} (no better than {task.baseline} foretells it)")
         if not lost:
             return "Nothing that was asked for was beyond prediction here."
         return f"Not predictable here: {'; '.join(lost)}."
+
+
+def _gap(task: MarketTask, model: str, other: str) -> str:
+    """Return by how much a model's loss is above another's: in per cent, or as a difference."""
+    mine, theirs = (float(task.losses[m].mean()) for m in (model, other))
+    return f"{signed(100 * (mine / theirs - 1), '.1f')} %" if task.relative else signed(mine - theirs, ".3f")
+
+
+def _where(task: MarketTask) -> str:
+    return (
+        f"at {task.name.split(', ')[-1]}" if task.measure == "FZ0" else f"over {bars_in_words(task.horizon)}"
+    )
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -18,6 +18,8 @@ from bezant.histories.readers.parquet import SUFFIXES
 from bezant.types import InputError
 
 CSV_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+"""Ticks of each unit of times."""
 
 
 def refuse_taken(path: Path) -> None:
@@ -50,9 +52,31 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def write_table(table: pa.Table, path: str | Path) -> None:
-    """Write a table whole or not at all, by the suffix of its path, as :class:`BatchWriter` does."""
-    with BatchWriter(path) as writer:
-        writer.write(table)
+    """Write a table whole or not at all, by the suffix of its path, as :class:`BatchWriter` does.
+
+    In CSV, a column of times that are all midnights is one of dates, and seconds have no fractions where none
+    has any.
+    """
+    writer = BatchWriter(path)
+    with writer:
+        writer.write(_plain_times(table) if writer.is_csv else table)
+
+
+def _plain_times(table: pa.Table) -> pa.Table:
+    """Return the table with times as short as a whole column can be; batches cannot know that."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type):
+            plain = _plain_type(table.column(place), field.type)
+            table = table.set_column(place, field.with_type(plain), table.column(place).cast(plain))
+    return table
+
+
+def _plain_type(column: pa.ChunkedArray, kind: pa.TimestampType) -> pa.DataType:
+    ticks = column.drop_null().cast(pa.int64()).to_numpy()
+    if not len(ticks) or (ticks % PER_SECOND[kind.unit]).any():
+        return kind
+    midnights = kind.tz is None and not (ticks % (PER_SECOND[kind.unit] * 86_400)).any()
+    return pa.date32() if midnights else pa.timestamp("s", kind.tz)
 
 
 class BatchWriter:
@@ -91,6 +115,11 @@ class BatchWriter:
         self._part = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
         self._file: BinaryIO | None = None
         self._writer: Any = None
+
+    @property
+    def is_csv(self) -> bool:
+        """Whether the file is text."""
+        return self._delimiter is not None
 
     def __enter__(self) -> BatchWriter:
         return self

@@ -21,6 +21,9 @@ COUNTS = {
 }
 """How what is told of all records is called."""
 
+BEFORE = f"{RECORDS}: "
+"""Before the name of everything that is told of records."""
+
 
 class Glance(BaseModel):
     """How the records of rows become columns of their own; of rows without records nothing changes.
@@ -29,11 +32,14 @@ class Glance(BaseModel):
     ----------
     encoding : Encoding, optional
         Of the records, and what is told of them; none if the rows have no records.
+    taken : tuple of str
+        Columns of the rows that are called as what is told of records is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     encoding: Encoding | None = None
+    taken: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, encoding: Encoding) -> Glance:
@@ -43,16 +49,25 @@ class Glance(BaseModel):
         # Of the categories' values, which may be names of tens of thousands, only those that are told.
         codes = [c.model_copy(update={"texts": c.texts[:MOST_VALUES]}) for c in encoding.records.codes]
         records = encoding.records.model_copy(update={"codes": tuple(codes)})
-        return cls(encoding=encoding.model_copy(update={"numbers": (), "codes": (), "records": records}))
+        own = {*(one.field for one in encoding.numbers), *(one.field for one in encoding.codes)}
+        return cls(
+            encoding=encoding.model_copy(update={"numbers": (), "codes": (), "records": records}),
+            taken=tuple(sorted(name for name in own if name.startswith(BEFORE))),
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the columns, such as "records: amount, mean"; all different."""
         if self.encoding is None or self.encoding.records is None:
             return ()
-        called = [f"{RECORDS}: {_called(one, self.encoding.records)}" for one in self.encoding.aggregates]
-        # Two columns and their values may read alike, such as "a b" of "c" and "b c" of "a".
-        return tuple(name + " again" * called[:place].count(name) for place, name in enumerate(called))
+        names: list[str] = []
+        for one in self.encoding.aggregates:
+            name = f"{BEFORE}{_called(one, self.encoding.records)}"
+            while name in names or name in self.taken:
+                # Two columns and their values may read alike, such as "a b" of "c" and "b c" of "a".
+                name += " again"
+            names.append(name)
+        return tuple(names)
 
     def told(self, table: pa.Table) -> pa.Table:
         """Return typed rows with a number column, float64 (n,), for each thing told, and without records.

@@ -26,19 +26,21 @@ class RollingQuantiles:
     ----------
     window : int, default 1000
         Bars; fewer where the history is shorter.
+    fewest : int, default 60
+        Changes that are asked for.
     """
 
     key: ClassVar[str] = "rolling_quantiles"
     name: ClassVar[str] = "Random walk, rolling quantiles"
 
-    def __init__(self, *, window: int = 1000) -> None:
-        self.window = window
+    def __init__(self, *, window: int = 1000, fewest: int = FEWEST) -> None:
+        self.window, self.fewest = window, fewest
 
     def fit(
         self, bars: Bars, *, horizons: Sequence[int] = HORIZONS, levels: Sequence[float] = LEVELS
     ) -> Self:
         """Remember what is asked for; see whether there are bars enough."""
-        refuse_short(bars, FEWEST + max(horizons), self.name)
+        refuse_short(bars, self.fewest + max(horizons), self.name)
         self.horizons_, self.levels_ = tuple(horizons), tuple(levels)
         self.notes_: tuple[str, ...] = (
             f"Quantiles of the last {self.window} changes, or all where there are fewer.",

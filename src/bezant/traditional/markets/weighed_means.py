@@ -25,6 +25,11 @@ TOGETHER: dict[str, Callable[[], Autoregression]] = {
 }
 """Of several assets whose times are the same."""
 NAIVE = ("no change", "last change again")
+SAID = (
+    "an autoregression, no change and the last change again",
+    "an autoregression of each series, two of all series together, no change and the last change again",
+)
+"""The parts in words, without and with vector autoregressions."""
 FIRST = 44
 """Bars before the first origin that weights are learned from."""
 REFITS = 30
@@ -96,9 +101,9 @@ class WeighedMeans:
             for name, make in makers.items()
         }
         self.notes_: tuple[str, ...] = (
-            f"The mean change is {', '.join((*makers, *NAIVE))}, weighed by "
-            f"{len(np.unique(bars.time[rows]))} past origins and shrunk: "
-            f"{_said(self.believed_, self.horizons_)}.",
+            f"The change to expect is an average of {SAID[together]}, weighed by how well each foretold "
+            f"{len(np.unique(bars.time[rows]))} past changes, and drawn towards no change as far as these "
+            f"were not foretold: {_said(self.believed_, self.horizons_)}.",
         )
         if len(bars.assets) > 1 and not together:
             self.notes_ += ("No vector autoregression: the assets have bars at different times.",)
@@ -233,9 +238,22 @@ def shrunk_share(mean: FloatArray, came: FloatArray, horizon: int) -> float:
 
 
 def _said(believed: dict[str, _Believed], horizons: tuple[int, ...]) -> str:
+    """Say how much of the average is forecast over each horizon, of the series for which it is any."""
     none = [name for name, b in believed.items() if not b.share.any()]
-    least = min(float(b.share.min()) for b in believed.values())
-    most = max(float(b.share.max()) for b in believed.values())
-    text = f"{least:.0%} to {most:.0%} of it is believed over {', '.join(map(str, horizons))} bars"
+    if len(none) == len(believed):
+        return "nothing of it held, so that no change is forecast"
+    kept = []
+    for k, horizon in enumerate(horizons):
+        shares = [f"{b.share[k]:.0%}" for b in believed.values() if b.share.any()]
+        least, most = min(shares, key=_percent), max(shares, key=_percent)
+        some = least if least == most else f"{least} to {most}"
+        kept.append(
+            f"{some}{'' if k else ' of it is forecast'} over {horizon} {'bar' if horizon == 1 else 'bars'}"
+        )
     named = f"{', '.join(none[:3])}{' and others' if len(none) > 3 else ''}"
-    return f"{text}, nothing for {named}" if none else text
+    rest = f"; nothing of it held for {named}, where no change is forecast" if none else ""
+    return f"{', '.join(kept)}{rest}"
+
+
+def _percent(text: str) -> int:
+    return int(text.rstrip("%"))
