@@ -321,8 +321,8 @@ def refuse_unlearnable(bars: Bars, horizons: Sequence[int]) -> None:
     if sizes.max() < fewest:
         longest = str(bars.assets[int(np.argmax(sizes))])
         raise InputError(
-            f"The large model needs {fewest} bars of an asset but the longest history, of {longest!r}, has "
-            f"{sizes.max()}; leave combine=False (--alone) out: traditional models then answer without it."
+            f"The large model needs {fewest} bars of an asset but the longest history, that of {longest!r}, "
+            f"has {sizes.max()}; leave combine=False (--alone) out: traditional models then answer without it."
         )
     refuse_still(bars)
 
