@@ -322,7 +322,7 @@ def refuse_unlearnable(bars: Bars, horizons: Sequence[int]) -> None:
         longest = str(bars.assets[int(np.argmax(sizes))])
         raise InputError(
             f"The large model needs {fewest} bars of an asset but the longest history, that of {longest!r}, "
-            f"has {sizes.max()}; leave combine=False (--alone) out: traditional models then answer without it."
+            f"has {sizes.max()}; leave combine=False (--alone) out: traditional models answer without it."
         )
     refuse_still(bars)
 
