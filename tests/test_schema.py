@@ -120,6 +120,7 @@ def test_unix_seconds_are_times_if_they_are_said_to_be(values):
     assert _read(values)[0].kind is Kind.NUMBER
     assert _read(values, time="x")[1] == expected
     assert _read([1700000000123], time="x")[1] == [expected[1].replace(microsecond=123_000)]
+    assert _read(["1700000000.25"], time="x")[1] == [expected[1].replace(microsecond=250_000)]
     for hour_of_a_day in (2004013110, 200401311020):
         with pytest.raises(InputError, match="reads as a time"):
             _read([hour_of_a_day], time="x")

@@ -16,6 +16,7 @@ from bezant.network.fields.embedding import FieldConfig
 from bezant.network.fields.numbers import quantile_edges
 from bezant.network.model import Network, NetworkConfig
 from bezant.network.record_encoder import RecordsConfig, record_fields
+from bezant.network.scoring import TableModel
 from drawn import drawn_model
 
 FIELDS = FieldConfig(n_bins=(4, 4), cardinalities=(5, 9, 3), embedded=(0, 2))
@@ -108,6 +109,18 @@ def test_a_configuration_of_before_further_numbers_were_read_has_none() -> None:
     assert old.records is not None and not old.records.forecast_first
     member = Network(old).additive
     assert member is not None and member.further == 0
+
+
+def test_a_model_that_read_further_numbers_before_its_configuration_said_so_opens() -> None:
+    model = drawn_model(additive=True)[0]
+    document, tensors = model.document(), model.tensors()
+    document["network"].pop("further")
+    assert TableModel.restore(tensors, document).network.config.further == 0
+    assert model.network.additive is not None
+    wider = AdditiveMember(model.network.fields.config, further=2)
+    tensors |= {f"network.additive.{name}": value for name, value in wider.state_dict().items()}
+    found = TableModel.restore(tensors, document).network
+    assert found.config.further == found.additive.further == 2  # type: ignore[union-attr]
 
 
 def test_numbers_outside_the_training_rows_count_as_their_ends() -> None:

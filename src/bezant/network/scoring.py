@@ -114,7 +114,7 @@ class TableModel:
     @classmethod
     def restore(cls, tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> TableModel:
         """Build the model again from what :meth:`tensors` and :meth:`document` gave."""
-        network = Network(NetworkConfig.model_validate(document["network"]))
+        network = Network(_with_further(NetworkConfig.model_validate(document["network"]), tensors))
         network.load_state_dict(_part(tensors, "network."))
         network.eval()
         calibrator = Calibrator(document["calibration"], tensors["calibrator.values"].to(torch.float64))
@@ -125,6 +125,14 @@ class TableModel:
             calibrator,
             Recalibration.restore(document.get("recalibration", {})),
         )
+
+
+def _with_further(config: NetworkConfig, tensors: Mapping[str, Tensor]) -> NetworkConfig:
+    """Return a configuration that says what its additive member reads, as the first that read it did not."""
+    missing = tensors.get("network.additive.numbers.missing")
+    if missing is None or config.fields is None or "further" in config.model_fields_set:
+        return config
+    return config.model_copy(update={"further": len(missing) - len(config.fields.n_bins)})
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

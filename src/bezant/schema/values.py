@@ -255,7 +255,10 @@ _ISO_PATTERN = (
 )
 
 
-_UNIX = {UNIX_SECONDS: (r"^([1-9]\d{8}|1[0-8]\d{8})$", 10**6), UNIX_MILLISECONDS: (r"^1[0-8]\d{11}$", 10**3)}
+_UNIX = {
+    UNIX_SECONDS: (r"^([1-9]\d{8}|1[0-8]\d{8})(\.\d+)?$", 1e6),
+    UNIX_MILLISECONDS: (r"^1[0-8]\d{11}(\.\d+)?$", 1e3),
+}
 """Shape and microseconds of a unit; from 1.9 thousand million on 2004013110 may be an hour of a day."""
 
 
@@ -266,8 +269,8 @@ def parse_times(text: pa.Array, time_format: str, century_pivot: int) -> pa.Arra
     if time_format in _UNIX:
         pattern, unit = _UNIX[time_format]
         sound = pc.match_substring_regex(text, pattern)
-        whole = pc.if_else(sound, text, pa.scalar(None, pa.string())).cast(pa.int64())
-        return pc.multiply(whole, unit).cast(pa.timestamp("us"))
+        number = pc.if_else(sound, text, pa.scalar(None, pa.string())).cast(pa.float64())
+        return pc.round(pc.multiply(number, unit)).cast(pa.int64()).cast(pa.timestamp("us"))
     if time_format == YEAR:
         sound = pc.match_substring_regex(text, r"^(18|19|20|21)\d\d$")
         text = pc.binary_join_element_wise(pc.if_else(sound, text, None), "01-01", "-")

@@ -10,6 +10,7 @@ import pytest
 
 import bezant as bz
 from bezant.desks.markets.short import PARTS, ShortMarketModels, fewest_bars
+from bezant.types import InputError
 from loans import run
 
 LEVELS = (0.005, 0.05, 0.5, 0.95, 0.995)
@@ -96,6 +97,25 @@ def test_it_is_walked_forward_beside_a_random_walk(quarters: pd.DataFrame, tmp_p
     assert len(model.backtest_.refits) == 2 and len(list(tmp_path.glob("fit-*.npz"))) == 2
     quantiles = next(t for t in scores.tasks if t.name == "quantiles, 1 bar")
     assert quantiles.figure("forecaster") < 1
+
+
+def test_a_walk_over_many_bars_judges_the_large_model_however_early_it_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    walked: list[object] = []
+
+    def walk(models: object, *given: object, **settings: object) -> None:
+        walked.append(models)
+        raise InputError("enough")
+
+    monkeypatch.setattr("bezant.desks.markets.forecaster.walk_market", walk)
+    days = pd.date_range("2020-01-01", periods=400, freq="B")
+    close = 100 * np.exp(np.random.default_rng(0).normal(0, 0.01, 400).cumsum())
+    frame = pd.DataFrame({"time": days, "close": close})
+    for bars in (frame, frame.iloc[:250]):
+        with pytest.raises(InputError, match="enough"):
+            bz.MarketForecaster(asset=None, horizons=(1,)).backtest(bars, days[200])
+    assert [isinstance(models, ShortMarketModels) for models in walked] == [False, True]
 
 
 def test_sixty_bars_are_enough_and_what_a_part_lacks_is_said(quarters: pd.DataFrame) -> None:

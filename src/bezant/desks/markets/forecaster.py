@@ -22,7 +22,6 @@ from bezant.desks.markets.parts import MarketModels
 from bezant.desks.markets.short import ShortMarketModels, is_short
 from bezant.evidence.markets.judging import BAND
 from bezant.histories.market import Bars, Change, read_bars, said_of_splits
-from bezant.histories.moments import read_moment
 from bezant.network.backbones import FORMS, BackboneKind
 from bezant.network.sizes import SizeName
 from bezant.traditional.markets import LEVELS
@@ -250,7 +249,7 @@ class MarketForecaster(BaseEstimator):  # type: ignore[misc]
         self._refuse_unknown_settings()
         read = self._read(bars)
         self.backtest_ = walk_market(
-            self._models(read.until(read_moment(first_origin, "first_origin"))),
+            self._models(read),
             read,
             first_origin,
             refit_every,
