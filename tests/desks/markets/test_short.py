@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,13 @@ def test_what_can_be_fitted_answers_and_what_cannot_is_said(market: bz.MarketFor
     assert (np.diff(quantiles, axis=1) > 0).all() and (found["variance"] > 0).all()
     held = market.evaluation_.covered["forecaster"]
     assert all(0.7 < share <= 1 for share in held)
+
+
+def test_covariates_are_said_not_to_be_read(market: bz.MarketForecaster) -> None:
+    bars = replace(market.bars_, covariates={"vix": np.ones(len(market.bars_))})
+    notes = ShortMarketModels().fit(bars, horizons=HORIZONS, levels=LEVELS).notes_
+    assert "covariates (vix) are not read." in notes[0]
+    assert "covariates" not in market.notes_[0]
 
 
 def test_growth_that_goes_on_is_foreseen(market: bz.MarketForecaster, quarters: pd.DataFrame) -> None:

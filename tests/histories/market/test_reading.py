@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -9,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
-from bezant.histories.market import read_bars
+from bezant.histories.market import read_bars, with_covariates
 from bezant.types import InputError
 from market_support import cached, drawn_bars
 
@@ -153,6 +155,9 @@ def test_bars_as_feeds_name_them_are_read():
         assert (getattr(found, name) == getattr(expected, name)).all()
     with pytest.raises(InputError, match="There is no column 'time'"):  # two that it might be
         read_bars(feed | {"Timestamp": feed["Date"]}, asset=None)
+    beside = {"DATE": ["2019-12-31", "2020-01-02"], "vix": [20.0, 30.0]}
+    joined = with_covariates(found, beside, columns=("vix",), lag=timedelta(0))
+    np.testing.assert_array_equal(joined.covariates["vix"], [20.0, 30.0, 30.0])
     both = read_bars(table | {"Close": [1.0, 2.0, 3.0]})  # the name as it stands comes first
     assert (both.close == read_bars(table).close).all()
 

@@ -199,7 +199,8 @@ def _said(bars: Bars, horizons: Sequence[int]) -> str:
     return (
         "The large model, the gamma regressions, HAR, GARCH and gradient boosting take no part: they need "
         f"{FEWEST + max(horizons)} bars of an asset, and the longest history has "
-        f"{int(np.diff(bars.offsets).max())}. The settings of the large model have no effect."
+        f"{int(np.diff(bars.offsets).max())}. The settings of the large model have no effect"
+        + (f", and covariates ({', '.join(bars.covariates)}) are not read." if bars.covariates else ".")
     )
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from bezant.histories.as_of import join_as_of
 from bezant.histories.market.bars import Bars
+from bezant.histories.market.reading import time_column
 from bezant.histories.readers import read_table
 from bezant.schema import infer_schema, without_infinities
 from bezant.types import Frame, InputError
@@ -37,7 +38,7 @@ def with_covariates(
     columns : sequence of str
         Columns of numbers to join.
     time : str, default "time"
-        Column of the period a row describes.
+        Column of the period a row describes; where there is no "time", as :func:`read_bars` finds it.
     asset : str, optional
         Column that names the asset, where covariates differ by asset.
     published : str, optional
@@ -60,6 +61,7 @@ def with_covariates(
         If neither or both of ``published`` and ``lag`` are given, or a column is missing or no number.
     """
     table = read_table(source)
+    time = time_column(table, time)
     keys = [asset] if asset else []
     kept = list(dict.fromkeys([*keys, time, *([published] if published else []), *columns]))
     absent = [name for name in kept if name not in table.column_names]

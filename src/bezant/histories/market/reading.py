@@ -71,8 +71,7 @@ def read_bars(
         nothing is left.
     """
     table = read_table(source)
-    if time == TIMES[0]:
-        time = _called(table, TIMES) or time
+    time = time_column(table, time)
     notes: list[str] = []
     if value is not None and not isinstance(value, str):
         parts = [_columns(table, None, time, {"close": name}, notes, label=name) for name in value]
@@ -96,6 +95,11 @@ def _price_columns(table: pa.Table, adjusted: str | None, names: Mapping[str, st
     found["adjusted"] = adjusted or _called(table, ("adjusted_close", "adj_close"))
     kept = {name: column for name, column in found.items() if column is not None}
     return kept if "close" in kept else {"close": "close"} | kept
+
+
+def time_column(table: pa.Table, time: str) -> str:
+    """Return the column of times: as it is called, or where that is "time" the only one that it may be."""
+    return (_called(table, TIMES) or time) if time == TIMES[0] else time
 
 
 def _called(table: pa.Table, names: Sequence[str]) -> str | None:
