@@ -123,7 +123,10 @@ def test_a_level_beyond_which_nothing_lies_is_refused_but_of_a_tail(forecaster: 
         InputError, match=r"Of 1,000 scenarios fewer than 2 lie beyond 99\.9 %.*method='tail'"
     ):
         MarketRisk(forecaster).var(POSITIONS, 0.999)
+    with pytest.raises(InputError, match="fewer than 2 lie beyond"):
+        MarketRisk(forecaster).attribution(POSITIONS, 0.999)
     tail = MarketRisk(forecaster, method="tail")
+    assert tail.attribution(POSITIONS, 0.999).es == pytest.approx(tail.es(POSITIONS, 0.999))
     assert tail.es(POSITIONS, 0.999) > tail.var(POSITIONS, 0.999) > tail.var(POSITIONS, 0.99)
     assert MarketRisk(forecaster, days=2000).es(POSITIONS, 0.999) > 0
 

@@ -10,14 +10,12 @@ import numpy as np
 from bezant.desks.customers.events import CustomerEvents
 from bezant.desks.customers.next_product import NextProduct
 from bezant.desks.customers.owned_product import OwnedProduct
-from bezant.desks.customers.rivals import RivalChoice, rival_scores
+from bezant.desks.customers.rivals import MOST_JUDGED, RivalChoice, rival_scores
 from bezant.evidence.rankings import RankingEvaluation, judge_rankings
 from bezant.schema.words import counted
 from bezant.types import AnyArray
 
 FEWEST_JUDGED = 30
-MOST_JUDGED = 20_000
-"""Customers that are judged at most; more make no figure more certain and take memory."""
 
 Model = NextProduct | OwnedProduct
 Judged = tuple[Model | None, RankingEvaluation | None, list[str]]

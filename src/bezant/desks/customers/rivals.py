@@ -23,6 +23,9 @@ from bezant.types import FloatArray, MissingExtraError
 RivalChoice = bool | Literal["full"]
 """True: popularity and sequential rules, of sets LightGBM; "full": EASE, item-kNN and ALS too."""
 
+MOST_JUDGED = 20_000
+"""Customers that are judged at most; more make no figure more certain and take memory."""
+
 MOST_PAIRED = 10_000
 """More products than these are too many for a full matrix of their pairs."""
 
@@ -99,6 +102,9 @@ def _chosen(models: Sequence[Recommender], before: CustomerEvents) -> Recommende
     past, taken, place = before.asked(1)
     if len(models) == 1 or not len(place):
         return models[0]
+    if len(place) > MOST_JUDGED:
+        some = np.sort(np.random.default_rng(0).choice(len(place), MOST_JUDGED, replace=False))
+        past, taken = past.rows(some), taken[some]
     earlier, candidates = before.before_last(1).events, ~past.events.owned()
     figures = [
         float(np.mean(ranking.ndcg(ranking.ranks(m.fit(earlier).scores(past.events), taken, candidates))))

@@ -119,6 +119,7 @@ class MarketRisk:
         drawn = self.scenarios(tuple(names), horizon)
         found = portfolio_risk(drawn, money, level=level, assets=names, log=bars.change == "log")
         if self.method != "tail":
+            _refuse_thin(len(drawn), level)
             return found
         var, es = self._risk(drawn, money, level, bars)
         each = range(len(names))
@@ -255,11 +256,7 @@ class MarketRisk:
         if self.method == "tail":
             tail = fit_tail(-gains)
             return float(tail.value_at_risk(level)), float(tail.expected_shortfall(level))
-        if (1 - level) * len(gains) < LEAST_BEYOND - 1e-9:
-            raise InputError(
-                f"Of {len(gains):,} scenarios fewer than {LEAST_BEYOND} lie beyond {100 * level:g} %; give a "
-                "lower level, more days, or method='tail', which fits what lies beyond."
-            )
+        _refuse_thin(len(gains), level)
         return float(value_at_risk(gains, level)), float(expected_shortfall(gains, level))
 
     def _model(self, assets: Sequence[str], until: np.datetime64 | None = None) -> MarketModel:
@@ -300,6 +297,15 @@ class MarketRisk:
             for j in range(moves.shape[1])
         ]
         return np.column_stack(columns)
+
+
+def _refuse_thin(scenarios: int, level: float) -> None:
+    """Refuse a level beyond which next to nothing was drawn."""
+    if (1 - level) * scenarios < LEAST_BEYOND - 1e-9:
+        raise InputError(
+            f"Of {scenarios:,} scenarios fewer than {LEAST_BEYOND} lie beyond {100 * level:g} %; give a "
+            "lower level, more days, or method='tail', which fits what lies beyond."
+        )
 
 
 def _at_ranks(moves: FloatArray, quantiles: FloatArray, levels: FloatArray) -> FloatArray:

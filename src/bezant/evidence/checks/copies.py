@@ -88,7 +88,7 @@ def _rows_that_follow(column: Column, time: Column) -> int | None:
 
 def duplicate_row_findings(view: View) -> Iterator[Finding]:
     """Find rows that repeat another one, and those that do so with another outcome."""
-    if len(view.inputs) < 2:
+    if len(view.inputs) + (view.records is not None) < 2:
         return
     digests = _row_digests(view)
     _, place, counts = np.unique(digests, return_inverse=True, return_counts=True)
